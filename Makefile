@@ -1,0 +1,96 @@
+# orbiter: `make help` lists the targets. Adding a source file, a test, a script
+# or a theme needs no change here: the lists are made from the folders.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := $(shell sed -n 's/^\#define ORB_VERSION "\(.*\)"/\1/p' lib/include/orbiter/base.h)
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+B       ?= build
+prefix  ?= /usr/local
+DESTDIR ?=
+WERROR  ?= -Werror
+CFLAGS  ?= -O2 -g
+PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl
+
+-include $(B)/flags.mk
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wvla -Wno-format-nonliteral $(WERROR)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -Ilib/include $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden -fno-strict-aliasing -MMD -MP $(PKG_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(SAN)
+
+LIB_C    := $(wildcard lib/*/*.c)
+LIB_LUA  := $(wildcard lib/store/*.lua)
+WORKER_C := $(wildcard worker/*.c)
+CLI_C    := $(wildcard cli/*.c)
+UNIT_C   := $(wildcard tests/unit/test_*.c)
+INTEG_C  := $(wildcard tests/integration/test_*.c)
+BENCH_C  := $(wildcard tests/bench/*.c)
+FAKE_C   := $(wildcard tests/fake/*.c)
+SUPP_C   := $(wildcard tests/support/*.c)
+EX_C     := $(wildcard tests/examples/*.c)
+TOOLS_C  := $(wildcard tests/tools/*.c)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+LIB_O    := $(call obj,$(LIB_C)) $(B)/obj/lib/store/scripts_lua.o
+SUPP_O   := $(call obj,$(SUPP_C))
+UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
+INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C))
+BENCH_T  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C))
+EX_T     := $(patsubst tests/examples/%.c,$(B)/examples/%,$(EX_C))
+PROGS    := $(B)/orbiter $(B)/orbiter-worker
+LIBS_OUT := $(B)/liborbiter.a $(B)/liborbiter.so
+
+##   all          build the programs and the libraries (default)
+.PHONY: all
+all: $(PROGS) $(LIBS_OUT) man
+
+# What pkg-config says is asked once, not at every make.
+$(B)/flags.mk: Makefile
+	@mkdir -p $(B)
+	@pkg-config --exists $(PKGS) || { echo "orbiter: libraries are missing: run 'make deps' (it installs them)" >&2; exit 1; }
+	@printf 'PKG_CFLAGS := %s\nPKG_LIBS := %s -lm\n' "$$(pkg-config --cflags $(PKGS))" "$$(pkg-config --libs $(PKGS))" > $@
+
+$(B)/obj/%.o: %.c $(B)/flags.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# The Lua scripts become C strings; common.lua goes before each of them.
+$(B)/obj/lib/store/scripts_lua.c: $(LIB_LUA) lib/store/embed.sh
+	@mkdir -p $(@D)
+	sh lib/store/embed.sh $(LIB_LUA) > $@
+$(B)/obj/lib/store/scripts_lua.o: $(B)/obj/lib/store/scripts_lua.c $(B)/flags.mk
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/liborbiter.a: $(LIB_O)
+	rm -f $@; ar rcs $@ $^
+$(B)/liborbiter.so: $(LIB_O)
+	$(CC) -shared -Wl,-soname,liborbiter.so.0 -Wl,--no-undefined $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+
+$(B)/orbiter: $(call obj,$(CLI_C)) $(B)/liborbiter.a
+	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+$(B)/orbiter-worker: $(call obj,$(WORKER_C)) $(B)/liborbiter.a
+	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+
+$(B)/fake-provider: $(call obj,$(FAKE_C)) $(B)/liborbiter.a
+	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+# Examples see only what is installed: the public headers and the library.
+$(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -Ilib/include $(WARN) $(CFLAGS) $(SAN) $< $(B)/liborbiter.a -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+
+.SECONDARY:
+
+include tests/targets.mk
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,72 @@
+/* A Redis connection on the loop: hiredis' reader on a libevent bufferevent,
+ * so that TLS, names and unix sockets go one way. RESP2.
+ *
+ * Everything sent is pipelined; replies come back in order. A connection that
+ * breaks is made again with back-off and jitter (when reconnect is set). Sends
+ * marked ORB_REDIS_RETRY are kept until their reply has come and sent again on
+ * the new connection: only for what may run twice. Others fail with
+ * ORB_E_UNREACHABLE. */
+#ifndef ORB_LOOP_REDIS_H
+#define ORB_LOOP_REDIS_H
+
+#include "base/buf.h"
+#include "base/url.h"
+#include "loop/loop.h"
+#include <orbiter/client.h>
+
+/* ---- replies: borrowed, valid during the callback ---- */
+struct orb_reply;
+enum orb_reply_type { ORB_REPLY_NIL, ORB_REPLY_STRING, ORB_REPLY_INT, ORB_REPLY_ARRAY, ORB_REPLY_STATUS, ORB_REPLY_ERROR };
+enum orb_reply_type orb_reply_type(const struct orb_reply *r);
+size_t orb_reply_count(const struct orb_reply *r);                       /* 0 unless an array */
+const struct orb_reply *orb_reply_at(const struct orb_reply *r, size_t i); /* NULL when out of range */
+const char *orb_reply_str(const struct orb_reply *r, size_t *len);       /* "" unless text; len may be NULL */
+int64_t orb_reply_int(const struct orb_reply *r);                        /* integer, or text that is one; else 0 */
+/* Array of name, value pairs: the value, or NULL. */
+const struct orb_reply *orb_reply_field(const struct orb_reply *r, const char *name);
+
+/* ---- commands ---- */
+/* RESP for one command: start, then its argc arguments. */
+void orb_cmd_start(struct orb_buf *b, size_t argc);
+void orb_cmd_arg(struct orb_buf *b, const void *p, size_t n);
+void orb_cmd_str(struct orb_buf *b, const char *s);
+void orb_cmd_int(struct orb_buf *b, int64_t v);
+
+struct orb_redis_config {
+    struct orb_redis_url url;
+    char *tls_ca, *tls_cert, *tls_key;   /* owned by the config's owner */
+    const char *name;                    /* CLIENT SETNAME; may be NULL */
+    int reconnect;                       /* keep trying; else the first failure fails all, and the next send connects anew */
+    int reply_timeout_ms;                /* no byte for this long with a reply due = the link is dead; 0 = never */
+    size_t max_queued_bytes;             /* over it a send fails with ORB_E_BACKLOG */
+    /* Pushes of a Pub/Sub connection (subscribe, message, pmessage …); NULL on others. */
+    void (*push)(void *arg, const struct orb_reply *reply);
+    /* is_up 1: connected, logged in, database selected; what this sends goes before kept sends.
+     * is_up 0: with the reason. */
+    void (*state)(void *arg, int is_up, const struct orb_error *err);
+    void *arg;
+};
+
+/* Fills config->url and copies of the TLS names from public options. */
+int orb_redis_config_init(struct orb_redis_config *config, const struct orb_redis_options *options, struct orb_error *err) ORB_MUST_CHECK;
+void orb_redis_config_done(struct orb_redis_config *config);
+
+struct orb_redis;
+/* Copies config (not the callbacks' arg) and starts connecting. */
+struct orb_redis *orb_redis_new(struct orb_loop *loop, const struct orb_redis_config *config);
+/* Pending callbacks run with ORB_E_CANCELLED, later; then it is gone. */
+void orb_redis_free(struct orb_redis *redis);
+int orb_redis_is_up(const struct orb_redis *redis);
+size_t orb_redis_queued_bytes(const struct orb_redis *redis);
+
+/* reply: of the send's last command, NULL when code is not 0. An error reply of
+ * Redis is code ORB_E_REFUSED (NOAUTH, NOPERM, WRONGPASS, READONLY), ORB_E_UNREACHABLE (LOADING, MASTERDOWN) or ORB_E_PROTOCOL,
+ * with its text in err; with several commands, the first error counts. */
+typedef void (*orb_redis_cb)(void *arg, const struct orb_reply *reply, const struct orb_error *err);
+enum { ORB_REDIS_RETRY = 1 };
+/* Sends the commands (count of them) in b and takes b's memory (b is initialised anew).
+ * cb may be NULL. Returns 0, or b's error, ORB_E_BACKLOG. b is emptied in any case. */
+int orb_redis_send(struct orb_redis *redis, struct orb_buf *b_take, unsigned count, int flags,
+                   orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+
+#endif

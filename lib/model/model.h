@@ -1,0 +1,87 @@
+/* Model providers: what they are asked, what they answer, and the rows of the
+ * provider table. A provider is pure: it turns a call into a request and bytes
+ * into deltas, and does no I/O. lib/model/call.c feeds it from the loop. */
+#ifndef ORB_MODEL_MODEL_H
+#define ORB_MODEL_MODEL_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include <orbiter/fleet.h>
+
+/* What one step asks. Borrowed by the codec for the call to request(). */
+struct orb_model_call {
+    const char *model;       /* without the provider: "gpt-4o" */
+    json_t *messages;        /* array in the payload's form (docs/WIRE.md): role system, user, assistant with
+                                tool_calls [{id,name,arguments}], tool {tool_call_id,tool_name,content,error} */
+    json_t *tools;           /* array of {name, description, parameters}, or NULL */
+    double temperature;
+    int64_t max_tokens;      /* 0 = not set */
+};
+
+struct orb_usage {
+    int64_t input_tokens, output_tokens, total_tokens;
+};
+
+enum orb_finish { ORB_FINISH_STOP, ORB_FINISH_TOOL_CALLS, ORB_FINISH_LENGTH, ORB_FINISH_FILTER };
+
+enum orb_delta_type { ORB_DELTA_TEXT, ORB_DELTA_REASONING, ORB_DELTA_TOOL_CALL, ORB_DELTA_USAGE, ORB_DELTA_FINISH };
+struct orb_delta {
+    enum orb_delta_type type;
+    const char *text;        /* TEXT, REASONING; TOOL_CALL: a piece of the arguments ("" = none) */
+    size_t len;
+    int index;               /* TOOL_CALL: which call of this step, 0.. in order of appearance */
+    const char *id, *name;   /* TOOL_CALL: NULL unless this piece brings them; they replace */
+    struct orb_usage usage;  /* USAGE: replaces what came before */
+    enum orb_finish finish;  /* FINISH */
+};
+typedef void (*orb_delta_fn)(void *arg, const struct orb_delta *delta);
+
+/* An HTTP request as a value. */
+struct orb_model_request {
+    char url[1024];
+    struct orb_buf headers;  /* "Name: value" lines, each ended by a NUL */
+    struct orb_buf body;     /* JSON */
+};
+
+/* A provider that speaks HTTP with server-sent events. */
+struct orb_codec {
+    size_t state_size;       /* zeroed state for one reply */
+    int (*request)(const struct orb_model_call *call, struct orb_model_request *out, struct orb_error *err);
+    /* The data of one server-sent event (event: its name, "" = none). 0; 1 = the reply is
+     * complete, ignore the rest; or negative with err. */
+    int (*data)(void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg, struct orb_error *err);
+    /* The body has ended. ORB_E_MODEL_TRUNCATED when it ended too early. */
+    int (*end)(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
+    /* A reply whose HTTP status is not 2xx, or whose body is no event stream:
+     * the class of error and a message. Returns the code. */
+    int (*refusal)(int http_status, const char *body, size_t len, struct orb_error *err);
+    void (*done)(void *state); /* frees what state holds; may be NULL */
+};
+
+/* A provider without a server: it says what comes when. */
+struct orb_source {
+    size_t state_size;       /* zeroed */
+    int (*start)(void *state, const struct orb_model_call *call, struct orb_error *err);
+    /* Give what is due at elapsed_us since the start. 0: more at *next_us
+     * (since the start); 1: complete; negative: failed, with err. */
+    int (*next)(void *state, int64_t elapsed_us, orb_delta_fn fn, void *arg, int64_t *next_us, struct orb_error *err);
+    void (*done)(void *state);
+};
+
+struct orb_provider {
+    struct orb_provider_info info;
+    int (*check)(const char *model, struct orb_error *err); /* may be NULL */
+    const struct orb_codec *codec;    /* one of the two */
+    const struct orb_source *source;
+};
+
+/* The table; one row each (provider.c), ended by a NULL name. */
+extern const struct orb_provider *const orb_providers[];
+/* Splits "provider:model" at the first colon (no colon: openai) and finds the
+ * row; *model points into text. ORB_E_MODEL_NOT_FOUND names those there are. */
+int orb_provider_find(const char *text, const struct orb_provider **out, const char **model, struct orb_error *err) ORB_MUST_CHECK;
+
+extern const struct orb_provider orb_provider_openai; /* openai.c */
+extern const struct orb_provider orb_provider_sim;    /* sim.c */
+
+#endif
