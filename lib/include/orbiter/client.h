@@ -21,8 +21,9 @@ struct orb_redis_options {
 
 /* 0, or ORB_E_CONFIG with what is wrong. Never puts a password into err. */
 ORB_API int orb_redis_url_check(const char *url, struct orb_error *err) ORB_MUST_CHECK;
-/* The URL as it may be shown: redis://host:port/***, as the worker's banner
- * has it; redis://*** when it cannot be parsed. */
+/* The URL as it may be shown: scheme, host and port, the rest as three stars,
+ * as the worker's banner has it; only scheme and stars when it cannot be
+ * parsed. */
 ORB_API void orb_redis_url_mask(const char *url, char *out, size_t cap);
 
 /* ---- client ----------------------------------------------------------- */
