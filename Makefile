@@ -18,7 +18,11 @@ WERROR  ?= -Werror
 CFLAGS  ?= -O2 -g
 PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl
 
+# Goals that need no libraries, or install them first and then call make again.
+NO_FLAGS := help clean deps deps-run deps-test demo check lint check-layers check-asan check-valgrind check-bare uninstall
+ifneq ($(if $(MAKECMDGOALS),$(filter-out $(NO_FLAGS),$(MAKECMDGOALS)),all),)
 -include $(B)/flags.mk
+endif
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wvla -Wno-format-nonliteral $(WERROR)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -Ilib/include $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden -fno-strict-aliasing -MMD -MP $(PKG_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SAN)
@@ -52,7 +56,8 @@ all: $(PROGS) $(LIBS_OUT) man
 # What pkg-config says is asked once, not at every make.
 $(B)/flags.mk: Makefile
 	@mkdir -p $(B)
-	@pkg-config --exists $(PKGS) || { echo "orbiter: libraries are missing: run 'make deps' (it installs them)" >&2; exit 1; }
+	@command -v pkg-config >/dev/null || { echo "orbiter: pkg-config is missing: run 'make deps' (it installs what the build needs)" >&2; exit 1; }
+	@pkg-config --exists $(PKGS) || { echo "orbiter: libraries are missing: run 'make deps' (it installs what the build needs)" >&2; exit 1; }
 	@printf 'PKG_CFLAGS := %s\nPKG_LIBS := %s -lm\n' "$$(pkg-config --cflags $(PKGS))" "$$(pkg-config --libs $(PKGS))" > $@
 
 $(B)/obj/%.o: %.c $(B)/flags.mk

@@ -1,8 +1,112 @@
-# Targets around the build: dependencies, tests, benchmarks, installing.
+# Targets around the build: dependencies, the demo, tests, installing.
+
+# make -j N check: N for all; make check: as many as there are processors.
+SUBMAKE = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+RUN = bash tests/tools/run.sh
+ASAN = B=$(B)-asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g -fno-omit-frame-pointer"
 
 ##   deps         install what building and testing need (Debian, as root or with sudo)
-.PHONY: deps deps-run
+.PHONY: deps
 deps:
 	@bash tests/tools/deps.sh all
-deps-run:
+
+##   demo         install what is missing, build, and run the whole system with a demo task
+.PHONY: demo
+demo:
 	@bash tests/tools/deps.sh run
+	$(SUBMAKE) all
+	@$(B)/orbiter dev --demo
+
+##   check        install what is missing and run all tests
+.PHONY: check
+check:
+	@bash tests/tools/deps.sh all
+	+@MAKE="$(MAKE)" bash tests/tools/check.sh $(B)
+
+# All test programs, and what they start.
+.PHONY: test-programs
+test-programs: $(PROGS) $(UNIT_T) $(INTEG_T) $(EX_T) $(BENCH_T) $(if $(FAKE_C),$(B)/fake-provider)
+
+##   unit         unit tests only, no server
+.PHONY: unit
+unit: $(UNIT_T)
+	@$(RUN) -t 20 $(UNIT_T)
+
+##   integration  tests against a real redis-server, child processes and providers
+.PHONY: integration
+integration: test-programs
+	@$(RUN) -t 180 $(INTEG_T)
+
+##   check-asan   unit and integration tests under the address and undefined-behaviour sanitizers
+.PHONY: check-asan
+check-asan:
+	$(SUBMAKE) $(ASAN) unit integration
+
+##   check-valgrind  integration tests under valgrind: leaks and open descriptors of what lives long
+.PHONY: check-valgrind
+check-valgrind:
+	@bash tests/tools/deps.sh all valgrind
+	$(SUBMAKE) valgrind-run
+.PHONY: valgrind-run
+valgrind-run: test-programs
+	@$(RUN) -t 1200 $(foreach t,$(INTEG_T),'valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite $(t)')
+
+##   check-layers the layer law, from the #include lines and from what is linked
+.PHONY: check-layers
+check-layers:
+	@bash tests/tools/layers.sh sources
+	@bash tests/tools/test_layers.sh
+	$(SUBMAKE) $(PROGS) $(LIBS_OUT)
+	@bash tests/tools/layers.sh programs $(B)
+
+##   lint         shellcheck on every script
+.PHONY: lint
+lint:
+	@bash tests/tools/lint.sh
+
+##   check-bare   demo and check in an empty Debian root (as root; downloads packages)
+.PHONY: check-bare
+check-bare:
+	@bash tests/tools/bare.sh
+
+##   man          the manual pages, from the same tables as --help
+.PHONY: man
+man: $(B)/man/orbiter.1 $(B)/man/orbiter-worker.1
+$(B)/man/orbiter.1: $(B)/orbiter
+	@mkdir -p $(@D)
+	$(B)/orbiter help --man > $@
+$(B)/man/orbiter-worker.1: $(B)/orbiter-worker
+	@mkdir -p $(@D)
+	$(B)/orbiter-worker --man > $@
+
+##   install      into DESTDIR and prefix (default /usr/local)
+INSTALLED = bin/orbiter bin/orbiter-worker lib/liborbiter.a lib/liborbiter.so.0 lib/liborbiter.so lib/pkgconfig/orbiter.pc \
+	share/man/man1/orbiter.1 share/man/man1/orbiter-worker.1 $(patsubst lib/%,%,$(wildcard lib/include/orbiter/*.h))
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/pkgconfig $(DESTDIR)$(prefix)/include/orbiter $(DESTDIR)$(prefix)/share/man/man1
+	install -m 755 $(PROGS) $(DESTDIR)$(prefix)/bin
+	install -m 644 $(B)/liborbiter.a $(DESTDIR)$(prefix)/lib
+	install -m 755 $(B)/liborbiter.so $(DESTDIR)$(prefix)/lib/liborbiter.so.0
+	ln -sf liborbiter.so.0 $(DESTDIR)$(prefix)/lib/liborbiter.so
+	install -m 644 lib/include/orbiter/*.h $(DESTDIR)$(prefix)/include/orbiter
+	install -m 644 $(B)/man/orbiter.1 $(B)/man/orbiter-worker.1 $(DESTDIR)$(prefix)/share/man/man1
+	sed -e 's,@prefix@,$(prefix),' -e 's,@version@,$(VERSION),' -e 's,@uses@,$(PKGS),' lib/orbiter.pc.in > $(DESTDIR)$(prefix)/lib/pkgconfig/orbiter.pc
+	chmod 644 $(DESTDIR)$(prefix)/lib/pkgconfig/orbiter.pc
+
+##   uninstall    remove what install put there
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(INSTALLED))
+	-@rmdir $(DESTDIR)$(prefix)/include/orbiter 2>/dev/null
+
+##   clean        remove everything that was built
+.PHONY: clean
+clean:
+	rm -rf $(B) $(B)-asan
+
+##   help         this list
+.PHONY: help
+help:
+	@sed -n 's/^##  *//p' Makefile tests/targets.mk | sort
+	@echo 'Variables: B (build folder), CC, CFLAGS, WERROR= (warnings are not errors), prefix, DESTDIR'
