@@ -64,6 +64,8 @@ $(B)/obj/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+$(B)/obj/tests/%.o: PKG_CFLAGS += -Itests
+
 # The Lua scripts become C strings; common.lua goes before each of them.
 $(B)/obj/lib/store/scripts_lua.c: $(LIB_LUA) lib/store/embed.sh
 	@mkdir -p $(@D)
