@@ -1,0 +1,40 @@
+-- A failed attempt that may be tried again: into the delayed set, or failed for good
+-- when it was the last one. KEYS: queue. ARGV: prefix, queue name, worker id, result ttl,
+-- event ttl, then for each task: entry id, task id, attempt, delay ms, most
+-- retries, agent JSON, message JSON, seq, error, error type, partial, usage. Reply per
+-- task: the state it has now, or STALE.
+local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local out = {}
+
+local function retry(entry, id, attempt, delay, most, agent, message, seq, err, err_type, partial, usage)
+  local status, completed, created, retries = fence(id, worker, attempt)
+  if not status then return 'STALE' end
+  if not is_open(status, completed) then return status end
+  spend(entry)
+  local f = {}
+  local function field(name, value) f[#f + 1] = name; f[#f + 1] = value end
+  if partial ~= '' then field('partial', partial) end
+  if usage ~= '' then field('usage', usage) end
+  if status == 'cancelled' then
+    end_task(id, queue, status, 'cancelled', created, f, agent, json_str('Task ' .. id .. ' cancelled'), seq, worker, attempt, result_ttl, event_ttl)
+    return 'cancelled'
+  end
+  field('error', err)
+  field('error_type', err_type)
+  if retries >= tonumber(most) then
+    end_task(id, queue, status, 'failed', created, f, agent, message, seq, worker, attempt, result_ttl, event_ttl)
+    return 'failed'
+  end
+  redis.call('HSET', task_key(id), 'status', 'retrying', 'retries', retries + 1, unpack(f))
+  redis.call('ZADD', stream .. ':delayed', string.format('%.0f', NOW_MS + delay), id)
+  index_move(queue, status, 'retrying', created or NOW, id)
+  feed('retrying', id, queue, worker, attempt)
+  return 'retrying'
+end
+
+for i = 6, #ARGV, 12 do
+  out[#out + 1] = retry(unpack(ARGV, i, i + 11))
+end
+write_spent(stream)
+write_indexes()
+return out
