@@ -14,7 +14,8 @@ deps:
 .PHONY: demo
 demo:
 	@bash tests/tools/deps.sh run
-	$(SUBMAKE) all
+	@echo 'orbiter: building'
+	$(SUBMAKE) -s all
 	@$(B)/orbiter dev --demo
 
 ##   check        install what is missing and run all tests
