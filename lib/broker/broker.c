@@ -1,0 +1,180 @@
+#include "broker/broker.h"
+#include "base/base.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct orb_broker {
+    struct orb_store *store;
+    char *queue, *worker_id;
+    char stream[ORB_KEY_MAX];
+    struct orb_batch *submit, *begin, *finish, *retry, *requeue;
+    struct orb_buf scratch;
+};
+
+#define TEXT(number) TEXT2(number)
+#define TEXT2(number) #number
+static const char task_ttl[] = TEXT(ORB_TASK_TTL_S), event_ttl[] = TEXT(ORB_EVENT_TTL_S);
+
+struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const char *worker_id)
+{
+    struct orb_broker *b = orb_alloc(sizeof *b);
+    b->store = store;
+    b->queue = orb_strdup(queue);
+    b->worker_id = worker_id ? orb_strdup(worker_id) : NULL;
+    orb_store_key(store, queue, "", b->stream);
+    orb_buf_init(&b->scratch, 4 * ORB_PAYLOAD_MAX);
+    if (!worker_id) {
+        b->submit = orb_batch_new(store, &orb_script_submit, b->stream, (const char *[]){ queue, task_ttl }, 2);
+        return b;
+    }
+    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, (const char *[]){ queue, worker_id, task_ttl, task_ttl, event_ttl }, 5);
+    const char *const ends[] = { queue, worker_id, task_ttl, event_ttl };
+    b->finish = orb_batch_new(store, &orb_script_finish, b->stream, ends, 4);
+    b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, 4);
+    b->requeue = orb_batch_new(store, &orb_script_requeue, b->stream, ends, 4);
+    return b;
+}
+
+void orb_broker_free(struct orb_broker *b)
+{
+    if (!b)
+        return;
+    orb_batch_free(b->submit);
+    orb_batch_free(b->begin);
+    orb_batch_free(b->finish);
+    orb_batch_free(b->retry);
+    orb_batch_free(b->requeue);
+    orb_buf_done(&b->scratch);
+    free(b->queue);
+    free(b->worker_id);
+    free(b);
+}
+
+const char *orb_broker_queue(const struct orb_broker *b)
+{
+    return b->queue;
+}
+
+const char *orb_broker_stream(const struct orb_broker *b)
+{
+    return b->stream;
+}
+
+void orb_broker_submit(struct orb_broker *b, const char *id, const char *nonce, const char *agent, const char *payload, size_t len,
+                       orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->submit, 4, cb, arg);
+    orb_cmd_str(body, id);
+    orb_cmd_str(body, nonce);
+    orb_cmd_str(body, agent);
+    orb_cmd_arg(body, payload, len);
+}
+
+int orb_broker_cancel(struct orb_store *store, const char *id, const char *nonce, orb_redis_cb cb, void *arg)
+{
+    return orb_store_eval(store, &orb_script_cancel, NULL, (const char *[]){ id, nonce, task_ttl, event_ttl }, 4, cb, arg);
+}
+
+void orb_broker_begin(struct orb_broker *b, const char *entry, const char *id, const char *agent, const char *payload, size_t len,
+                      orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->begin, 4, cb, arg);
+    orb_cmd_str(body, entry);
+    orb_cmd_str(body, id);
+    orb_cmd_str(body, agent);
+    orb_cmd_arg(body, payload ? payload : "", payload ? len : 0);
+}
+
+enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, int *attempt, int *retries)
+{
+    const char *what = orb_reply_str(orb_reply_at(reply, 0), NULL);
+    *attempt = (int)orb_reply_int(orb_reply_at(reply, 1));
+    *retries = (int)orb_reply_int(orb_reply_at(reply, 2));
+    if (!strcmp(what, "run"))
+        return ORB_BEGIN_RUN;
+    if (!strcmp(what, "cancelled"))
+        return ORB_BEGIN_CANCELLED;
+    return !strcmp(what, "duplicate") ? ORB_BEGIN_DUPLICATE : ORB_BEGIN_DONE;
+}
+
+static void arg_or_empty(struct orb_buf *body, const char *s)
+{
+    orb_cmd_str(body, s ? s : "");
+}
+
+/* A string as the JSON text a script puts into an event. */
+static void json_arg(struct orb_broker *b, struct orb_buf *body, const char *s)
+{
+    orb_buf_reset(&b->scratch);
+    orb_json_str(&b->scratch, s ? s : "", s ? strlen(s) : 0);
+    orb_cmd_arg(body, b->scratch.data, b->scratch.len);
+}
+
+void orb_broker_finish(struct orb_broker *b, const struct orb_outcome *o, orb_redis_cb cb, void *arg)
+{
+    int is_retry = o->status == ORB_STATUS_RETRYING;
+    struct orb_buf *body = orb_batch_add(is_retry ? b->retry : b->finish, 12, cb, arg);
+    orb_cmd_str(body, o->entry);
+    orb_cmd_str(body, o->id);
+    orb_cmd_int(body, o->attempt);
+    if (is_retry) {
+        orb_cmd_int(body, o->delay_ms);
+        orb_cmd_int(body, ORB_RETRIES_MAX);
+    } else {
+        orb_cmd_str(body, orb_status_word(o->status));
+    }
+    json_arg(b, body, o->agent);
+    json_arg(b, body, o->message);
+    orb_cmd_int(body, o->seq);
+    arg_or_empty(body, o->error);
+    arg_or_empty(body, o->error_type);
+    if (!is_retry)
+        orb_cmd_arg(body, o->result ? o->result->data : "", o->result ? o->result->len : 0);
+    orb_cmd_arg(body, o->partial ? o->partial : "", o->partial ? o->partial_len : 0);
+    arg_or_empty(body, o->usage);
+}
+
+void orb_broker_requeue(struct orb_broker *b, const char *entry, const char *id, int attempt, orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->requeue, 3, cb, arg);
+    orb_cmd_str(body, entry);
+    orb_cmd_str(body, id);
+    if (attempt)
+        orb_cmd_int(body, attempt);
+    else
+        orb_cmd_str(body, "");
+}
+
+int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, const struct orb_error *why, orb_redis_cb cb, void *arg)
+{
+    const char *const args[] = { b->queue, b->worker_id, entry, id, orb_error_message(why), orb_error_type(why->code), task_ttl, event_ttl };
+    return orb_store_eval(b->store, &orb_script_poison, b->stream, args, ORB_COUNT(args), cb, arg);
+}
+
+int orb_broker_promote(struct orb_broker *b, orb_redis_cb cb, void *arg)
+{
+    const char *const args[] = { b->queue, "100", task_ttl, event_ttl };
+    return orb_store_eval(b->store, &orb_script_promote, b->stream, args, ORB_COUNT(args), cb, arg);
+}
+
+int orb_broker_leave(struct orb_broker *b, orb_redis_cb cb, void *arg)
+{
+    const char *const args[] = { b->worker_id };
+    return orb_store_eval(b->store, &orb_script_leave, b->stream, args, ORB_COUNT(args), cb, arg);
+}
+
+int64_t orb_broker_backoff_ms(int retry, int64_t retry_after_ms, double unit_random)
+{
+    int64_t limit = 1000;
+    for (int i = 1; i < retry && limit < 60000; i++)
+        limit *= 2;
+    if (limit > 60000)
+        limit = 60000;
+    int64_t wait = (int64_t)(unit_random * (double)limit);
+    if (retry_after_ms > 120000)
+        retry_after_ms = 120000;
+    return wait > retry_after_ms ? wait : retry_after_ms;
+}

@@ -1,0 +1,65 @@
+/* TaskBroker: every move of a task on one queue, each a script call that is
+ * batched with others of the same turn. */
+#ifndef ORB_BROKER_BROKER_H
+#define ORB_BROKER_BROKER_H
+
+#include "store/store.h"
+#include "task/task.h"
+
+#define ORB_RETRIES_MAX 3
+
+struct orb_broker;
+/* worker_id NULL: a client's broker, which only submits. */
+struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const char *worker_id);
+void orb_broker_free(struct orb_broker *broker);
+const char *orb_broker_queue(const struct orb_broker *broker);
+const char *orb_broker_stream(const struct orb_broker *broker); /* the queue's key */
+
+/* ---- clients ---- */
+
+/* reply: the entry id, or the word EXISTS. nonce makes a repeat of the same call harmless. */
+void orb_broker_submit(struct orb_broker *broker, const char *id, const char *nonce, const char *agent,
+                       const char *payload, size_t len, orb_redis_cb cb, void *arg);
+/* reply: {what, state}, see cancel.lua. Not bound to a queue. */
+int orb_broker_cancel(struct orb_store *store, const char *id, const char *nonce, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+
+/* ---- workers ---- */
+
+enum orb_begin { ORB_BEGIN_RUN, ORB_BEGIN_DONE, ORB_BEGIN_DUPLICATE, ORB_BEGIN_CANCELLED };
+/* payload: NULL when the submit script keeps it already. */
+void orb_broker_begin(struct orb_broker *broker, const char *entry, const char *id, const char *agent, const char *payload,
+                      size_t len, orb_redis_cb cb, void *arg);
+enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, int *attempt, int *retries);
+
+/* How an attempt ended. Strings borrowed; NULL = "". */
+struct orb_outcome {
+    const char *entry, *id;
+    int attempt;
+    enum orb_status status;   /* completed, failed, cancelled; retrying: may be tried again */
+    int64_t delay_ms;         /* retrying: from now */
+    const char *agent;        /* name */
+    const char *message;      /* of the terminal event */
+    int64_t seq;              /* of the terminal event */
+    const char *error, *error_type;
+    const struct orb_buf *result;  /* JSON object, or NULL */
+    const char *partial;
+    size_t partial_len;
+    const char *usage;        /* JSON object text */
+};
+/* reply: the state the task has now, or STALE. */
+void orb_broker_finish(struct orb_broker *broker, const struct orb_outcome *outcome, orb_redis_cb cb, void *arg);
+/* Hand back, uncounted; attempt 0: delivered but never begun. reply as above. */
+void orb_broker_requeue(struct orb_broker *broker, const char *entry, const char *id, int attempt, orb_redis_cb cb, void *arg);
+/* Dead-letter an entry that cannot be parsed. id "" when it has none. */
+int orb_broker_poison(struct orb_broker *broker, const char *entry, const char *id, const struct orb_error *why,
+                      orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+/* Move due delayed tasks to the queue. reply: {moved, ms to the next, -1 = none}. */
+int orb_broker_promote(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+/* The worker has ended. */
+int orb_broker_leave(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+
+/* Back-off before retry n (1..): full jitter over 1 s doubling to 60 s, but not
+ * before what the peer asked for (at most 120 s of it). */
+int64_t orb_broker_backoff_ms(int retry, int64_t retry_after_ms, double unit_random);
+
+#endif

@@ -1,0 +1,243 @@
+#include "broker/claim.h"
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_MS 5000
+#define BATCH_MAX 512 /* entries of one read, so that one reply stays small */
+#define LOOK_BACK_MAX 10000
+#define AGAIN_MIN_MS 100
+#define AGAIN_MAX_MS 5000
+
+struct orb_claim {
+    struct orb_loop *loop;
+    struct orb_redis *redis;
+    struct orb_store *store;
+    char *stream, *group, *worker_id;
+    struct orb_claim_callbacks cb;
+    void *arg;
+    struct orb_timer *again;
+    int64_t client_id;
+    int want, again_ms;
+    int is_ready, is_reading, is_stopped;
+    int must_look_back;    /* first read what is pending on us already */
+};
+
+static void read_more(struct orb_claim *c);
+
+static void take_entry(struct orb_claim *c, const struct orb_reply *entry)
+{
+    const struct orb_reply *fields = orb_reply_at(entry, 1);
+    struct orb_delivery d = { .entry = orb_reply_str(orb_reply_at(entry, 0), NULL) };
+    const struct orb_reply *payload = orb_reply_field(fields, "payload");
+    if (payload)
+        d.payload = orb_reply_str(payload, &d.len);
+    d.has_task_id = orb_reply_field(fields, "task_id") != NULL;
+    d.is_gone = orb_reply_type(fields) == ORB_REPLY_NIL;
+    c->cb.delivered(c->arg, &d);
+}
+
+static void trouble(struct orb_claim *c, const struct orb_error *err)
+{
+    c->cb.trouble(c->arg, err);
+    if (c->is_stopped)
+        return;
+    c->again_ms = c->again_ms ? c->again_ms * 2 : AGAIN_MIN_MS;
+    if (c->again_ms > AGAIN_MAX_MS)
+        c->again_ms = AGAIN_MAX_MS;
+    orb_timer_start(c->again, c->again_ms / 2 + (int64_t)(orb_random_unit() * c->again_ms / 2));
+}
+
+static void make_group(struct orb_claim *c);
+
+static void on_read(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_claim *c = arg;
+    int was_looking_back = c->is_reading == 2;
+    c->is_reading = 0;
+    if (err) {
+        if (err->code == ORB_E_CANCELLED)
+            return;
+        /* The link is the connection's to mend; NOGROUP and UNBLOCKED are ours. */
+        if (err->code == ORB_E_PROTOCOL)
+            trouble(c, err);
+        return;
+    }
+    c->again_ms = 0;
+    const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
+    size_t n = orb_reply_count(entries);
+    for (size_t i = 0; i < n; i++)
+        take_entry(c, orb_reply_at(entries, i));
+    if (was_looking_back)
+        c->must_look_back = 0;
+    read_more(c);
+}
+
+/* XREADGROUP: new entries, or after a (re)connect those that are pending on us
+ * already: a reply may have been lost with the link. */
+static void read_more(struct orb_claim *c)
+{
+    if (c->is_reading || c->is_stopped || !c->is_ready || !orb_redis_is_up(c->redis))
+        return;
+    int is_back = c->must_look_back;
+    if (!is_back && c->want <= 0)
+        return;
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, is_back ? 9 : 11);
+    orb_cmd_str(&b, "XREADGROUP");
+    orb_cmd_str(&b, "GROUP");
+    orb_cmd_str(&b, c->group);
+    orb_cmd_str(&b, c->worker_id);
+    orb_cmd_str(&b, "COUNT");
+    orb_cmd_int(&b, is_back ? LOOK_BACK_MAX : c->want < BATCH_MAX ? c->want : BATCH_MAX);
+    if (!is_back) {
+        orb_cmd_str(&b, "BLOCK");
+        orb_cmd_int(&b, BLOCK_MS);
+    }
+    orb_cmd_str(&b, "STREAMS");
+    orb_cmd_str(&b, c->stream);
+    orb_cmd_str(&b, is_back ? "0" : ">");
+    if (!orb_redis_send(c->redis, &b, 1, 0, on_read, c))
+        c->is_reading = is_back ? 2 : 1;
+    orb_buf_done(&b);
+}
+
+static void on_client_id(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_claim *c = arg;
+    if (!err)
+        c->client_id = orb_reply_int(reply);
+}
+
+static void on_group(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_claim *c = arg;
+    (void)reply;
+    if (err && err->code == ORB_E_CANCELLED)
+        return;
+    if (err && !strstr(err->text, "BUSYGROUP")) {
+        trouble(c, err);
+        return;
+    }
+    if (!c->is_ready) {
+        c->is_ready = 1;
+        c->cb.ready(c->arg);
+    }
+    read_more(c);
+}
+
+static void make_group(struct orb_claim *c)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 6);
+    orb_cmd_str(&b, "XGROUP");
+    orb_cmd_str(&b, "CREATE");
+    orb_cmd_str(&b, c->stream);
+    orb_cmd_str(&b, c->group);
+    orb_cmd_str(&b, "0");
+    orb_cmd_str(&b, "MKSTREAM");
+    if (orb_redis_send(c->redis, &b, 1, 0, on_group, c))
+        orb_timer_start(c->again, AGAIN_MAX_MS);
+    orb_buf_done(&b);
+}
+
+static void on_again(void *arg)
+{
+    struct orb_claim *c = arg;
+    if (orb_redis_is_up(c->redis))
+        make_group(c);
+}
+
+static void on_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct orb_claim *c = arg;
+    if (!is_up) {
+        c->client_id = 0;
+        c->cb.trouble(c->arg, err);
+        return;
+    }
+    struct orb_buf b;
+    orb_buf_init(&b, 256);
+    orb_cmd_start(&b, 2);
+    orb_cmd_str(&b, "CLIENT");
+    orb_cmd_str(&b, "ID");
+    if (orb_redis_send(c->redis, &b, 1, 0, on_client_id, c))
+        c->client_id = 0;
+    orb_buf_done(&b);
+    c->must_look_back = 1;
+    make_group(c);
+}
+
+struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_config *config, struct orb_store *store,
+                                const char *stream, const char *worker_id, const struct orb_claim_callbacks *callbacks, void *arg)
+{
+    struct orb_claim *c = orb_alloc(sizeof *c);
+    c->loop = loop;
+    c->store = store;
+    c->stream = orb_strdup(stream);
+    c->group = orb_alloc(strlen(stream) + sizeof ":group");
+    sprintf(c->group, "%s:group", stream);
+    c->worker_id = orb_strdup(worker_id);
+    c->cb = *callbacks;
+    c->arg = arg;
+    c->again = orb_timer_new(loop, on_again, c);
+    struct orb_redis_config mine = *config;
+    mine.reply_timeout_ms = BLOCK_MS + 5000;
+    mine.state = on_state;
+    mine.arg = c;
+    c->redis = orb_redis_new(loop, &mine);
+    return c;
+}
+
+static void gone(void *arg)
+{
+    struct orb_claim *c = arg;
+    free(c->stream);
+    free(c->group);
+    free(c->worker_id);
+    free(c);
+}
+
+void orb_claim_free(struct orb_claim *c)
+{
+    if (!c)
+        return;
+    c->is_stopped = 1;
+    orb_timer_free(c->again);
+    c->again = NULL;
+    orb_redis_free(c->redis);
+    /* Behind the connection's own end, whose callbacks still come here. */
+    orb_loop_defer(c->loop, gone, c);
+}
+
+void orb_claim_want(struct orb_claim *c, int count)
+{
+    c->want = count;
+    read_more(c);
+}
+
+void orb_claim_stop(struct orb_claim *c)
+{
+    c->is_stopped = 1;
+    orb_timer_stop(c->again);
+    if (!c->is_reading || !c->client_id)
+        return;
+    struct orb_buf b;
+    orb_buf_init(&b, 256);
+    orb_cmd_start(&b, 3);
+    orb_cmd_str(&b, "CLIENT");
+    orb_cmd_str(&b, "UNBLOCK");
+    orb_cmd_int(&b, c->client_id);
+    if (orb_redis_send(orb_store_redis(c->store), &b, 1, 0, NULL, NULL))
+        c->client_id = 0;
+    orb_buf_done(&b);
+}
+
+int orb_claim_is_reading(const struct orb_claim *c)
+{
+    return c->is_reading != 0;
+}
