@@ -24,9 +24,10 @@ struct orb_http_callbacks {
     /* Once, before the first byte of the body. */
     void (*head)(void *arg, const struct orb_http_response *response);
     void (*data)(void *arg, const char *data, size_t len);
-    /* Exactly once, last; the handle is freed after it. code: 0 = the body is
+    /* Exactly once, last; the handle is freed after it, unless orb_http_again
+     * was called inside. code: 0 = the body is
      * complete; ORB_E_MODEL_NETWORK (could not connect, TLS, reset), ORB_E_MODEL_TRUNCATED
-     * (ended early), ORB_E_CANCELLED. is_connect: the connection was never made,
+     * (ended early), ORB_E_CANCELLED, ORB_E_NOMEM. is_connect: the connection was never made,
      * so nothing was sent. */
     void (*done)(void *arg, int code, int is_connect, const char *text);
 };
@@ -38,5 +39,8 @@ int orb_http_start(struct orb_loop *loop, struct orb_http_request *request_take_
 /* Closes the connection at once; done comes later with ORB_E_CANCELLED. May be called from
  * inside head or data. No head or data after it. */
 void orb_http_cancel(struct orb_http *http);
+/* Only inside done, after is_connect: sends the same request once more, and
+ * done will be called once more. */
+void orb_http_again(struct orb_http *http);
 
 #endif

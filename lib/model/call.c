@@ -1,0 +1,384 @@
+/* Runs a model call on the loop: feeds a codec from HTTP, or asks a source what
+ * is due. All decisions about the words of a provider are in its pure code. */
+#include "model/call.h"
+#include "base/base.h"
+#include "loop/http.h"
+#include "model/sse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFUSAL_MAX (64 * 1024) /* of the body of a reply that is no event stream */
+#define GRACE_MS 1000           /* for the body's end once the reply is complete */
+#define TIMEOUT_S 600           /* without a byte; ORBITER_MODEL_TIMEOUT */
+
+enum body { BODY_NONE, BODY_EVENTS, BODY_REFUSAL };
+
+/* What a reply over HTTP needs besides; a source's stream does without. */
+struct reply {
+    struct orb_http *http;
+    struct orb_sse sse;
+    struct orb_buf refusal;
+    enum body body;
+    int status, should_retry, is_repeated, is_complete;
+    int64_t retry_after_ms, timeout_ms, heard_at_ms;
+    char host[128];
+};
+
+struct orb_model_stream {
+    struct orb_loop *loop;
+    const struct orb_provider *provider;
+    struct orb_model_callbacks callbacks;
+    void *arg;
+    struct orb_timer *timer;
+    void *state;              /* the codec's or the source's */
+    struct reply *reply;      /* NULL: a source */
+    struct orb_error *failed; /* why it fails; first one counts */
+    int64_t start_us;
+    int is_cancelled, is_in_source;
+};
+
+/* ---- both kinds ---- */
+
+static void stream_free(struct orb_model_stream *s)
+{
+    void (*done)(void *) = s->provider->codec ? s->provider->codec->done : s->provider->source->done;
+    if (s->state && done)
+        done(s->state);
+    if (s->reply) {
+        orb_sse_done(&s->reply->sse);
+        orb_buf_done(&s->reply->refusal);
+        free(s->reply);
+    }
+    orb_timer_free(s->timer);
+    free(s->state);
+    free(s->failed);
+    free(s);
+}
+
+static void stream_end(struct orb_model_stream *s, int code, const struct orb_error *err)
+{
+    struct orb_error cancelled = { 0 };
+    if (s->is_cancelled) {
+        code = orb_error_set(&cancelled, ORB_E_CANCELLED, "cancelled");
+        err = &cancelled;
+    }
+    s->callbacks.done(s->arg, code, err ? err : &(struct orb_error){ 0 });
+    stream_free(s);
+}
+
+/* What the provider's code gives goes on to the user, but not after a cancel. */
+static void on_delta(void *arg, const struct orb_delta *delta)
+{
+    struct orb_model_stream *s = arg;
+    if (!s->is_cancelled)
+        s->callbacks.delta(s->arg, delta);
+}
+
+/* ---- sources ---- */
+
+static void source_step(void *arg)
+{
+    struct orb_model_stream *s = arg;
+    struct orb_error err = { 0 };
+    int64_t elapsed_us = orb_mono_us() - s->start_us, next_us = 0;
+    s->is_in_source = 1;
+    int rc = s->provider->source->next(s->state, elapsed_us, on_delta, s, &next_us, &err);
+    s->is_in_source = 0;
+    if (rc == 0 && !s->is_cancelled) {
+        int64_t wait_us = next_us - (orb_mono_us() - s->start_us);
+        orb_timer_start(s->timer, wait_us > 0 ? (wait_us + 999) / 1000 : 0);
+        return;
+    }
+    stream_end(s, rc < 0 ? rc : 0, &err);
+}
+
+static void source_cancelled(void *arg)
+{
+    stream_end(arg, ORB_E_CANCELLED, NULL);
+}
+
+/* ---- HTTP ---- */
+
+/* Remembers why, and closes the connection; done follows. */
+static void reply_fail(struct orb_model_stream *s, const struct orb_error *err)
+{
+    if (!s->failed) {
+        s->failed = orb_alloc(sizeof(*s->failed));
+        *s->failed = *err;
+    }
+    orb_http_cancel(s->reply->http);
+}
+
+static void on_head(void *arg, const struct orb_http_response *response)
+{
+    struct orb_model_stream *s = arg;
+    struct reply *r = s->reply;
+    const char *type = response->content_type;
+    int is_ok = response->status >= 200 && response->status < 300;
+    r->status = response->status;
+    r->retry_after_ms = response->retry_after_ms;
+    r->should_retry = response->should_retry;
+    r->heard_at_ms = orb_loop_now_ms(s->loop);
+    /* Small servers leave the type out or call it text. */
+    if (is_ok && (!*type || strncmp(type, "text/event-stream", 17) == 0 || strncmp(type, "text/plain", 10) == 0))
+        r->body = BODY_EVENTS;
+    else
+        r->body = BODY_REFUSAL;
+}
+
+static int on_event(void *arg, const char *event, const char *data, size_t len)
+{
+    struct orb_model_stream *s = arg;
+    struct orb_error err = { 0 };
+    int rc = s->provider->codec->data(s->state, event, data, len, on_delta, s, &err);
+    if (rc < 0) {
+        if (!s->failed)
+            s->failed = orb_alloc(sizeof(*s->failed));
+        *s->failed = err;
+        s->failed->code = rc;
+    }
+    return s->is_cancelled ? 1 : rc;
+}
+
+static void on_data(void *arg, const char *data, size_t len)
+{
+    struct orb_model_stream *s = arg;
+    struct reply *r = s->reply;
+    r->heard_at_ms = orb_loop_now_ms(s->loop);
+    if (r->is_complete)
+        return;
+    if (r->body == BODY_REFUSAL) {
+        size_t room = REFUSAL_MAX - r->refusal.len;
+        orb_buf_add(&r->refusal, data, len < room ? len : room);
+        if (r->refusal.len == REFUSAL_MAX)
+            orb_http_cancel(r->http);
+        return;
+    }
+    int rc = orb_sse_feed(&r->sse, data, len, on_event, s);
+    if (rc > 0 && !s->is_cancelled) {
+        r->is_complete = 1; /* the body's end leaves a connection that can be used again */
+        orb_timer_start(s->timer, GRACE_MS);
+    } else if (rc < 0) {
+        struct orb_error err = { 0 };
+        if (!s->failed)
+            orb_error_set(&err, rc, "the provider sent an event over %d bytes", ORB_SSE_EVENT_MAX);
+        reply_fail(s, &err);
+    }
+}
+
+static void on_silence(void *arg)
+{
+    struct orb_model_stream *s = arg;
+    struct reply *r = s->reply;
+    struct orb_error err = { 0 };
+    if (r->is_complete) {
+        orb_http_cancel(r->http);
+        return;
+    }
+    int64_t left = r->heard_at_ms + r->timeout_ms - orb_loop_now_ms(s->loop);
+    if (left > 0) {
+        orb_timer_start(s->timer, left);
+        return;
+    }
+    orb_error_set(&err, ORB_E_MODEL_TIMEOUT,
+                  "%s sent nothing for %lld s; a higher ORBITER_MODEL_TIMEOUT on the worker waits longer", r->host,
+                  (long long)(r->timeout_ms / 1000));
+    reply_fail(s, &err);
+}
+
+/* The provider may overrule what its status says about trying again. */
+static int with_should_retry(const struct reply *r, int code)
+{
+    if (r->should_retry == 1 && !orb_error_is_retryable(code))
+        return ORB_E_MODEL_SERVER;
+    if (r->should_retry == 0 && orb_error_is_retryable(code))
+        return code == ORB_E_MODEL_RATE ? ORB_E_MODEL_QUOTA : ORB_E_MODEL_INVALID;
+    return code;
+}
+
+static int end_refusal(struct orb_model_stream *s, struct orb_error *err)
+{
+    struct reply *r = s->reply;
+    int code = s->provider->codec->refusal(r->status, r->refusal.data ? r->refusal.data : "", r->refusal.len, err);
+    err->code = with_should_retry(r, code);
+    err->retry_after_ms = r->retry_after_ms > 0 ? r->retry_after_ms : 0;
+    return err->code;
+}
+
+/* The body of an event stream has ended, how ever: whole, cut or reset. */
+static int end_events(struct orb_model_stream *s, int http_code, const char *text, struct orb_error *err)
+{
+    struct reply *r = s->reply;
+    const struct orb_codec *codec = s->provider->codec;
+    int rc = orb_sse_end(&r->sse, on_event, s);
+    if (rc > 0)
+        return 0;
+    /* What is no JSON at the very end is the half of something. */
+    if (rc < 0 && rc != ORB_E_PROTOCOL) {
+        *err = *s->failed;
+        return rc;
+    }
+    rc = codec->end(s->state, on_delta, s, err);
+    if (rc == ORB_E_MODEL_TRUNCATED && http_code)
+        orb_error_set(err, http_code, "the stream from %s ended before the reply was complete: %s; try again", r->host,
+                      text);
+    return err->code ? err->code : rc;
+}
+
+static int reply_result(struct orb_model_stream *s, int code, const char *text, struct orb_error *err)
+{
+    struct reply *r = s->reply;
+    if (s->failed) {
+        *err = *s->failed;
+        return err->code;
+    }
+    if (r->is_complete || s->is_cancelled)
+        return 0;
+    if (r->body == BODY_EVENTS)
+        return end_events(s, code, text, err);
+    if (r->body == BODY_REFUSAL)
+        return end_refusal(s, err);
+    if (code == ORB_E_MODEL_NETWORK)
+        return orb_error_set(err, code, "cannot reach %s: %s; check the network and OPENAI_BASE_URL on the worker",
+                             r->host, text);
+    return orb_error_set(err, code ? code : ORB_E_MODEL_TRUNCATED, "%s did not answer: %s", r->host, text);
+}
+
+static void on_done(void *arg, int code, int is_connect, const char *text)
+{
+    struct orb_model_stream *s = arg;
+    struct orb_error err = { 0 };
+    if (is_connect && !s->reply->is_repeated && !s->is_cancelled && !s->failed) {
+        s->reply->is_repeated = 1;
+        s->reply->heard_at_ms = orb_loop_now_ms(s->loop);
+        orb_http_again(s->reply->http);
+        return;
+    }
+    int rc = reply_result(s, code, text, &err);
+    stream_end(s, rc, &err);
+}
+
+/* host:port for messages; a URL may hold a password. */
+static void read_host(const char *url, char *out, size_t cap)
+{
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    size_t n = strcspn(start, "/?");
+    const char *at = memrchr(start, '@', n);
+    if (at) {
+        n -= (size_t)(at + 1 - start);
+        start = at + 1;
+    }
+    snprintf(out, cap, "%.*s", (int)(n < cap ? n : cap - 1), start);
+}
+
+static int read_timeout(int64_t *out_ms, struct orb_error *err)
+{
+    const char *text = getenv("ORBITER_MODEL_TIMEOUT");
+    int64_t seconds = TIMEOUT_S;
+    if (text && *text && orb_parse_int(text, 1, 86400, &seconds))
+        return orb_error_set(err, ORB_E_CONFIG, "ORBITER_MODEL_TIMEOUT='%.40s' is not a number of seconds within 1..86400",
+                             text);
+    *out_ms = seconds * 1000;
+    return 0;
+}
+
+#define HEADER_LINES_MAX 16
+
+static int http_start(struct orb_model_stream *s, struct orb_model_request *request, struct orb_error *err)
+{
+    static const struct orb_http_callbacks callbacks = { on_head, on_data, on_done };
+    const char *lines[HEADER_LINES_MAX + 1];
+    size_t count = 0;
+    const char *end = request->headers.data + request->headers.len;
+    for (const char *p = request->headers.data; p < end && count < HEADER_LINES_MAX; p += strlen(p) + 1)
+        lines[count++] = p;
+    lines[count] = NULL;
+    read_host(request->url, s->reply->host, sizeof(s->reply->host));
+    size_t body_len = request->body.len;
+    struct orb_http_request http = {
+        .url = request->url, .headers = lines, .body = orb_buf_take(&request->body), .body_len = body_len,
+    };
+    return orb_http_start(s->loop, &http, &callbacks, s, &s->reply->http, err);
+}
+
+static int codec_start(struct orb_model_stream *s, const struct orb_model_call *call, struct orb_error *err)
+{
+    struct orb_model_request *request;
+    struct reply *r = s->reply = orb_alloc(sizeof(*r));
+    orb_sse_init(&r->sse);
+    orb_buf_init(&r->refusal, REFUSAL_MAX);
+    int rc = read_timeout(&r->timeout_ms, err);
+    if (rc)
+        return rc;
+    request = orb_alloc(sizeof(*request));
+    rc = s->provider->codec->request(call, request, err);
+    if (rc == 0) {
+        rc = http_start(s, request, err);
+        orb_buf_done(&request->headers);
+        orb_buf_done(&request->body);
+    }
+    free(request);
+    if (rc)
+        return rc;
+    r->heard_at_ms = orb_loop_now_ms(s->loop);
+    s->timer = orb_timer_new(s->loop, on_silence, s);
+    orb_timer_start(s->timer, r->timeout_ms);
+    return 0;
+}
+
+static int source_start(struct orb_model_stream *s, const struct orb_model_call *call, struct orb_error *err)
+{
+    int rc = s->provider->source->start(s->state, call, err);
+    if (rc)
+        return rc;
+    s->start_us = orb_mono_us();
+    s->timer = orb_timer_new(s->loop, source_step, s);
+    orb_timer_start(s->timer, 0);
+    return 0;
+}
+
+/* ---- the interface ---- */
+
+int orb_model_stream_start(struct orb_loop *loop, const char *model, struct orb_model_call *call,
+                           const struct orb_model_callbacks *callbacks, void *arg, struct orb_model_stream **out,
+                           struct orb_error *err)
+{
+    const struct orb_provider *provider;
+    const char *name;
+    int rc = orb_provider_find(model, &provider, &name, err);
+    if (!rc && provider->check)
+        rc = provider->check(name, err);
+    if (rc)
+        return rc;
+    call->model = name;
+    struct orb_model_stream *s = orb_alloc(sizeof(*s));
+    s->loop = loop;
+    s->provider = provider;
+    s->callbacks = *callbacks;
+    s->arg = arg;
+    s->state = orb_alloc(provider->codec ? provider->codec->state_size : provider->source->state_size);
+    rc = provider->codec ? codec_start(s, call, err) : source_start(s, call, err);
+    if (rc) {
+        stream_free(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+void orb_model_stream_cancel(struct orb_model_stream *s)
+{
+    if (s->is_cancelled)
+        return;
+    s->is_cancelled = 1;
+    if (s->reply) {
+        orb_http_cancel(s->reply->http);
+    } else {
+        orb_timer_stop(s->timer);
+        if (!s->is_in_source)
+            orb_loop_defer(s->loop, source_cancelled, s);
+    }
+}

@@ -1,0 +1,58 @@
+#include "base/base.h"
+#include "model/model.h"
+
+#include <string.h>
+
+/* A new provider is one file and one row here. */
+const struct orb_provider *const orb_providers[] = {
+    &orb_provider_openai,
+    &orb_provider_sim,
+    NULL,
+};
+
+const struct orb_provider_info *orb_provider_list(void)
+{
+    static struct orb_provider_info list[ORB_COUNT(orb_providers)];
+    for (size_t i = 0; orb_providers[i]; i++)
+        list[i] = orb_providers[i]->info;
+    return list;
+}
+
+static int not_found(const char *name, size_t len, struct orb_error *err)
+{
+    struct orb_buf names;
+    orb_buf_init(&names, 1024);
+    for (size_t i = 0; orb_providers[i]; i++)
+        orb_buf_printf(&names, "%s'%s'", i ? ", " : "", orb_providers[i]->info.name);
+    int rc = orb_error_set(err, ORB_E_MODEL_NOT_FOUND,
+                           "Provider '%.*s' not registered. Available: [%s]. Write the model as provider:model",
+                           len > 64 ? 64 : (int)len, name, names.err ? "" : names.data);
+    orb_buf_done(&names);
+    return rc;
+}
+
+int orb_provider_find(const char *text, const struct orb_provider **out, const char **model, struct orb_error *err)
+{
+    const char *colon = strchr(text, ':');
+    const char *name = colon ? text : "openai";
+    size_t len = colon ? (size_t)(colon - text) : strlen(name);
+    for (size_t i = 0; orb_providers[i]; i++) {
+        const struct orb_provider *p = orb_providers[i];
+        if (strlen(p->info.name) == len && memcmp(p->info.name, name, len) == 0) {
+            *out = p;
+            *model = colon ? colon + 1 : text;
+            return 0;
+        }
+    }
+    return not_found(name, len, err);
+}
+
+int orb_model_check(const char *model, struct orb_error *err)
+{
+    const struct orb_provider *provider;
+    const char *name;
+    int rc = orb_provider_find(model, &provider, &name, err);
+    if (rc || !provider->check)
+        return rc;
+    return provider->check(name, err);
+}
