@@ -1,0 +1,252 @@
+#include "event/publisher.h"
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REARM_MS (5 * 60 * 1000) /* the stream's expiry, while the task runs */
+#define FLUSH_BYTES (256 * 1024)
+
+struct orb_publisher {
+    struct orb_loop *loop;
+    struct orb_store *store;
+    struct orb_buf out;           /* commands of this turn */
+    unsigned commands;
+    struct orb_buf json;          /* scratch */
+    struct orb_event_stream *waiting, **tail; /* in the order their text is due */
+    struct orb_timer *timer;
+    int is_due;
+    int64_t refused;
+    struct orb_error why;
+};
+
+static void on_sent(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_publisher *p = arg;
+    (void)reply;
+    if (!err || err->code == ORB_E_CANCELLED)
+        return;
+    p->refused++;
+    p->why = *err;
+}
+
+void orb_publisher_flush(struct orb_publisher *p)
+{
+    if (!p->commands)
+        return;
+    unsigned commands = p->commands;
+    p->commands = 0;
+    int rc = orb_redis_send(orb_store_redis(p->store), &p->out, commands, ORB_REDIS_RETRY, on_sent, p);
+    if (rc) {
+        p->refused++;
+        orb_error_set(&p->why, rc, "%s", orb_error_text(rc));
+    }
+    orb_buf_done(&p->out);
+    orb_buf_init(&p->out, 64 * 1024 * 1024);
+}
+
+static void flush_due(void *arg)
+{
+    struct orb_publisher *p = arg;
+    p->is_due = 0;
+    orb_publisher_flush(p);
+}
+
+static void add_command(struct orb_publisher *p)
+{
+    p->commands++;
+    if (!p->is_due) {
+        p->is_due = 1;
+        orb_loop_defer(p->loop, flush_due, p);
+    }
+}
+
+/* XADD, PUBLISH and now and then EXPIRE for the JSON in p->json. */
+static void publish(struct orb_event_stream *s, int is_stored)
+{
+    struct orb_publisher *p = s->publisher;
+    char key[ORB_KEY_MAX];
+    if (is_stored) {
+        s->entries++;
+        s->bytes += (int64_t)p->json.len;
+        orb_store_key(p->store, "orbiter:stream:", s->task_id, key);
+        orb_cmd_start(&p->out, 5);
+        orb_cmd_arg(&p->out, "XADD", 4);
+        orb_cmd_str(&p->out, key);
+        orb_cmd_arg(&p->out, "*", 1);
+        orb_cmd_arg(&p->out, "event", 5);
+        orb_cmd_arg(&p->out, p->json.data, p->json.len);
+        add_command(p);
+        int64_t now = orb_loop_now_ms(p->loop);
+        if (!s->armed_ms || now - s->armed_ms > REARM_MS) {
+            s->armed_ms = now;
+            orb_cmd_start(&p->out, 3);
+            orb_cmd_arg(&p->out, "EXPIRE", 6);
+            orb_cmd_str(&p->out, key);
+            orb_cmd_int(&p->out, ORB_EVENT_TTL_S);
+            add_command(p);
+        }
+    }
+    orb_store_key(p->store, "orbiter:events:", s->task_id, key);
+    orb_cmd_start(&p->out, 3);
+    orb_cmd_arg(&p->out, "PUBLISH", 7);
+    orb_cmd_str(&p->out, key);
+    orb_cmd_arg(&p->out, p->json.data, p->json.len);
+    add_command(p);
+    if (p->out.len > FLUSH_BYTES)
+        orb_publisher_flush(p);
+}
+
+static void write_event(struct orb_event_stream *s, const struct orb_event_out *event)
+{
+    struct orb_publisher *p = s->publisher;
+    int is_text = event->type == ORB_EVENT_TEXT || event->type == ORB_EVENT_REASONING;
+    if (is_text && !s->is_truncated && (s->entries >= ORB_STREAM_ENTRIES_MAX || s->bytes >= ORB_STREAM_BYTES_MAX)) {
+        static const char message[] = "The event stream is full: text is no longer stored, only published live";
+        s->is_truncated = 1;
+        write_event(s, &(struct orb_event_out){ .type = ORB_EVENT_STATUS, .word = "running", .agent_name = event->agent_name,
+                                                .text = message, .text_len = sizeof message - 1, .is_truncated = 1 });
+    }
+    orb_buf_reset(&p->json);
+    orb_event_write(&p->json, event, ++s->seq, s->attempt);
+    if (!p->json.err)
+        publish(s, !is_text || !s->is_truncated);
+}
+
+static void write_text(struct orb_event_stream *s, const char *text, size_t len, int is_reasoning, const char *agent)
+{
+    s->flushed_ms = orb_loop_now_ms(s->publisher->loop);
+    write_event(s, &(struct orb_event_out){ .type = is_reasoning ? ORB_EVENT_REASONING : ORB_EVENT_TEXT, .agent_name = agent,
+                                            .text = text, .text_len = len });
+}
+
+static void forget_waiting(struct orb_event_stream *s)
+{
+    struct orb_publisher *p = s->publisher;
+    for (struct orb_event_stream **link = &p->waiting; *link; link = &(*link)->next)
+        if (*link == s) {
+            *link = s->next;
+            if (!*link)
+                p->tail = link;
+            break;
+        }
+    s->next = NULL;
+    s->is_waiting = 0;
+}
+
+static void flush_text(struct orb_event_stream *s)
+{
+    if (!s->is_waiting)
+        return;
+    forget_waiting(s);
+    write_text(s, s->text.data, s->text.len, s->text_is_reasoning, s->text_agent);
+    if (s->text.cap > 4096)
+        orb_buf_done(&s->text);
+    orb_buf_reset(&s->text);
+}
+
+static void arm(struct orb_publisher *p)
+{
+    if (p->waiting && !orb_timer_is_started(p->timer))
+        orb_timer_start(p->timer, p->waiting->flushed_ms + ORB_COALESCE_MS - orb_loop_now_ms(p->loop));
+}
+
+static void on_timer(void *arg)
+{
+    struct orb_publisher *p = arg;
+    int64_t now = orb_loop_now_ms(p->loop);
+    while (p->waiting && p->waiting->flushed_ms + ORB_COALESCE_MS <= now)
+        flush_text(p->waiting);
+    arm(p);
+}
+
+static void put_text(struct orb_event_stream *s, const struct orb_event_out *e)
+{
+    struct orb_publisher *p = s->publisher;
+    int is_reasoning = e->type == ORB_EVENT_REASONING;
+    const char *agent = e->agent_name ? e->agent_name : "";
+    if (s->is_waiting && (s->text_is_reasoning != is_reasoning || strcmp(s->text_agent, agent) || s->text.len > 64 * 1024))
+        flush_text(s);
+    if (!s->is_waiting && orb_loop_now_ms(p->loop) - s->flushed_ms >= ORB_COALESCE_MS) {
+        write_text(s, e->text, e->text_len, is_reasoning, agent);
+        return;
+    }
+    orb_buf_add(&s->text, e->text, e->text_len);
+    if (s->is_waiting)
+        return;
+    s->is_waiting = 1;
+    s->text_is_reasoning = is_reasoning;
+    if (!s->text_agent || strcmp(s->text_agent, agent)) {
+        free(s->text_agent);
+        s->text_agent = orb_strdup(agent);
+    }
+    *p->tail = s;
+    p->tail = &s->next;
+    arm(p);
+}
+
+void orb_event_stream_put(struct orb_event_stream *s, const struct orb_event_out *event)
+{
+    if (event->type == ORB_EVENT_TEXT || event->type == ORB_EVENT_REASONING) {
+        put_text(s, event);
+        return;
+    }
+    flush_text(s);
+    write_event(s, event);
+}
+
+void orb_event_stream_init(struct orb_event_stream *s, struct orb_publisher *publisher, const char *task_id, int attempt)
+{
+    memset(s, 0, sizeof *s);
+    s->publisher = publisher;
+    s->task_id = task_id;
+    s->attempt = attempt;
+    orb_buf_init(&s->text, ORB_STREAM_BYTES_MAX);
+}
+
+void orb_event_stream_done(struct orb_event_stream *s)
+{
+    if (s->publisher)
+        flush_text(s);
+    orb_buf_done(&s->text);
+    free(s->text_agent);
+    s->text_agent = NULL;
+}
+
+int64_t orb_event_stream_last_seq(struct orb_event_stream *s)
+{
+    flush_text(s);
+    return s->seq + 1;
+}
+
+struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store *store)
+{
+    struct orb_publisher *p = orb_alloc(sizeof *p);
+    p->loop = loop;
+    p->store = store;
+    p->tail = &p->waiting;
+    p->timer = orb_timer_new(loop, on_timer, p);
+    orb_buf_init(&p->out, 64 * 1024 * 1024);
+    orb_buf_init(&p->json, ORB_STREAM_BYTES_MAX * 8);
+    return p;
+}
+
+void orb_publisher_free(struct orb_publisher *p)
+{
+    if (!p)
+        return;
+    orb_publisher_flush(p);
+    orb_loop_forget(p->loop, p);
+    orb_timer_free(p->timer);
+    orb_buf_done(&p->out);
+    orb_buf_done(&p->json);
+    free(p);
+}
+
+int64_t orb_publisher_take_refused(struct orb_publisher *p, struct orb_error *why)
+{
+    int64_t n = p->refused;
+    *why = p->why;
+    p->refused = 0;
+    return n;
+}

@@ -1,0 +1,46 @@
+/* EventPublisher: writes the events of the tasks that run here, each to its
+ * stream (replay) and its channel (live), pipelined over all tasks.
+ *
+ * Text comes in pieces: a piece after a pause goes out at once; pieces that
+ * follow within 20 ms are joined and go out together at the end of those 20 ms. */
+#ifndef ORB_EVENT_PUBLISHER_H
+#define ORB_EVENT_PUBLISHER_H
+
+#include "event/event.h"
+#include "store/store.h"
+
+#define ORB_COALESCE_MS 20
+#define ORB_STREAM_ENTRIES_MAX 10000
+#define ORB_STREAM_BYTES_MAX (8 * 1024 * 1024)
+
+struct orb_publisher;
+struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store *store);
+void orb_publisher_free(struct orb_publisher *publisher);
+/* Everything given so far goes into the pipeline now. */
+void orb_publisher_flush(struct orb_publisher *publisher);
+/* Events that Redis refused since the last call (they are lost, the task goes on). */
+int64_t orb_publisher_take_refused(struct orb_publisher *publisher, struct orb_error *why);
+
+/* The events of one attempt; embedded in what runs it. */
+struct orb_event_stream {
+    struct orb_publisher *publisher;
+    const char *task_id;          /* borrowed for its life */
+    int attempt;
+    int64_t seq;                  /* of the latest event */
+    int64_t entries, bytes;       /* stored so far */
+    int is_truncated;
+    int64_t armed_ms, flushed_ms; /* when the stream's expiry was set; when text last went out */
+    struct orb_buf text;          /* waiting to be joined */
+    int text_is_reasoning;
+    char *text_agent;
+    struct orb_event_stream *next; /* of those with waiting text */
+    int is_waiting;
+};
+void orb_event_stream_init(struct orb_event_stream *stream, struct orb_publisher *publisher, const char *task_id, int attempt);
+/* What waits goes out first. */
+void orb_event_stream_done(struct orb_event_stream *stream);
+void orb_event_stream_put(struct orb_event_stream *stream, const struct orb_event_out *event);
+/* Waiting text goes out; then the seq for an event that a script will write. */
+int64_t orb_event_stream_last_seq(struct orb_event_stream *stream);
+
+#endif
