@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 
 #include <float.h>
+#include <locale.h>
 #include <orbiter/client.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -382,16 +383,26 @@ static int scan_text(struct scan *s)
 
 /* ---- entry ------------------------------------------------------------ */
 
-static json_t *build(const struct scan *s)
+/* In the C locale: where the decimal point is more than one byte, jansson would
+ * end the process at the first real. glibc's "C" is static and costs nothing. */
+static json_t *load(const char *text, size_t len, json_error_t *error)
 {
-    const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
-    json_error_t error;
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0), before;
     json_t *value;
 
-    if (s->copied > 0)
-        value = json_loadb(s->out.data, s->out.len, flags, &error);
-    else
-        value = json_loadb(s->text, s->len, flags, &error);
+    before = uselocale(c_locale);
+    value = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, error);
+    (void)uselocale(before);
+    if (c_locale)
+        freelocale(c_locale);
+    return value;
+}
+
+static json_t *build(const struct scan *s)
+{
+    json_error_t error;
+    json_t *value = s->copied > 0 ? load(s->out.data, s->out.len, &error) : load(s->text, s->len, &error);
+
     if (value)
         return value;
     if (json_error_code(&error) == json_error_out_of_memory)
