@@ -1,0 +1,33 @@
+/* The local executor: one attempt of a task in this process. Drives the agent's
+ * step machine with a model and writes its events. */
+#ifndef ORB_EXEC_LOCAL_H
+#define ORB_EXEC_LOCAL_H
+
+#include "agent/run.h"
+#include "event/publisher.h"
+#include "loop/loop.h"
+#include "task/task.h"
+
+struct orb_attempt;
+/* Exactly once, from the loop. code 0: completed; ORB_E_CANCELLED: aborted; else
+ * failed, with the error event already written. */
+typedef void (*orb_attempt_cb)(void *arg, int code, const struct orb_error *err);
+
+/* Takes the task's contents. may_retry: a failure that can be retried will be. */
+struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task_take,
+                                      int attempt, int may_retry, orb_attempt_cb cb, void *arg);
+/* Closes the model's connection at once; the callback comes later. */
+void orb_attempt_abort(struct orb_attempt *attempt);
+/* After the callback, or instead of it. */
+void orb_attempt_free(struct orb_attempt *attempt);
+
+const char *orb_attempt_task_id(const struct orb_attempt *attempt);
+int orb_attempt_number(const struct orb_attempt *attempt);
+const char *orb_attempt_agent(const struct orb_attempt *attempt); /* name, "" when the config has none */
+/* NULL when the agent could not be built. */
+const struct orb_run *orb_attempt_run(const struct orb_attempt *attempt);
+/* What waits goes out; the seq of the terminal event. */
+int64_t orb_attempt_last_seq(struct orb_attempt *attempt);
+int64_t orb_attempt_take_tokens(struct orb_attempt *attempt); /* text and reasoning deltas since the last call */
+
+#endif
