@@ -21,7 +21,7 @@ build_or_stop "$asan" ${parallel:+"$parallel"} B="$asan" CFLAGS='-O1 -g -fno-omi
     SAN='-fsanitize=address,undefined -fno-sanitize-recover=all' test-programs
 
 tests=('bash tests/tools/layers.sh sources' "bash tests/tools/layers.sh programs $build" 'bash tests/tools/test_layers.sh'
-    'bash tests/tools/lint.sh' 'bash tests/tools/test_run.sh' "bash tests/tools/docs.sh $build" "300:bash tests/tools/install.sh $build")
+    'bash tests/tools/lint.sh' 'bash tests/tools/test_run.sh' 'bash tests/tools/test_deps.sh' "bash tests/tools/docs.sh $build" "300:bash tests/tools/install.sh $build")
 for folder in "$build" "$asan"; do
     tests+=("120:bash tests/examples/run.sh $folder")
 done
