@@ -62,6 +62,8 @@ void orb_options_help(FILE *out, const struct orb_option *rows)
 {
     for (; rows->name; rows++) {
         char title[128];
+        if (!*rows->help)
+            continue;
         option_title(title, sizeof title, rows);
         int column = fprintf(out, "  %s", title);
         if (column > HELP_COLUMN - 2) {
@@ -177,6 +179,8 @@ void orb_man_options(FILE *out, const struct orb_option *rows)
 {
     for (; rows->name; rows++) {
         char title[128];
+        if (!*rows->help)
+            continue;
         option_title(title, sizeof title, rows);
         fputs(".TP\n.B ", out);
         escaped_line(out, title);

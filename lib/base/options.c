@@ -71,7 +71,8 @@ static int unknown(const struct orb_option_set *sets, const char *word, size_t l
     size_t count = 0;
     for (const struct orb_option_set *set = sets; set->rows; set++)
         for (const struct orb_option *row = set->rows; row->name && count < ORB_COUNT(names); row++)
-            names[count++] = row->name;
+            if (*row->help)
+                names[count++] = row->name;
     snprintf(name, sizeof name, "%.*s", (int)smaller(len, WORD_MAX), word);
     const char *near = orb_options_nearest(name, names, count);
     if (near)

@@ -32,7 +32,7 @@ struct orb_option {
     enum orb_option_kind kind;
     size_t offset;             /* of the value in the struct that is filled */
     const char *arg;           /* name of the argument in help, NULL for a flag */
-    const char *help;          /* one sentence, lower case, no full stop */
+    const char *help;          /* one sentence, lower case, no full stop; "" = not shown */
     int min, max;              /* INT and REAL */
 };
 

@@ -1,0 +1,73 @@
+/* orbiter start worker: becomes orbiter-worker. The Redis URL goes by the
+ * environment, where other users cannot read it. */
+#include "dev.h"
+
+#include <orbiter/worker.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct start_options {
+    const char *queue, *worker_id;
+    int concurrency;
+};
+
+#define AT(field) offsetof(struct start_options, field)
+static const struct orb_option rows[] = {
+    {"queue", 0, ORB_OPTION_TEXT, AT(queue), "NAME", "the queue to work on (default " ORB_QUEUE_DEFAULT ")", 0, 0},
+    {"concurrency", 0, ORB_OPTION_INT, AT(concurrency), "N", "tasks at once, 1 to 10000 (default 1)", 1, ORB_CONCURRENCY_MAX},
+    {"worker-id", 0, ORB_OPTION_TEXT, AT(worker_id), "ID", "name of the worker (default HOST-PID-XXXXXXXX)", 0, 0},
+    {0},
+};
+#undef AT
+
+enum { WORDS_MAX = 16 };
+
+static void add(const char **argv, size_t *count, const char *name, const char *value)
+{
+    if (value && *count + 2 < WORDS_MAX) {
+        argv[(*count)++] = name;
+        argv[(*count)++] = value;
+    }
+}
+
+static int start_worker(struct cli *cli, const void *options, int argc, char **argv)
+{
+    const struct start_options *o = options;
+    const char *words[WORDS_MAX] = {NULL};
+    char path[DEV_PATH_MAX], number[16];
+    size_t count = 0;
+    (void)argc, (void)argv;
+    int rc = cli_find_redis(cli);
+    if (rc)
+        return rc;
+    dev_child_path("orbiter-worker", path, sizeof path);
+    words[count++] = path;
+    add(words, &count, "--queue", o->queue);
+    add(words, &count, "--worker-id", o->worker_id);
+    add(words, &count, "--namespace", cli->redis.ns);
+    add(words, &count, "--tls-ca", cli->redis.tls_ca);
+    add(words, &count, "--tls-cert", cli->redis.tls_cert);
+    add(words, &count, "--tls-key", cli->redis.tls_key);
+    snprintf(number, sizeof number, "%d", o->concurrency);
+    add(words, &count, "--concurrency", o->concurrency ? number : NULL);
+    if (setenv("ORBITER_REDIS_URL", cli->redis.url, 1))
+        return cli_fail(ORB_E_NOMEM, "out of memory");
+    execvp(path, (char *const *)(uintptr_t)words);
+    return cli_fail(ORB_E_SYSTEM, "cannot run %s: %s: install it beside orbiter or in PATH", path, strerror(errno));
+}
+
+const struct cli_command cli_cmd_start_worker = {
+    .path = "start worker",
+    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID]",
+    .brief = "start a worker in the foreground",
+    .help = "Becomes orbiter-worker, which claims tasks from the queue and runs them until it gets SIGTERM or Ctrl-C; then "
+            "it ends what it has begun. A second one hands running tasks back to the queue. See orbiter-worker(1).",
+    .options = rows,
+    .options_size = sizeof(struct start_options),
+    .min_operands = 0,
+    .max_operands = 0,
+    .run = start_worker,
+};

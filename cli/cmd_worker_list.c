@@ -1,0 +1,102 @@
+/* orbiter worker list: the workers and what they do. */
+#include "cli.h"
+
+static const struct cli_column columns[] = {
+    {"ID", 0}, {"STATUS", 0}, {"HOSTNAME", 1}, {"SLOTS", 0}, {"TASKS", 0}, {"FAILED", 0}, {"TASK", 1}, {"BEAT", 0},
+};
+enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
+
+struct listing {
+    struct cli *cli;
+    int code;
+};
+
+static json_t *worker_json(const struct orb_worker_info *w)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "id", cli_json_text(w->id));
+    json_object_set_new(o, "status", cli_json_text(w->status));
+    json_object_set_new(o, "alive", json_boolean(w->is_alive));
+    json_object_set_new(o, "hostname", cli_json_text(w->hostname));
+    json_object_set_new(o, "concurrency", json_integer(w->concurrency));
+    json_object_set_new(o, "slots_busy", json_integer(w->slots_busy));
+    json_object_set_new(o, "tasks_processed", json_integer(w->tasks_processed));
+    json_object_set_new(o, "tasks_failed", json_integer(w->tasks_failed));
+    json_object_set_new(o, "current_task_id", cli_json_text(w->current_task_id));
+    json_object_set_new(o, "started_at", cli_json_time(w->started_at));
+    json_object_set_new(o, "last_heartbeat", cli_json_time(w->last_heartbeat));
+    json_object_set_new(o, "version", cli_json_text(w->version));
+    json_object_set_new(o, "rss_kb", json_integer(w->rss_kb));
+    json_object_set_new(o, "tokens_per_second", json_real(w->tok_s));
+    return o;
+}
+
+static void number_cell(struct cli_table *table, int64_t number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    cli_table_cell(table, text, NULL);
+}
+
+static void print_row(struct cli_table *table, const struct orb_worker_info *w)
+{
+    char text[64];
+    cli_table_cell(table, w->id, NULL);
+    cli_table_cell(table, w->is_alive ? w->status : "dead", cli_color(w->is_alive ? "\x1b[32m" : "\x1b[31m"));
+    cli_table_cell(table, w->hostname, NULL);
+    snprintf(text, sizeof text, "%lld/%lld", (long long)w->slots_busy, (long long)w->concurrency);
+    cli_table_cell(table, text, NULL);
+    number_cell(table, w->tasks_processed);
+    number_cell(table, w->tasks_failed);
+    cli_table_cell(table, w->current_task_id, NULL);
+    cli_format_age(w->last_heartbeat, text, sizeof text);
+    cli_table_cell(table, text, NULL);
+}
+
+static void on_workers(void *arg, const struct orb_worker_info *workers, size_t count, const struct orb_error *err)
+{
+    struct listing *l = arg;
+    if (err && err->code == ORB_E_CANCELLED)
+        return; /* Ctrl-C: the client is being freed */
+    if (err) {
+        l->code = cli_fail_with(err);
+    } else if (l->cli->format != CLI_TABLE) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(list, worker_json(&workers[i]));
+        cli_json_print_list(l->cli, list);
+    } else if (count) {
+        struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
+        for (size_t i = 0; i < count; i++)
+            print_row(table, &workers[i]);
+        cli_table_print(table);
+    } else {
+        cli_note(l->cli, "No active workers found.");
+    }
+    cli_done(l->cli);
+}
+
+static int list(struct cli *cli, const void *options, int argc, char **argv)
+{
+    struct listing l = {.cli = cli};
+    (void)options, (void)argc, (void)argv;
+    int rc = cli_connect(cli);
+    if (rc)
+        return rc;
+    rc = orb_fleet_workers(cli->client, on_workers, &l);
+    if (rc)
+        return cli_fail(rc, "cannot list workers: %s", orb_error_text(rc));
+    rc = cli_wait(cli);
+    return rc ? rc : l.code;
+}
+
+const struct cli_command cli_cmd_worker_list = {
+    .path = "worker list",
+    .synopsis = "",
+    .brief = "list the workers",
+    .help = "Lists the workers by their heartbeats: SLOTS is busy/all, TASKS and FAILED count attempts since the start, "
+            "BEAT is the age of the last heartbeat.",
+    .min_operands = 0,
+    .max_operands = 0,
+    .run = list,
+};

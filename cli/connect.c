@@ -1,0 +1,82 @@
+/* Finding Redis, and the one loop and client that a command works with. */
+#include "dev.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A running dev is looked for even when there is a URL: it may be the dev's. */
+int cli_find_redis(struct cli *cli)
+{
+    struct orb_error err = {0};
+    orb_redis_args_get(&cli->common.redis, &cli->redis);
+    cli->dev_url = dev_find();
+    if (!cli->redis.url && cli->dev_url) {
+        cli->redis.url = cli->dev_url;
+        cli_note(cli, "using your running 'orbiter dev'");
+    }
+    if (!cli->redis.url)
+        return cli_fail(ORB_E_CONFIG, "no Redis URL: give --redis-url, set ORBITER_REDIS_URL, or run 'orbiter dev'");
+    cli->is_dev = cli->dev_url && !strcmp(cli->redis.url, cli->dev_url);
+    int rc = orb_redis_url_check(cli->redis.url, &err);
+    return rc ? cli_fail_with(&err) : 0;
+}
+
+static void on_interrupt(void *arg, int signo)
+{
+    struct cli *cli = arg;
+    (void)signo;
+    cli->is_interrupted = 1;
+    orb_loop_stop(cli->loop);
+}
+
+int cli_connect(struct cli *cli)
+{
+    struct orb_error err = {0};
+    int rc = cli_find_redis(cli);
+    if (rc)
+        return rc;
+    cli->loop = orb_loop_new();
+    if (cli->loop)
+        cli->interrupt = orb_signal_new(cli->loop, SIGINT, on_interrupt, cli);
+    if (!cli->interrupt)
+        return cli_fail(ORB_E_SYSTEM, "cannot make an event loop: out of memory or descriptors");
+    rc = orb_client_new(cli->loop, &cli->redis, &cli->client, &err);
+    return rc ? cli_fail_with(&err) : 0;
+}
+
+int cli_wait(struct cli *cli)
+{
+    while (!cli->is_done && !cli->is_interrupted)
+        if (orb_loop_turn(cli->loop, -1))
+            return cli_fail(ORB_E_SYSTEM, "the event loop failed");
+    cli->is_done = 0;
+    return cli->is_interrupted ? ORB_E_INTERRUPTED : 0;
+}
+
+void cli_done(struct cli *cli)
+{
+    cli->is_done = 1;
+    orb_loop_stop(cli->loop);
+}
+
+struct orb_task_handle *cli_handle(struct cli *cli, const char *id)
+{
+    struct orb_task_handle *handle = orb_id_is_valid(id) ? orb_task_handle_new(cli->client, id) : NULL;
+    if (!handle)
+        cli_fail(ORB_E_USAGE, "'%s' is not a task id: 1 to 128 of A-Z a-z 0-9 . _ -", id);
+    return handle;
+}
+
+void cli_close(struct cli *cli)
+{
+    orb_client_free(cli->client);
+    orb_signal_free(cli->interrupt);
+    if (cli->loop)
+        orb_loop_free(cli->loop);
+    free(cli->dev_url);
+    cli->client = NULL;
+    cli->interrupt = NULL;
+    cli->loop = NULL;
+    cli->dev_url = NULL;
+}

@@ -1,0 +1,196 @@
+/* A task as people read it and as JSON. The JSON members are documented in
+ * docs/cli.md and stay as they are. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { RESULT_MAX = 200 };
+
+/* ---- JSON ------------------------------------------------------------- */
+
+json_t *cli_json_text(const char *text)
+{
+    char safe[4096];
+    if (!*text)
+        return json_null();
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    /* Bytes that are not UTF-8, from another writer. */
+    orb_safe_text(text, strlen(text), ORB_SAFE_TEXT, safe, sizeof safe);
+    return json_string(safe);
+}
+
+json_t *cli_json_time(double seconds)
+{
+    return seconds > 0 ? json_real(seconds) : json_null();
+}
+
+/* The result object; of one that jansson does not read, its output at least. */
+static json_t *result_object(const struct orb_task_info *task)
+{
+    if (!*task->result)
+        return json_null();
+    json_t *result = json_loads(task->result, 0, NULL);
+    return result ? result : json_pack("{so}", "output", cli_json_text(task->output));
+}
+
+static json_t *usage_object(const char *text)
+{
+    json_t *usage = *text ? json_loads(text, 0, NULL) : NULL;
+    return usage ? usage : json_null();
+}
+
+json_t *cli_json_task(const struct orb_task_info *t)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "id", cli_json_text(t->id));
+    json_object_set_new(o, "status", json_string(orb_status_word(t->status)));
+    json_object_set_new(o, "queue", cli_json_text(t->queue));
+    json_object_set_new(o, "agent", cli_json_text(t->agent));
+    json_object_set_new(o, "worker_id", cli_json_text(t->worker_id));
+    json_object_set_new(o, "created_at", cli_json_time(t->created_at));
+    json_object_set_new(o, "started_at", cli_json_time(t->started_at));
+    json_object_set_new(o, "completed_at", cli_json_time(t->completed_at));
+    json_object_set_new(o, "attempt", json_integer(t->attempt));
+    json_object_set_new(o, "retries", json_integer(t->retries));
+    json_object_set_new(o, "output", cli_json_text(t->output));
+    json_object_set_new(o, "result", result_object(t));
+    json_object_set_new(o, "error", cli_json_text(t->error));
+    json_object_set_new(o, "error_type", cli_json_text(t->error_type));
+    json_object_set_new(o, "partial", cli_json_text(t->partial));
+    json_object_set_new(o, "usage", usage_object(t->usage));
+    return o;
+}
+
+/* ASCII, so that no byte of it means anything to a terminal; jansson leaves
+ * DEL as it is. */
+void cli_json_print(const struct cli *cli, json_t *value)
+{
+    size_t flags = JSON_ENSURE_ASCII | JSON_ENCODE_ANY | (cli->format == CLI_JSON ? JSON_INDENT(2) : 0);
+    char *text = json_dumps(value, flags);
+    for (const char *p = text ? text : "null"; *p; p++)
+        if (*p == 0x7f)
+            fputs("\\u007f", stdout);
+        else
+            putchar(*p);
+    putchar('\n');
+    free(text);
+    json_decref(value);
+}
+
+void cli_json_print_list(const struct cli *cli, json_t *list)
+{
+    if (cli->format == CLI_JSON) {
+        cli_json_print(cli, list);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++)
+        cli_json_print(cli, json_incref(json_array_get(list, i)));
+    json_decref(list);
+}
+
+/* ---- people ----------------------------------------------------------- */
+
+void cli_format_duration(const struct orb_task_info *t, char *out, size_t cap)
+{
+    double s = t->completed_at - t->started_at;
+    s = s < 0 ? 0 : s;
+    if (t->started_at <= 0)
+        snprintf(out, cap, "-");
+    else if (t->completed_at <= 0)
+        snprintf(out, cap, "running...");
+    else if (s < 1)
+        snprintf(out, cap, "%.0fms", s * 1000);
+    else if (s < 60)
+        snprintf(out, cap, "%.1fs", s);
+    else
+        snprintf(out, cap, "%.1fm", s / 60);
+}
+
+void cli_format_age(double since, char *out, size_t cap)
+{
+    static const struct {
+        double seconds;
+        char unit;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    double age = orb_now() - since;
+    size_t i = 0;
+    if (since <= 0) {
+        snprintf(out, cap, "-");
+        return;
+    }
+    age = age < 0 ? 0 : age;
+    while (i < 3 && age < units[i].seconds)
+        i++;
+    snprintf(out, cap, "%lld%c", (long long)(age / units[i].seconds), units[i].unit);
+}
+
+static void format_time(double seconds, char *out, size_t cap)
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    if (seconds <= 0 || seconds > 4e11 || !gmtime_r(&t, &tm) || !strftime(out, cap, "%Y-%m-%d %H:%M:%S UTC", &tm))
+        snprintf(out, cap, "-");
+}
+
+static void line(FILE *out, const char *label, const char *text)
+{
+    fprintf(out, "  %-13s", label);
+    if (*text)
+        cli_write_safe(out, text, strlen(text), ORB_SAFE_LINE);
+    else
+        fputc('-', out);
+    fputc('\n', out);
+}
+
+static void time_line(FILE *out, const char *label, double seconds)
+{
+    char text[64];
+    format_time(seconds, text, sizeof text);
+    line(out, label, text);
+}
+
+static void number_line(FILE *out, const char *label, int number)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    line(out, label, text);
+}
+
+/* The result's JSON is ASCII from every writer, so cutting it splits no character. */
+static void result_line(FILE *out, const char *result)
+{
+    char text[RESULT_MAX + 4];
+    int is_long = strlen(result) > RESULT_MAX;
+    snprintf(text, sizeof text, "%.*s%s", RESULT_MAX, result, is_long ? "..." : "");
+    line(out, "Result:", text);
+}
+
+char *cli_task_text(const struct orb_task_info *t)
+{
+    char duration[32], *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return NULL;
+    fprintf(out, "Task %s\n", t->id);
+    fprintf(out, "  %-13s%s%s%s\n", "Status:", cli_color_status(t->status), orb_status_word(t->status), cli_color_end());
+    line(out, "Worker:", t->worker_id);
+    time_line(out, "Started:", t->started_at);
+    time_line(out, "Completed:", t->completed_at);
+    cli_format_duration(t, duration, sizeof duration);
+    line(out, "Duration:", duration);
+    number_line(out, "Retries:", t->retries);
+    if (*t->error)
+        line(out, "Error:", t->error);
+    if (*t->result)
+        result_line(out, t->result);
+    line(out, "Agent:", t->agent);
+    line(out, "Queue:", t->queue);
+    number_line(out, "Attempt:", t->attempt);
+    fclose(out);
+    return text;
+}
