@@ -6,6 +6,10 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
+# make V=1 shows the commands, make -s says nothing.
+Q    := $(if $(V),,@)
+tell = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-5s %s\n' $(1) $@)
+
 VERSION := $(shell sed -n 's/^\#define ORB_VERSION "\(.*\)"/\1/p' lib/include/orbiter/base.h)
 CC      ?= gcc
 ifeq ($(origin CC),default)
@@ -62,39 +66,50 @@ $(B)/flags.mk: Makefile
 
 $(B)/obj/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(call tell,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(B)/obj/tests/%.o: PKG_CFLAGS += -Itests
 
 # The Lua scripts become C strings; common.lua goes before each of them.
 $(B)/obj/lib/store/scripts_lua.c: $(LIB_LUA) lib/store/embed.sh
 	@mkdir -p $(@D)
-	sh lib/store/embed.sh $(LIB_LUA) > $@
+	$(call tell,LUA)
+	$(Q)sh lib/store/embed.sh $(LIB_LUA) > $@
 $(B)/obj/lib/store/scripts_lua.o: $(B)/obj/lib/store/scripts_lua.c $(B)/flags.mk
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(call tell,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(B)/liborbiter.a: $(LIB_O)
-	rm -f $@; ar rcs $@ $^
+	$(call tell,AR)
+	$(Q)rm -f $@; ar rcs $@ $^
 $(B)/liborbiter.so: $(LIB_O)
-	$(CC) -shared -Wl,-soname,liborbiter.so.0 -Wl,--no-undefined $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(call tell,LD)
+	$(Q)$(CC) -shared -Wl,-soname,liborbiter.so.0 -Wl,--no-undefined $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 
 $(B)/orbiter: $(call obj,$(CLI_C)) $(B)/liborbiter.a
-	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(call tell,LD)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 $(B)/orbiter-worker: $(call obj,$(WORKER_C)) $(B)/liborbiter.a
-	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(call tell,LD)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 
 $(B)/fake-provider: $(call obj,$(FAKE_C)) $(B)/liborbiter.a
-	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(call tell,LD)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
-	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+	$(call tell,LD)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
-	$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(call tell,LD)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 # Examples see only what is installed: the public headers and the library.
 $(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -Ilib/include $(WARN) $(CFLAGS) $(SAN) $< $(B)/liborbiter.a -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(call tell,CC)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Ilib/include $(WARN) $(CFLAGS) $(SAN) $< $(B)/liborbiter.a -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 
 .SECONDARY:
 

@@ -75,10 +75,12 @@ check-bare:
 man: $(B)/man/orbiter.1 $(B)/man/orbiter-worker.1
 $(B)/man/orbiter.1: $(B)/orbiter
 	@mkdir -p $(@D)
-	$(B)/orbiter help --man > $@
+	$(call tell,MAN)
+	$(Q)$(B)/orbiter help --man > $@
 $(B)/man/orbiter-worker.1: $(B)/orbiter-worker
 	@mkdir -p $(@D)
-	$(B)/orbiter-worker --man > $@
+	$(call tell,MAN)
+	$(Q)$(B)/orbiter-worker --man > $@
 
 ##   install      into DESTDIR and prefix (default /usr/local)
 INSTALLED = bin/orbiter bin/orbiter-worker lib/liborbiter.a lib/liborbiter.so.0 lib/liborbiter.so lib/pkgconfig/orbiter.pc \
@@ -110,4 +112,4 @@ clean:
 .PHONY: help
 help:
 	@sed -n 's/^##  *//p' Makefile tests/targets.mk | sort
-	@echo 'Variables: B (build folder), CC, CFLAGS, WERROR= (warnings are not errors), prefix, DESTDIR'
+	@echo 'Variables: B (build folder), CC, CFLAGS, WERROR= (warnings are not errors), V=1 (show commands), prefix, DESTDIR'

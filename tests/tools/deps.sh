@@ -6,11 +6,11 @@ set -euo pipefail
 
 # package, or package:command when any provider of the command will do
 RUN='gcc:gcc libc6-dev make:make pkg-config:pkg-config libevent-dev libhiredis-dev
-libjansson-dev libcurl4-openssl-dev libssl-dev libedit-dev libncurses-dev
+libjansson-dev libcurl4-openssl-dev libssl-dev
 ca-certificates redis-server:redis-server'
 TEST='libcmocka-dev shellcheck:shellcheck openssl:openssl procps:ps'
 VALGRIND='valgrind:valgrind libc6-dbg'
-LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl, OpenSSL, libedit, ncurses (wide)'
+LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl and OpenSSL'
 
 die() { printf 'orbiter: %s\n' "$1" >&2; exit 1; }
 
