@@ -1,0 +1,484 @@
+#include "base/base.h"
+#include "model/model.h"
+#include "model/sse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- requests ---- */
+
+static void environment(const char *key, const char *base)
+{
+    static const char *const names[] = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID" };
+    for (size_t i = 0; i < ORB_COUNT(names); i++)
+        unsetenv(names[i]);
+    if (key)
+        setenv("OPENAI_API_KEY", key, 1);
+    if (base)
+        setenv("OPENAI_BASE_URL", base, 1);
+}
+
+static int build(const char *model, const char *messages, const char *tools, double temperature, int64_t max_tokens,
+                 struct orb_model_request *out, struct orb_error *err)
+{
+    struct orb_model_call call = { .model = model, .temperature = temperature, .max_tokens = max_tokens };
+    call.messages = json_loads(messages, 0, NULL);
+    assert_non_null(call.messages);
+    call.tools = tools ? json_loads(tools, 0, NULL) : NULL;
+    memset(out, 0, sizeof(*out));
+    int rc = orb_provider_openai.codec->request(&call, out, err);
+    json_decref(call.messages);
+    json_decref(call.tools);
+    return rc;
+}
+
+static void request_done(struct orb_model_request *r)
+{
+    orb_buf_done(&r->headers);
+    orb_buf_done(&r->body);
+}
+
+static void expect_body(const char *model, const char *messages, const char *tools, double temperature,
+                        int64_t max_tokens, const char *body)
+{
+    struct orb_model_request r;
+    struct orb_error err = { 0 };
+    assert_int_equal(build(model, messages, tools, temperature, max_tokens, &r, &err), 0);
+    assert_string_equal(r.body.data, body);
+    json_t *json = json_loads(r.body.data, 0, NULL);
+    assert_non_null(json);
+    json_decref(json);
+    request_done(&r);
+}
+
+#define TAIL "\"stream\": true, \"stream_options\": {\"include_usage\": true}"
+#define HI "[{\"role\":\"user\",\"content\":\"hi\"}]"
+#define HI_OUT "\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}], "
+
+static void golden_parameters(void **state)
+{
+    (void)state;
+    environment("sk-test", NULL);
+    expect_body("gpt-4o", HI, NULL, 1.0, 0, "{\"model\": \"gpt-4o\", " HI_OUT TAIL ", \"temperature\": 1.0}");
+    expect_body("gpt-4o", HI, NULL, 0.2, 100,
+                "{\"model\": \"gpt-4o\", " HI_OUT TAIL ", \"temperature\": 0.2, \"max_tokens\": 100}");
+    expect_body("gpt-5-mini", HI, NULL, 1.0, 100, "{\"model\": \"gpt-5-mini\", " HI_OUT TAIL ", \"max_completion_tokens\": 100}");
+    expect_body("o3", HI, NULL, 1.0, 0, "{\"model\": \"o3\", " HI_OUT TAIL "}");
+    expect_body("openai/gpt-5.1", HI, NULL, 0.5, 0, "{\"model\": \"openai/gpt-5.1\", " HI_OUT TAIL ", \"temperature\": 0.5}");
+    expect_body("o3small", HI, NULL, 1.0, 7,
+                "{\"model\": \"o3small\", " HI_OUT TAIL ", \"temperature\": 1.0, \"max_tokens\": 7}");
+}
+
+static void golden_messages(void **state)
+{
+    (void)state;
+    environment("sk-test", NULL);
+    expect_body("m",
+                "[{\"role\":\"system\",\"content\":\"be \\\"brief\\\"\"},{\"role\":\"user\",\"content\":\"1+1? \\u00e9\"},"
+                "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c1\",\"name\":\"add\",\"arguments\":\"{\\\"x\\\":1}\"},"
+                "{\"id\":\"c2\",\"name\":\"now\",\"arguments\":\"\"}]},"
+                "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"tool_name\":\"add\",\"content\":\"2\",\"error\":null},"
+                "{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"tool_name\":\"now\",\"content\":\"x\",\"error\":\"no clock\"},"
+                "{\"role\":\"assistant\",\"content\":\"two\",\"tool_calls\":[]},{\"role\":\"assistant\"}]",
+                "[{\"name\":\"add\",\"description\":\"adds\",\"parameters\":{\"type\":\"object\",\"properties\":{}}},{\"name\":\"now\"}]",
+                1.0, 0,
+                "{\"model\": \"m\", \"messages\": [{\"role\": \"system\", \"content\": \"be \\\"brief\\\"\"}, "
+                "{\"role\": \"user\", \"content\": \"1+1? \\u00e9\"}, "
+                "{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c1\", \"type\": \"function\", \"function\": "
+                "{\"name\": \"add\", \"arguments\": \"{\\\"x\\\":1}\"}}, {\"id\": \"c2\", \"type\": \"function\", \"function\": "
+                "{\"name\": \"now\", \"arguments\": \"{}\"}}]}, "
+                "{\"role\": \"tool\", \"tool_call_id\": \"c1\", \"content\": \"2\"}, "
+                "{\"role\": \"tool\", \"tool_call_id\": \"c2\", \"content\": \"no clock\"}, "
+                "{\"role\": \"assistant\", \"content\": \"two\"}, {\"role\": \"assistant\", \"content\": \"\"}], " TAIL
+                ", \"temperature\": 1.0, \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"add\", \"description\": "
+                "\"adds\", \"parameters\": {\"type\": \"object\", \"properties\": {}}}}, "
+                "{\"type\": \"function\", \"function\": {\"name\": \"now\", \"description\": \"\"}}]}");
+}
+
+static void golden_blocks(void **state)
+{
+    (void)state;
+    environment("sk-test", NULL);
+    expect_body("o1",
+                "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image_url\",\"url\":\"http://x/y\"},"
+                "{\"type\":\"image_data\",\"data\":\"QQ==\",\"media_type\":\"image/png\"},{\"type\":\"audio\",\"data\":\"QQ==\"},"
+                "{\"type\":\"document\",\"data\":\"QQ==\",\"title\":\"a.pdf\"},{\"type\":\"video\",\"url\":\"v\"}]},"
+                "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_data\"}]}]",
+                NULL, 1.0, 0,
+                "{\"model\": \"o1\", \"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"see\"}, "
+                "{\"type\": \"image_url\", \"image_url\": {\"url\": \"http://x/y\", \"detail\": \"auto\"}}, "
+                "{\"type\": \"image_url\", \"image_url\": {\"url\": \"data:image/png;base64,QQ==\"}}, "
+                "{\"type\": \"input_audio\", \"input_audio\": {\"data\": \"QQ==\", \"format\": \"mp3\"}}, "
+                "{\"type\": \"file\", \"file\": {\"filename\": \"a.pdf\", \"file_data\": \"data:application/pdf;base64,QQ==\"}}, "
+                "{\"type\": \"text\", \"text\": \"[video: cannot be sent to this model]\"}]}, "
+                "{\"role\": \"tool\", \"tool_call_id\": \"c\", \"content\": \"a\\n[media result]\"}], " TAIL "}");
+}
+
+static void expect_refused(int code, const char *words, const char *messages)
+{
+    struct orb_model_request r;
+    struct orb_error err = { 0 };
+    assert_int_equal(build("m", messages, NULL, 1.0, 0, &r, &err), code);
+    assert_non_null(strstr(err.text, words));
+    assert_null(strstr(err.text, "sk-"));
+}
+
+static void where_and_as_whom(void **state)
+{
+    struct orb_model_request r;
+    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Authorization: Bearer sk-test\0"
+                                "OpenAI-Organization: org-1\0OpenAI-Project: proj-1";
+    (void)state;
+    environment("sk-test", NULL);
+    setenv("OPENAI_ORG_ID", "org-1", 1);
+    setenv("OPENAI_PROJECT_ID", "proj-1", 1);
+    assert_int_equal(build("m", HI, NULL, 1.0, 0, &r, NULL), 0);
+    assert_string_equal(r.url, "https://api.openai.com/v1/chat/completions");
+    assert_int_equal(r.headers.len, sizeof(lines));
+    assert_memory_equal(r.headers.data, lines, sizeof(lines));
+    request_done(&r);
+
+    environment(NULL, "http://box:8000/v1//?api-version=2");
+    assert_int_equal(build("m", HI, NULL, 1.0, 0, &r, NULL), 0);
+    assert_string_equal(r.url, "http://box:8000/v1/chat/completions?api-version=2");
+    assert_null(memmem(r.headers.data, r.headers.len, "Authorization", 13));
+    request_done(&r);
+
+    environment(NULL, NULL);
+    expect_refused(ORB_E_MODEL_AUTH, "set it in the worker's environment", HI);
+    environment("sk-with\r\nX: y", NULL);
+    expect_refused(ORB_E_MODEL_AUTH, "OPENAI_API_KEY", HI);
+    environment("sk-test", "ftp://x");
+    expect_refused(ORB_E_CONFIG, "OPENAI_BASE_URL", HI);
+    environment("sk-test", NULL);
+    expect_refused(ORB_E_MODEL_INVALID, "Unknown message role: 'boss'", "[{\"role\":\"boss\"}]");
+}
+
+/* ---- replies: deltas are noted as text ---- */
+
+static const char *id_of(const char *id)
+{
+    return !id ? "" : strncmp(id, "call_", 5) == 0 && strlen(id) == 29 ? "own" : id;
+}
+
+static void note(void *arg, const struct orb_delta *d)
+{
+    static const char *const finishes[] = { "stop", "tool_calls", "length", "filter" };
+    struct orb_buf *b = arg;
+    switch (d->type) {
+    case ORB_DELTA_TEXT:
+    case ORB_DELTA_REASONING:
+        assert_true(d->len > 0);
+        orb_buf_str(b, d->type == ORB_DELTA_TEXT ? "T(" : "R(");
+        orb_buf_add(b, d->text, d->len);
+        orb_buf_char(b, ')');
+        break;
+    case ORB_DELTA_TOOL_CALL:
+        assert_non_null(d->text);
+        orb_buf_printf(b, "C%d(%s,%s,%.*s)", d->index, id_of(d->id), d->name ? d->name : "", (int)d->len, d->text);
+        break;
+    case ORB_DELTA_USAGE:
+        orb_buf_printf(b, "U(%d,%d,%d)", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens);
+        break;
+    case ORB_DELTA_FINISH:
+        orb_buf_printf(b, "F(%s)", finishes[d->finish]);
+        break;
+    }
+}
+
+struct feed {
+    void *state;
+    struct orb_buf out;
+    struct orb_error err;
+};
+
+static int on_event(void *arg, const char *event, const char *data, size_t len)
+{
+    struct feed *f = arg;
+    return orb_provider_openai.codec->data(f->state, event, data, len, note, &f->out, &f->err);
+}
+
+/* The reply, in pieces of `step` bytes; the result code, the notes in out. */
+static int read_reply(const char *text, size_t step, struct feed *f)
+{
+    const struct orb_codec *codec = orb_provider_openai.codec;
+    struct orb_sse sse;
+    size_t len = strlen(text);
+    int rc = 0;
+    orb_sse_init(&sse);
+    memset(f, 0, sizeof(*f));
+    orb_buf_init(&f->out, 1 << 20);
+    f->state = orb_alloc(codec->state_size);
+    for (size_t i = 0; i < len && rc == 0; i += step)
+        rc = orb_sse_feed(&sse, text + i, len - i < step ? len - i : step, on_event, f);
+    if (rc == 0)
+        rc = orb_sse_end(&sse, on_event, f);
+    if (rc == 0)
+        rc = codec->end(f->state, note, &f->out, &f->err);
+    codec->done(f->state);
+    free(f->state);
+    orb_sse_done(&sse);
+    return rc > 0 ? 0 : rc;
+}
+
+#define CHUNK(delta, rest) "data: {\"choices\":[{\"index\":0,\"delta\":" delta rest "}]}\n\n"
+#define NEXT ",\"finish_reason\":null"
+#define STOP(reason) CHUNK("{}", ",\"finish_reason\":\"" reason "\"")
+#define DONE "data: [DONE]\n\n"
+#define CALL(inner) CHUNK("{\"tool_calls\":[" inner "]}", NEXT)
+
+static const struct reply_case {
+    const char *name, *text, *notes;
+    int code;
+} replies[] = {
+    { "plain", CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", NEXT) CHUNK("{\"content\":\"he\"}", NEXT)
+               CHUNK("{\"content\":\"llo \\u00e9\\ud83d\\ude00\"}", NEXT) STOP("stop")
+               "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14}}\n\n" DONE,
+      "T(he)T(llo \u00e9\U0001F600)U(9,5,14)F(stop)", 0 },
+    { "usage chunk with choices null", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop")
+      "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n" DONE, "T(a)U(1,2,3)F(stop)", 0 },
+    { "usage on the last choice", CHUNK("{\"content\":\"a\"}", NEXT)
+      "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n"
+      DONE, "T(a)U(1,2,3)F(stop)", 0 },
+    { "no choices at all, then Azure's filter chunk", "data: {\"id\":\"x\"}\n\ndata: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n"
+      CHUNK("{\"content\":\"a\"}", ",\"content_filter_results\":{}" NEXT) STOP("stop") DONE, "T(a)F(stop)", 0 },
+    { "nulls everywhere", CHUNK("null", NEXT) CHUNK("{\"role\":null,\"content\":null,\"tool_calls\":null,\"refusal\":null}", NEXT)
+      "data: {\"choices\":[null],\"usage\":null,\"error\":null}\n\n" CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop") DONE, "T(a)F(stop)", 0 },
+    { "reasoning by both names, once", CHUNK("{\"reasoning_content\":\"h\"}", NEXT) CHUNK("{\"reasoning\":\"m\"}", NEXT)
+      CHUNK("{\"reasoning_content\":\"x\",\"reasoning\":\"x\"}", NEXT) CHUNK("{\"content\":\"a\",\"reasoning_content\":null}", NEXT) STOP("stop") DONE,
+      "R(h)R(m)R(x)T(a)F(stop)", 0 },
+    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(stop)", 0 },
+    { "tool calls by index", CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"\"}}")
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") CALL("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}")
+      CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}") STOP("tool_calls") DONE,
+      "C0(a,add,)C0(,,{\"x\")C1(b,now,{})C0(,,:1})F(tool_calls)", 0 },
+    { "indexes that begin at one", CALL("{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}}") STOP("tool_calls") DONE,
+      "C0(a,add,{})F(tool_calls)", 0 },
+    { "all index 0, different ids", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}")
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"}\"}}") CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"add\",\"arguments\":\"[\"}}")
+      CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"arguments\":\"]\"}}") STOP("tool_calls") DONE,
+      "C0(a,add,{)C0(,,})C1(b,add,[)C1(,,])F(tool_calls)", 0 },
+    { "no index", CALL("{\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}") CALL("{\"function\":{\"arguments\":\"}\"}}")
+      CALL("{\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}") CALL("{\"id\":\"a\",\"function\":{\"arguments\":\" \"}}") STOP("tool_calls") DONE,
+      "C0(a,add,{)C0(,,})C1(b,now,{})C0(,, )F(tool_calls)", 0 },
+    { "no id", CALL("{\"index\":0,\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}") CALL("{\"index\":0,\"function\":{\"arguments\":\"}\"}}") STOP("tool_calls") DONE,
+      "C0(own,add,{)C0(,,})F(tool_calls)", 0 },
+    { "the id comes late", CALL("{\"index\":0,\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}") CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}}")
+      STOP("tool_calls") DONE, "C0(own,add,{)C0(a,,})F(tool_calls)", 0 },
+    { "whole calls without id and index", CALL("{\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}},{\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}") STOP("tool_calls") DONE,
+      "C0(own,add,{})C1(own,now,{})F(tool_calls)", 0 },
+    { "arguments as an object", CALL("{\"function\":{\"name\":\"add\",\"arguments\":{\"x\":1}}}") CALL("{\"function\":{\"name\":\"add\",\"arguments\":{\"x\":2}}}") STOP("tool_calls") DONE,
+      "C0(own,add,{\"x\": 1})C1(own,add,{\"x\": 2})F(tool_calls)", 0 },
+    { "name and id on every piece", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}")
+      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"}\"}}") STOP("tool_calls") DONE, "C0(a,add,{)C0(,,})F(tool_calls)", 0 },
+    { "null arguments, empty id", CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"add\",\"arguments\":null}}") STOP("tool_calls") DONE, "C0(own,add,)F(tool_calls)", 0 },
+    { "finish stop after calls", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}}") STOP("stop") DONE, "C0(a,add,{})F(tool_calls)", 0 },
+    { "function_call", STOP("function_call") DONE, "F(tool_calls)", 0 },
+    { "length", CHUNK("{\"content\":\"a\"}", NEXT) STOP("length") DONE, "T(a)F(length)", 0 },
+    { "content_filter", STOP("content_filter") DONE, "F(filter)", 0 },
+    { "a reason nobody knows", STOP("end_turn") DONE, "F(stop)", 0 },
+    { "no [DONE]", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop"), "T(a)F(stop)", 0 },
+    { "[DONE] and no finish_reason", CHUNK("{\"content\":\"a\"}", NEXT) DONE, "T(a)F(stop)", 0 },
+    { "text after [DONE]", CHUNK("{\"content\":\"a\"}", NEXT) DONE CHUNK("{\"content\":\"b\"}", NEXT), "T(a)F(stop)", 0 },
+    { "neither", CHUNK("{\"content\":\"a\"}", NEXT), "T(a)", ORB_E_MODEL_TRUNCATED },
+    { "nothing", "", "", ORB_E_MODEL_TRUNCATED },
+    { "CR LF, comments, multi-line data", ": OPENROUTER PROCESSING\r\n\r\ndata: {\"choices\":\r\ndata: [{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n",
+      "T(a)F(stop)", 0 },
+    { "error object", CHUNK("{\"content\":\"a\"}", NEXT) "data: {\"error\":{\"message\":\"too busy\",\"type\":\"overloaded_error\"}}\n\n", "T(a)", ORB_E_MODEL_OVERLOADED },
+    { "error with a number", "data: {\"id\":\"x\",\"error\":{\"code\":429,\"message\":\"slow down\"},\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
+      "", ORB_E_MODEL_RATE },
+    { "error with digits", "data: {\"error\":{\"code\":\"502\",\"message\":\"x\"}}\n\n", "", ORB_E_MODEL_SERVER },
+    { "error string", "data: {\"error\":\"boom\"}\n\n", "", ORB_E_MODEL_SERVER },
+    { "error at the top", "data: {\"object\":\"error\",\"message\":\"This model's maximum context length is 8\",\"code\":400}\n\n", "", ORB_E_MODEL_CONTEXT },
+    { "finish_reason error", STOP("error"), "", ORB_E_MODEL_SERVER },
+    { "no JSON", "data: {\"choices\n\n", "", ORB_E_PROTOCOL },
+    { "JSON that is no object", "data: 12\n\ndata: [1]\n\ndata: null\n\n" CHUNK("{\"content\":\"a\"}", NEXT) DONE, "T(a)F(stop)", 0 },
+};
+
+static void expect_reply(const struct reply_case *c, size_t step)
+{
+    struct feed f;
+    int rc = read_reply(c->text, step, &f);
+    const char *notes = f.out.data ? f.out.data : "";
+    if (rc != c->code || strcmp(notes, c->notes) != 0)
+        fail_msg("%s, in pieces of %zu: code %d (%s), expected %d; deltas\n  %s\nexpected\n  %s", c->name, step, rc, f.err.text,
+                 c->code, notes, c->notes);
+    if (rc)
+        assert_int_equal(f.err.code, rc);
+    orb_buf_done(&f.out);
+}
+
+static void tolerances(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(replies); i++)
+        expect_reply(&replies[i], 1 << 20);
+}
+
+static void tolerances_in_pieces_of_every_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(replies); i++)
+        for (size_t step = 1; step <= 40; step++)
+            expect_reply(&replies[i], step);
+}
+
+/* A stream cut at any byte is complete, truncated, or (the half of a chunk)
+ * no JSON; it never crashes and never says more than the whole one. */
+static void cut_at_every_byte(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(replies); i++) {
+        size_t len = strlen(replies[i].text);
+        for (size_t cut = 0; cut < len; cut++) {
+            struct feed f;
+            char *text = orb_memdup(replies[i].text, cut);
+            int rc = read_reply(text, 7, &f);
+            if (rc == 0)
+                assert_non_null(strstr(f.out.data, "F("));
+            else if (rc != replies[i].code)
+                assert_true(rc == ORB_E_MODEL_TRUNCATED || rc == ORB_E_PROTOCOL);
+            orb_buf_done(&f.out);
+            free(text);
+        }
+    }
+}
+
+static void too_many_calls(void **state)
+{
+    struct orb_buf text;
+    struct feed f;
+    (void)state;
+    orb_buf_init(&text, 1 << 20);
+    for (int i = 0; i < 129; i++)
+        orb_buf_printf(&text, "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%d,\"id\":\"c%d\",\"function\":"
+                              "{\"name\":\"f\",\"arguments\":\"{}\"}}]}}]}\n\n", i, i);
+    assert_int_equal(read_reply(text.data, 4096, &f), ORB_E_PROTOCOL);
+    assert_non_null(strstr(f.err.text, "128"));
+    orb_buf_done(&text);
+    orb_buf_done(&f.out);
+}
+
+/* ---- refusals ---- */
+
+static const struct {
+    int status;
+    const char *body;
+    int code;
+    const char *words;
+} refusals[] = {
+    { 401, "{\"error\":{\"message\":\"Incorrect API key provided: sk-test-1234567890.\",\"code\":\"invalid_api_key\"}}", ORB_E_MODEL_AUTH,
+      "HTTP 401: Incorrect API key provided: ***.; check OPENAI_API_KEY" },
+    { 403, "{\"error\":{\"message\":\"no\"}}", ORB_E_MODEL_PERMISSION, "HTTP 403: no" },
+    { 404, "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", ORB_E_MODEL_NOT_FOUND, "`x`" },
+    { 400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\",\"param\":\"x\",\"code\":null}}", ORB_E_MODEL_INVALID, "bad" },
+    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"unsupported_value\",\"param\":\"temperature\"}}", ORB_E_MODEL_PARAMETER, "m" },
+    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"context_length_exceeded\"}}", ORB_E_MODEL_CONTEXT, "shorten" },
+    { 400, "{\"error\":{\"code\":400,\"message\":\"m\",\"type\":\"exceed_context_size_error\",\"n_ctx\":1}}", ORB_E_MODEL_CONTEXT, "m" },
+    { 400, "{\"object\":\"error\",\"message\":\"This model's maximum context length is 2048 tokens\",\"type\":\"BadRequestError\",\"code\":400}",
+      ORB_E_MODEL_CONTEXT, "2048" },
+    { 400, "{\"error\":{\"message\":\"You passed 9 input tokens and requested 8 output tokens\"}}", ORB_E_MODEL_CONTEXT, "9" },
+    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"content_filter\"}}", ORB_E_MODEL_FILTER, "m" },
+    { 402, "{\"error\":{\"message\":\"credits\",\"code\":402}}", ORB_E_MODEL_QUOTA, "credits" },
+    { 429, "{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", ORB_E_MODEL_RATE, "m" },
+    { 429, "{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}", ORB_E_MODEL_QUOTA, "billing" },
+    { 408, "", ORB_E_MODEL_TIMEOUT, "HTTP 408" },
+    { 409, "{}", ORB_E_MODEL_SERVER, "HTTP 409" },
+    { 500, "{\"error\":\"oops\"}", ORB_E_MODEL_SERVER, "oops" },
+    { 503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", ORB_E_MODEL_OVERLOADED, "Loading" },
+    { 529, "x", ORB_E_MODEL_OVERLOADED, "x" },
+    { 504, "<html><head><title>504 Gateway Time-out</title></head></html>", ORB_E_MODEL_TIMEOUT, "a web page instead of JSON: 504 Gateway Time-out" },
+    { 502, "\n<h1>bad</h1>", ORB_E_MODEL_SERVER, "<h1>bad" },
+    { 422, "{\"detail\":\"field required\"}", ORB_E_MODEL_INVALID, "field required" },
+    { 302, "", ORB_E_MODEL_INVALID, "HTTP 302" },
+    { 200, "<html></html>", ORB_E_MODEL_SERVER, "event stream" },
+    { 200, "{\"error\":{\"message\":\"m\",\"code\":429}}", ORB_E_MODEL_RATE, "m" },
+    { 500, "sk-test-1234567890 \x1b[31m", ORB_E_MODEL_SERVER, "***" },
+    { 500, "{\"error\":{\"message\":\"sk-\\u0074est-1234567890\"}}", ORB_E_MODEL_SERVER, "***" },
+};
+
+static void refusal_classes(void **state)
+{
+    (void)state;
+    environment("sk-test-1234567890", NULL);
+    for (size_t i = 0; i < ORB_COUNT(refusals); i++) {
+        struct orb_error err = { 0 };
+        char *body = orb_strdup(refusals[i].body);
+        int rc = orb_provider_openai.codec->refusal(refusals[i].status, body, strlen(body), &err);
+        if (rc != refusals[i].code || err.code != rc || !strstr(err.text, refusals[i].words))
+            fail_msg("HTTP %d %s: code %d, expected %d; text '%s', expected in it '%s'", refusals[i].status, body, rc,
+                     refusals[i].code, err.text, refusals[i].words);
+        assert_null(strstr(err.text, "1234567890"));
+        assert_null(strchr(err.text, '\x1b'));
+        free(body);
+    }
+}
+
+static void long_messages_keep_the_advice(void **state)
+{
+    struct orb_buf body;
+    struct orb_error err = { 0 };
+    (void)state;
+    orb_buf_init(&body, 1 << 20);
+    orb_buf_str(&body, "{\"error\":{\"message\":\"");
+    for (int i = 0; i < 1000; i++)
+        orb_buf_str(&body, "\u00e9\u20ac");
+    orb_buf_str(&body, "\",\"code\":\"invalid_api_key\"}}");
+    assert_int_equal(orb_provider_openai.codec->refusal(401, body.data, body.len, &err), ORB_E_MODEL_AUTH);
+    assert_non_null(strstr(err.text, "; check OPENAI_API_KEY on the worker"));
+    assert_null(strstr(err.text, "\\x"));
+    orb_buf_done(&body);
+}
+
+/* ---- the table ---- */
+
+static void providers(void **state)
+{
+    const struct orb_provider *p;
+    const char *model;
+    struct orb_error err = { 0 };
+    (void)state;
+    assert_int_equal(orb_provider_find("openai:gpt-4o", &p, &model, &err), 0);
+    assert_ptr_equal(p, &orb_provider_openai);
+    assert_string_equal(model, "gpt-4o");
+    assert_int_equal(orb_provider_find("gpt-4o", &p, &model, &err), 0);
+    assert_ptr_equal(p, &orb_provider_openai);
+    assert_int_equal(orb_provider_find("openai:llama3:8b", &p, &model, &err), 0);
+    assert_string_equal(model, "llama3:8b");
+    assert_int_equal(orb_provider_find("sim:", &p, &model, &err), 0);
+    assert_string_equal(model, "");
+    assert_int_equal(orb_provider_find("claude:x", &p, &model, &err), ORB_E_MODEL_NOT_FOUND);
+    assert_non_null(strstr(err.text, "Provider 'claude' not registered. Available: ['openai', 'sim']"));
+    assert_int_equal(orb_model_check("openai:gpt-4o", &err), 0);
+    assert_int_equal(orb_model_check("openai:", &err), ORB_E_MODEL_INVALID);
+    assert_int_equal(orb_model_check("openai:a b", &err), ORB_E_MODEL_INVALID);
+    assert_int_equal(orb_model_check("", &err), ORB_E_MODEL_INVALID);
+    assert_int_equal(orb_model_check("nobody:x", NULL), ORB_E_MODEL_NOT_FOUND);
+    const struct orb_provider_info *list = orb_provider_list();
+    assert_string_equal(list[0].name, "openai");
+    assert_non_null(strstr(list[0].settings, "OPENAI_API_KEY"));
+    assert_string_equal(list[1].name, "sim");
+    assert_null(list[2].name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_parameters),
+        cmocka_unit_test(golden_messages),
+        cmocka_unit_test(golden_blocks),
+        cmocka_unit_test(where_and_as_whom),
+        cmocka_unit_test(tolerances),
+        cmocka_unit_test(tolerances_in_pieces_of_every_size),
+        cmocka_unit_test(cut_at_every_byte),
+        cmocka_unit_test(too_many_calls),
+        cmocka_unit_test(refusal_classes),
+        cmocka_unit_test(long_messages_keep_the_advice),
+        cmocka_unit_test(providers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
