@@ -55,18 +55,25 @@ const struct cli_command *cli_command_find(int argc, char **argv, int *words)
 int cli_command_unknown(int argc, char **argv)
 {
     enum { MAX = 64 };
-    const char *names[MAX], *near;
-    char word[128];
-    size_t count = 0, group = 0, len = strlen(argv[0]);
+    const char *names[MAX], *near = NULL;
+    char words[128];
+    size_t count = 0, len = strlen(argv[0]);
+    int is_group = 0;
     for (const struct cli_command *const *c = cli_commands; *c && count < MAX; c++) {
         names[count++] = (*c)->path;
-        group += !strncmp((*c)->path, argv[0], len) && (*c)->path[len] == ' ';
+        is_group |= !strncmp((*c)->path, argv[0], len) && (*c)->path[len] == ' ';
     }
-    snprintf(word, sizeof word, "%s%s%s", argv[0], argc > 1 && group ? " " : "", argc > 1 && group ? argv[1] : "");
-    if (group && argc == 1)
-        return cli_fail(ORB_E_USAGE, "orbiter %s needs one more word (see orbiter %s --help)", word, word);
-    near = orb_options_nearest(word, names, count);
+    if (is_group && argc == 1)
+        return cli_fail(ORB_E_USAGE, "orbiter %s needs one more word (see orbiter %s --help)", argv[0], argv[0]);
+    if (argc > 1) {
+        snprintf(words, sizeof words, "%s %s", argv[0], argv[1]);
+        near = orb_options_nearest(words, names, count);
+    }
+    if (!near && !is_group) {
+        snprintf(words, sizeof words, "%s", argv[0]);
+        near = orb_options_nearest(words, names, count);
+    }
     if (near)
-        return cli_fail(ORB_E_USAGE, "unknown command '%s' (did you mean '%s'?)", word, near);
-    return cli_fail(ORB_E_USAGE, "unknown command '%s' (see orbiter --help)", word);
+        return cli_fail(ORB_E_USAGE, "unknown command '%s' (did you mean '%s'?)", words, near);
+    return cli_fail(ORB_E_USAGE, "unknown command '%s' (see orbiter --help)", words);
 }
