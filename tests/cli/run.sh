@@ -47,7 +47,8 @@ normal() {
     sed -E -e "s#$work#WORK#g" -e 's/\b[0-9a-f]{32}\b/ID/g' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC/TIME/' \
         -e 's/(Duration: +)[0-9.]+m?s$/\1DURATION/' -e 's/ +[0-9.]+m?s +[0-9]+[smhd]$/ DURATION AGE/' \
-        -e 's/ +[0-9]+[smhd]$/ AGE/' -e 's/pid [0-9]+/pid PID/g' -e "s/'kill [0-9]+'/'kill PID'/"
+        -e 's/ +[0-9]+[smhd]$/ AGE/' -e 's/pid [0-9]+/pid PID/g' -e "s/'kill [0-9]+'/'kill PID'/" \
+        -e 's/"([a-z]+_at|last_heartbeat)": [0-9.]+/"\1": T/g' -e 's/"rss_kb": [0-9]+/"rss_kb": N/'
 }
 
 # check NAME COMMAND...: runs the command with the file $stdin as stdin and compares
@@ -105,6 +106,7 @@ start_worker() {
     shift
     orbiter-worker --redis-url "$url" --worker-id "$id" "$@" >"$work/$id.out" 2>"$work/$id.err" &
     pids+=($!)
+    export worker_pid=$!
     until_ok 20 has_worker "$id" || { cat "$work/$id.out" "$work/$id.err"; exit 1; }
 }
 

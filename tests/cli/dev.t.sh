@@ -1,0 +1,115 @@
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh
+# orbiter dev: the whole system with nothing configured.
+
+sock=$XDG_RUNTIME_DIR/orbiter/redis.sock
+dev_answers() { redis-cli -s "$sock" ping | grep -q PONG; }
+# The processes that dev started, as it names them to the kernel.
+children() { cat "/proc/$1/task/$1/children"; }
+has_children() { [ "$(children "$1" | wc -w)" -ge "$2" ]; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+all_gone() { for pid; do gone "$pid" || return 1; done; }
+
+# start_dev [OPTION...]: in the background; its pid in dev
+start_dev() {
+    orbiter dev "$@" >"$work/dev.out" 2>"$work/dev.err" &
+    dev=$!
+    pids+=("$dev")
+    until_ok 30 grep -q 'dev is running' "$work/dev.err" || { cat "$work/dev.err"; exit 1; }
+}
+
+# ---- the demo, without a terminal ----
+orbiter dev --demo --ephemeral --workers 1 >"$work/demo.out" 2>"$work/demo.err"
+holds 'the demo ends by itself' test $? = 0
+holds 'every line has the start of an id' bash -c "! grep -vE '^\[[0-9a-f]{8}\] ' '$work/demo.out'"
+holds 'three tasks spoke' test "$(cut -c 1-10 "$work/demo.out" | sort -u | wc -l)" = 3
+holds 'their answers are whole' grep -q 'neither network nor key' <(sed 's/^[^ ]* //' "$work/demo.out" | tr '\n' ' ')
+holds 'the demo leaves no socket' test ! -e "$sock"
+holds 'ephemeral: nothing on disk' test ! -e "$XDG_STATE_HOME"
+
+# ---- running ----
+start_dev --workers 2 --concurrency 4
+check 'what dev says' sed 's/^orbiter: //' "$work/dev.err" <<'END'
+out: dev is running: Redis unix://WORK/run/orbiter/redis.sock, 2 workers with 4 tasks each
+out: log: WORK/state/orbiter/dev/dev.log
+out: other orbiter commands of yours find it by themselves; press Ctrl+C to stop
+exit 0
+END
+check 'a second dev is refused' orbiter dev <<'END'
+err: orbiter: orbiter dev is already running, pid PID: use it, or end it with 'kill PID'
+exit 6
+END
+holds 'it names the pid of the first' grep -q "pid $dev:" "$work/err"
+check 'others find it' orbiter submit --wait hello <<'END'
+out: hello
+err: orbiter: using your running 'orbiter dev'
+err: orbiter: submitted task ID
+exit 0
+END
+check 'and are quiet about it with -q' orbiter submit -q --id kept --wait 'hello again' <<'END'
+out: hello again
+exit 0
+END
+check 'a URL goes before it' orbiter task list --redis-url "$url" --queue nothing-is-here <<'END'
+err: orbiter: No tasks found.
+exit 0
+END
+holds 'only the user gets at the socket' test "$(stat -c %a "$sock")" = 600
+holds 'the queue is not evicted' grep -qx noeviction <(redis-cli -s "$sock" config get maxmemory-policy)
+holds 'there is no port' grep -qx 0 <(redis-cli -s "$sock" config get port)
+
+# ---- a worker that dies ----
+victim=$(sed -n 's/.*worker 1 started, pid //p' "$XDG_STATE_HOME/orbiter/dev/dev.log")
+kill -KILL "$victim"
+holds 'a worker that dies is started again' until_ok 20 \
+    grep -qE 'worker 1 started, pid' <(sed -n '/worker 1 killed by signal 9; it is started again/,$p' "$XDG_STATE_HOME/orbiter/dev/dev.log")
+
+# ---- the end ----
+has_children "$dev" 3 || until_ok 20 has_children "$dev" 3
+read -ra processes < <(children "$dev")
+holds 'dev has three children' test "${#processes[@]}" = 3
+kill -TERM "$dev"
+wait "$dev"
+holds 'SIGTERM ends dev' test $? = 0
+holds 'SIGTERM leaves no process' all_gone "${processes[@]}"
+holds 'SIGTERM leaves no socket' test ! -e "$sock"
+check 'nobody finds it then' orbiter task list <<'END'
+err: orbiter: no Redis URL: give --redis-url, set ORBITER_REDIS_URL, or run 'orbiter dev'
+exit 2
+END
+
+# ---- killed, and started again ----
+start_dev --workers 1
+read -ra processes < <(children "$dev")
+kill -KILL "$dev"
+wait "$dev" 2>/dev/null
+holds 'what dev started dies with it' until_ok 20 all_gone "${processes[@]}"
+start_dev --workers 1
+check 'tasks are kept' orbiter task result -q kept <<'END'
+out: hello again
+exit 0
+END
+kill -INT "$dev"
+wait "$dev"
+holds 'Ctrl-C ends dev' test $? = 0
+
+# ---- what it cannot do ----
+check 'dev with a Redis URL' orbiter dev --redis-url "$url" <<'END'
+err: orbiter: orbiter dev starts its own redis-server: leave --redis-url out
+exit 2
+END
+mkdir "$work/bin"
+check 'dev without redis-server' env PATH="$work/bin" "$build/orbiter" dev <<'END'
+err: orbiter: redis-server is not in PATH: install it, for example with 'sudo apt-get install redis-server'
+exit 1
+END
+long=$work/$(printf 'x%.0s' {1..120})
+check 'a path too long for a socket' env XDG_RUNTIME_DIR="$long" orbiter dev <<END
+err: orbiter: the socket path WORK/${long##*/}/orbiter/redis.sock is longer than 107 bytes: set XDG_RUNTIME_DIR to a shorter folder
+exit 2
+END
+mkdir -m 700 "$work/other" "$work/elsewhere"
+ln -s "$work/elsewhere" "$work/other/orbiter"
+check 'a folder that is a link' env XDG_RUNTIME_DIR="$work/other" orbiter dev <<'END'
+err: orbiter: WORK/other/orbiter is not a folder of yours with mode 0700: remove it, or set XDG_RUNTIME_DIR
+exit 1
+END

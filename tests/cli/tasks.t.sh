@@ -1,0 +1,282 @@
+# shellcheck shell=bash disable=SC2154,SC2034 # sourced by run.sh
+# Submitting, following, listing and cancelling, with one worker.
+
+export ORBITER_REDIS_URL=$url
+start_worker w1 --concurrency 8
+
+check 'banner of the worker' sed "s/Worker ID: .*/Worker ID:   W/" "$work/w1.out" <<'END'
+out: Orbiter Worker Starting
+out:   Worker ID:   W
+out:   Redis URL:   redis://unknown/***
+out:   Queue:       orbiter:tasks
+out:   Concurrency: 8
+out: 
+out: Press Ctrl+C to stop.
+exit 0
+END
+check 'no tasks' orbiter task list <<'END'
+err: orbiter: No tasks found.
+exit 0
+END
+check 'no tasks, quiet' orbiter task list -q <<'END'
+exit 0
+END
+check 'no tasks, json' orbiter task list -o json <<'END'
+out: []
+exit 0
+END
+check 'no tasks, jsonl' orbiter task list -o jsonl <<'END'
+exit 0
+END
+
+# ---- submit ----
+check 'submit prints the id' orbiter submit -m sim: hello <<'END'
+out: ID
+exit 0
+END
+check 'submit with an id' orbiter submit -m sim: --id one 'hello world' <<'END'
+out: one
+exit 0
+END
+check 'submit, json' orbiter submit -m sim: --id two -o jsonl 'hello' <<'END'
+out: {"id": "two", "queue": "orbiter:tasks"}
+exit 0
+END
+check 'the id is there already' orbiter submit -m sim: --id one again <<'END'
+err: orbiter: task one: a task with this id is already there
+exit 6
+END
+check 'submit and wait' orbiter submit -q -m sim: --wait 'hello world' <<'END'
+out: hello world
+exit 0
+END
+check 'submit and stream' orbiter submit -m sim: --id three --stream 'hello world' <<'END'
+out: hello world
+err: orbiter: submitted task three
+exit 0
+END
+printf 'from a pipe' >"$work/input"
+stdin=$work/input
+check 'input from stdin' orbiter submit -q -m sim: --wait <<'END'
+out: from a pipe
+exit 0
+END
+check 'input from stdin, dash' orbiter submit -q -m sim: --wait - <<'END'
+out: from a pipe
+exit 0
+END
+printf 'abc\377def' >"$work/input"
+check 'input that is not UTF-8' orbiter submit -m sim: - <<'END'
+err: orbiter: stdin is not UTF-8 at byte offset 3: convert it first
+exit 2
+END
+head -c 1048577 /dev/zero | tr '\0' a >"$work/input"
+check 'input that is too large' orbiter submit -m sim: - <<'END'
+err: orbiter: stdin is larger than 1048576 bytes: make it shorter
+exit 2
+END
+stdin=/dev/null
+check 'wait and stream' orbiter submit -m sim: --wait --stream x <<'END'
+err: orbiter: give --wait or --stream, not both
+exit 2
+END
+check 'metadata without a key' orbiter submit -m sim: --metadata =x y <<'END'
+err: orbiter: --metadata needs KEY=TEXT or KEY:=JSON, not '=x'
+exit 2
+END
+check 'metadata that is not JSON' orbiter submit -m sim: --metadata 'k:={' y <<'END'
+err: orbiter: --metadata k:={: column 1: string or '}' expected near end of file
+exit 2
+END
+check 'a task id that is none' orbiter submit -m sim: --id 'a b' y <<'END'
+err: orbiter: 'a b' is not a task id: 1 to 128 of A-Z a-z 0-9 . _ -
+exit 2
+END
+
+# ---- agents ----
+printf '{"name": "critic",\n "instructions": }' >"$work/bad.json"
+check 'agent file with an error' orbiter submit --agent "$work/bad.json" x <<'END'
+err: orbiter: WORK/bad.json: line 2, column 18: invalid token near '}'
+exit 2
+END
+printf '{"model": "sim:"}' >"$work/nameless.json"
+check 'agent without a name' orbiter submit --agent "$work/nameless.json" x <<'END'
+err: orbiter: WORK/nameless.json: the agent has no 'name': add one, for example "name": "assistant"
+exit 2
+END
+printf '["sim:"]' >"$work/array.json"
+check 'agent that is no object' orbiter submit --agent "$work/array.json" x <<'END'
+err: orbiter: WORK/array.json must hold a JSON object
+exit 2
+END
+check 'agent file that is not there' orbiter submit --agent "$work/none.json" x <<'END'
+err: orbiter: cannot open WORK/none.json: No such file or directory
+exit 2
+END
+printf '{"name": "critic", "model": "openai:gpt-4o"}' >"$work/agent.json"
+check 'agent file and -m' orbiter submit --agent "$work/agent.json" -m sim: --id critic --wait -o jsonl -q hi <<'END'
+out: {"id": "critic", "agent": "critic", "output": "hi"}
+exit 0
+END
+printf '[{"role": "user", "content": "before"}]' >"$work/messages.json"
+orbiter submit -q -m sim: --instructions 'Be brief.' --metadata k=v --metadata n:=3 --messages "$work/messages.json" --timeout 7 \
+    --detailed --id payload --wait x >/dev/null
+check 'the payload' redis get orbiter:payload:payload <<'END'
+END
+
+# ---- outcomes ----
+check 'a failed task' orbiter submit -q -m sim:error=auth@0 --id bad --wait x <<'END'
+exit 3
+END
+check 'result of a failed task' orbiter task result bad <<'END'
+exit 3
+END
+check 'stream of a failed task' orbiter task stream bad <<'END'
+exit 3
+END
+redis hset orbiter:task:late task_id late status failed error_type TimeoutError error 'no answer for 5 s' completed_at 1.0 >/dev/null
+check 'result of a task that timed out' orbiter task result late <<'END'
+err: orbiter: task late timed out: no answer for 5 s
+exit 124
+END
+orbiter submit -m sim:tokens=100000,rate=20 --id slow x >/dev/null
+until_ok 20 is_state slow running
+check 'result of a running task' orbiter task result slow <<'END'
+err: orbiter: task slow has no result yet (it is running): wait for it with --wait
+exit 1
+END
+check 'cancel' orbiter task cancel slow <<'END'
+out: slow running
+exit 0
+END
+check 'result of a cancelled task' orbiter task result slow --wait <<'END'
+err: orbiter: task slow was cancelled
+exit 4
+END
+check 'cancel again' orbiter task cancel slow <<'END'
+out: slow cancelled
+err: orbiter: task slow has already finished: it is cancelled
+exit 6
+END
+check 'cancel, json' orbiter task cancel slow -o jsonl -q <<'END'
+out: {"id": "slow", "state": "cancelled", "cancelled": false}
+err: orbiter: task slow has already finished: it is cancelled
+exit 6
+END
+check 'cancel of no task' orbiter task cancel nobody <<'END'
+err: orbiter: Task not found: nobody
+exit 5
+END
+orbiter submit --queue parked --id parked x >/dev/null
+check 'cancel of some' orbiter task cancel parked nobody <<'END'
+out: parked pending
+err: orbiter: Task not found: nobody
+exit 8
+END
+
+# ---- reading ----
+check 'result' orbiter task result one <<'END'
+out: hello world
+exit 0
+END
+check 'result of no task' orbiter task result nobody <<'END'
+exit 5
+END
+check 'stream of no task' orbiter task stream nobody <<'END'
+exit 5
+END
+check 'stream' orbiter task stream one <<'END'
+out: hello world
+exit 0
+END
+check 'status' orbiter task status one <<'END'
+out: Task one
+out:   Status:      completed
+out:   Worker:      w1
+out:   Started:     TIME
+out:   Completed:   TIME
+out:   Duration:    DURATION
+out:   Retries:     0
+out:   Result:      {"output": "hello world"}
+out:   Agent:       assistant
+out:   Queue:       orbiter:tasks
+out:   Attempt:     1
+exit 0
+END
+check 'status in colour' env CLICOLOR_FORCE=1 orbiter task status one <<'END'
+END
+check 'no colour' env CLICOLOR_FORCE=1 NO_COLOR=1 orbiter task list --status Failed --limit 1 <<'END'
+out: ID   STATUS  QUEUE          AGENT      DURATION AGE
+out: bad  failed  orbiter:tasks  assistant DURATION AGE
+exit 0
+END
+check 'status of none' orbiter task status nobody nothing <<'END'
+err: orbiter: Task not found: nobody
+err: orbiter: Task not found: nothing
+exit 5
+END
+check 'list, newest first' orbiter task list --status COMPLETED --limit 2 <<'END'
+END
+check 'list of another queue' orbiter task list --queue parked -o jsonl <<'END'
+END
+check 'workers' orbiter worker list <<'END'
+END
+
+# ---- a hostile answer ----
+orbiter submit -q -m sim: --id evil --wait $'\e]0;owned\a\e[2Jx\u202ey' >"$work/evil"
+holds 'a pipe gets the answer as it is' grep -q $'^\e]0;owned\a\e\\[2Jx\u202ey$' "$work/evil"
+on_terminal() { script -qefc "$*" /dev/null | tr -d '\r'; }
+check 'a terminal gets marks' on_terminal orbiter task result evil <<'END'
+out: \x1b]0;owned\x07\x1b[2Jx\u202ey
+exit 0
+END
+check 'a stream on a terminal gets marks' on_terminal orbiter task stream evil <<'END'
+out: \x1b]0;owned\x07\x1b[2Jx\u202ey
+exit 0
+END
+
+# ---- the ways in ----
+check 'no server there' orbiter --redis-url "unix://$work/nowhere.sock" task list <<'END'
+exit 7
+END
+start_redis locked 'requirepass sesame'
+check 'wrong password' orbiter task list --redis-url "unix://:open@$work/locked.sock" <<'END'
+exit 6
+END
+check 'a URL that is none' orbiter task list --redis-url http://x <<'END'
+exit 2
+END
+
+# ---- the password on the command line ----
+locked=unix://:sesame@$work/locked.sock
+orbiter submit --redis-url "$locked" -m sim: --id waits --wait x 2>"$work/waits.err" &
+waiting=$!
+until_ok 20 grep -q submitted "$work/waits.err"
+holds 'argv does not show the password' bash -c "! grep -q sesame /proc/$waiting/cmdline"
+
+# ---- Ctrl-C ----
+kill -INT "$waiting"
+wait "$waiting"
+check 'interrupted' bash -c "cat '$work/waits.err' >&2; exit $?" <<'END'
+err: orbiter: submitted task waits
+err: orbiter: interrupted; the task goes on: follow it with 'orbiter task stream waits', cancel it with 'orbiter task cancel waits'
+exit 130
+END
+orbiter submit -m sim:tokens=100000,rate=20 --id watched x >/dev/null
+orbiter task stream watched >"$work/watched.out" 2>"$work/watched.err" &
+waiting=$!
+until_ok 20 test -s "$work/watched.out"
+kill -INT "$waiting"
+wait "$waiting"
+holds 'a stream that is interrupted' test $? = 130
+holds 'it says where to go on' grep -qE -- '--from-id [0-9]+-[0-9]+' "$work/watched.err"
+orbiter task cancel watched >/dev/null
+
+# ---- the worker's end ----
+orbiter submit -m sim:tokens=40,rate=20 --id last x >/dev/null
+until_ok 20 is_state last running
+kill -TERM "$worker_pid"
+wait "$worker_pid"
+holds 'SIGTERM drains the worker' test $? = 0
+holds 'a drained worker has ended its task' is_state last completed
+unset ORBITER_REDIS_URL
