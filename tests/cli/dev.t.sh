@@ -60,8 +60,10 @@ holds 'there is no port' grep -qx 0 <(redis-cli -s "$sock" config get port)
 # ---- a worker that dies ----
 victim=$(sed -n 's/.*worker 1 started, pid //p' "$XDG_STATE_HOME/orbiter/dev/dev.log")
 kill -KILL "$victim"
-holds 'a worker that dies is started again' until_ok 20 \
-    grep -qE 'worker 1 started, pid' <(sed -n '/worker 1 killed by signal 9; it is started again/,$p' "$XDG_STATE_HOME/orbiter/dev/dev.log")
+started_again() {
+    sed -n '/worker 1 killed by signal 9; it is started again/,$p' "$XDG_STATE_HOME/orbiter/dev/dev.log" | grep -q 'worker 1 started'
+}
+holds 'a worker that dies is started again' until_ok 20 started_again
 
 # ---- the end ----
 has_children "$dev" 3 || until_ok 20 has_children "$dev" 3
