@@ -104,7 +104,7 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
 # Examples see only what is installed: the public headers and the library.
 $(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
 	@mkdir -p $(@D)
