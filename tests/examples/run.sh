@@ -43,7 +43,7 @@ check() {
     if "$@"; then
         echo "ok $name"
     else
-        tail -n 20 "$dir"/*.log
+        tail -n 20 "$dir/worker.log" "$dir/long.log"
         echo "not ok $name"
         failed=1
     fi
@@ -54,6 +54,7 @@ redis=$!
 export ORBITER_REDIS_URL=unix://$dir/r.sock
 cli() { redis-cli -s "$dir/r.sock" "$@"; }
 until_true 10 cli ping || { cat "$dir/redis.log"; exit 1; }
+: >"$dir/long.log"
 "$build/examples/billing_worker" >"$dir/worker.log" 2>&1 &
 worker=$!
 

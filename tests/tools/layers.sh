@@ -55,12 +55,13 @@ sources() {
 }
 
 programs() {
-    local build=$1 status=0 symbol declared exported
-    if ldd "$build/orbiter-worker" | grep -E 'lib(ncurses|tinfo|edit|readline)'; then
+    local build=$1 status=0 linked symbol declared exported
+    linked=$(ldd "$build/orbiter-worker")
+    if grep -E 'lib(ncurses|tinfo|edit|readline)' <<<"$linked"; then
         echo "$build/orbiter-worker: the worker links a terminal library"
         status=1
     fi
-    declared=$(cat lib/include/orbiter/*.h | tr '\n' ' ' | grep -oE 'ORB_API [^;{]*' | grep -oE 'orb_[a-z0-9_]+ ?\(' | tr -d ' (' | LC_ALL=C sort -u)
+    declared=$(cat lib/include/orbiter/*.h | tr '\n' ' ' | grep -oE 'ORB_API [^;{]*' | grep -oE 'orb_[a-z0-9_]+ ?(\(|\[|$)' | tr -d ' ([' | LC_ALL=C sort -u)
     exported=$(nm -D --defined-only "$build/liborbiter.so" | awk '{ print $NF }' | LC_ALL=C sort -u)
     if [ -z "$declared" ] || [ -z "$exported" ]; then
         echo "$build/liborbiter.so: nothing is declared or nothing is exported"
