@@ -23,14 +23,16 @@ struct orb_claim {
     int want, again_ms;
     int is_ready, is_reading, is_stopped;
     int must_look_back;    /* first read what is pending on us already */
+    int is_due;            /* a read is to be sent at the end of this turn */
 };
 
 static void read_more(struct orb_claim *c);
 
-static void take_entry(struct orb_claim *c, const struct orb_reply *entry)
+static void take_entry(struct orb_claim *c, const struct orb_reply *entry, int is_again)
 {
     const struct orb_reply *fields = orb_reply_at(entry, 1);
-    struct orb_delivery d = { .entry = orb_reply_str(orb_reply_at(entry, 0), NULL) };
+    c->want--;
+    struct orb_delivery d = { .entry = orb_reply_str(orb_reply_at(entry, 0), NULL), .is_again = is_again };
     const struct orb_reply *payload = orb_reply_field(fields, "payload");
     if (payload)
         d.payload = orb_reply_str(payload, &d.len);
@@ -63,16 +65,21 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
         /* The link is the connection's to mend; NOGROUP and UNBLOCKED are ours. */
         if (err->code == ORB_E_PROTOCOL)
             trouble(c, err);
+        if (c->is_stopped)
+            c->cb.idle(c->arg);
         return;
     }
     c->again_ms = 0;
     const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
     size_t n = orb_reply_count(entries);
     for (size_t i = 0; i < n; i++)
-        take_entry(c, orb_reply_at(entries, i));
+        take_entry(c, orb_reply_at(entries, i), was_looking_back);
     if (was_looking_back)
         c->must_look_back = 0;
-    read_more(c);
+    if (c->is_stopped)
+        c->cb.idle(c->arg);
+    else
+        read_more(c);
 }
 
 /* XREADGROUP: new entries, or after a (re)connect those that are pending on us
@@ -207,6 +214,7 @@ void orb_claim_free(struct orb_claim *c)
     if (!c)
         return;
     c->is_stopped = 1;
+    orb_loop_forget(c->loop, c);
     orb_timer_free(c->again);
     c->again = NULL;
     orb_redis_free(c->redis);
@@ -214,10 +222,28 @@ void orb_claim_free(struct orb_claim *c)
     orb_loop_defer(c->loop, gone, c);
 }
 
+static void read_due(void *arg)
+{
+    struct orb_claim *c = arg;
+    c->is_due = 0;
+    read_more(c);
+}
+
 void orb_claim_want(struct orb_claim *c, int count)
 {
     c->want = count;
-    read_more(c);
+    if (c->is_due || c->is_reading)
+        return;
+    /* At the end of the turn: what else becomes free until then is read for too. */
+    c->is_due = 1;
+    orb_loop_defer(c->loop, read_due, c);
+}
+
+void orb_claim_look_back(struct orb_claim *c)
+{
+    c->must_look_back = 1;
+    if (!c->is_stopped && !orb_timer_is_started(c->again))
+        orb_timer_start(c->again, AGAIN_MIN_MS + (int64_t)(orb_random_unit() * 1000));
 }
 
 void orb_claim_stop(struct orb_claim *c)

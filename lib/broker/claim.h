@@ -11,11 +11,13 @@ struct orb_delivery {
     size_t len;
     int has_task_id;   /* queued by the submit script, which keeps the payload */
     int is_gone;       /* pending, but deleted from the stream */
+    int is_again;      /* was pending on this worker already: it may be running here */
 };
 struct orb_claim_callbacks {
     void (*delivered)(void *arg, const struct orb_delivery *delivery); /* per entry */
     void (*ready)(void *arg);                    /* once: the first connection stands and the group is there */
     void (*trouble)(void *arg, const struct orb_error *err); /* told, not fatal: it tries again */
+    void (*idle)(void *arg);                     /* stopped, and no read is under way any more */
 };
 
 struct orb_claim;
@@ -24,9 +26,12 @@ struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_co
                                 const char *stream, const char *worker_id, const struct orb_claim_callbacks *callbacks, void *arg);
 void orb_claim_free(struct orb_claim *claim);
 /* Read up to this many entries as soon as there are some; replaces the number
- * given before, except for a read that is already under way (so it never
- * exceeds what was free when that was sent). */
+ * given before. Each entry delivered counts it down by one. A read under way keeps the
+ * number it was sent with. */
 void orb_claim_want(struct orb_claim *claim, int count);
+/* An entry that was delivered could not be begun: soon deliver again what is
+ * pending on this worker (the caller knows which of it is running). */
+void orb_claim_look_back(struct orb_claim *claim);
 /* Claim no more; wakes a blocked read. What that read still delivers is
  * delivered. */
 void orb_claim_stop(struct orb_claim *claim);

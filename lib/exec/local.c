@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TIMEOUT_MAX_S 1e8 /* three years: what a timer can hold */
+
 struct orb_attempt {
     struct orb_loop *loop;
     char *task_id, *agent_name;
@@ -143,9 +145,9 @@ struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publishe
     if (!orb_agent_parse(task->agent_config, &agent, &a->err))
         a->run = orb_run_new(&agent, task->messages, task->input, task->input_len, task->detailed, emit, a, &a->err);
     if (a->run && task->timeout_seconds > 0) {
-        a->timeout_seconds = task->timeout_seconds;
+        a->timeout_seconds = task->timeout_seconds < TIMEOUT_MAX_S ? task->timeout_seconds : TIMEOUT_MAX_S;
         a->timeout = orb_timer_new(loop, on_timeout, a);
-        orb_timer_start(a->timeout, (int64_t)(task->timeout_seconds * 1000));
+        orb_timer_start(a->timeout, (int64_t)(a->timeout_seconds * 1000));
     }
     orb_task_done(task);
     if (!a->run) {

@@ -53,6 +53,7 @@ struct orb_redis {
 
 static void start_dial(void *arg);
 static void flush(void *arg);
+static void need_flush(struct orb_redis *r);
 
 /* ---- configuration ----------------------------------------------------- */
 
@@ -188,10 +189,7 @@ static void write_out(struct orb_redis *r, struct sent *s)
         free(s->data);
         s->data = NULL;
     }
-    if (!r->flush_due) {
-        r->flush_due = 1;
-        orb_loop_defer(r->loop, flush, r);
-    }
+    need_flush(r);
 }
 
 static void come_up(struct orb_redis *r)
@@ -244,6 +242,26 @@ static void flush(void *arg)
     arm_watchdog(r);
 }
 
+static void need_flush(struct orb_redis *r)
+{
+    if (!r->flush_due) {
+        r->flush_due = 1;
+        orb_loop_defer(r->loop, flush, r);
+    }
+}
+
+/* On a Pub/Sub connection nothing is kept: the answers are pushes, and state()
+ * subscribes anew on every connection. */
+static int push_send(struct orb_redis *r, struct orb_buf *b)
+{
+    if (r->state == UP) {
+        orb_buf_add(&r->out, b->data, b->len);
+        need_flush(r);
+    }
+    orb_buf_reset(b);
+    return 0;
+}
+
 int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int flags, orb_redis_cb cb, void *arg)
 {
     int rc = r->is_freed ? ORB_E_CANCELLED : b->err;
@@ -254,6 +272,8 @@ int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int f
         return rc;
     }
     ORB_ASSERT(count > 0 && b->len > 0);
+    if (r->config.push)
+        return push_send(r, b);
     struct sent *s = orb_alloc(sizeof *s);
     *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags, .cb = cb, .arg = arg };
     s->data = orb_buf_take(b);

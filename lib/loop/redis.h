@@ -39,7 +39,8 @@ struct orb_redis_config {
     int reconnect;                       /* keep trying; else the first failure fails all, and the next send connects anew */
     int reply_timeout_ms;                /* no byte for this long with a reply due = the link is dead; 0 = never */
     size_t max_queued_bytes;             /* over it a send fails with ORB_E_BACKLOG */
-    /* Pushes of a Pub/Sub connection (subscribe, message, pmessage …); NULL on others. */
+    /* Every reply of a Pub/Sub connection (subscribe, message, pmessage, errors); NULL on
+     * others. What is sent on one while it is not up is dropped: state() subscribes. */
     void (*push)(void *arg, const struct orb_reply *reply);
     /* is_up 1: connected, logged in, database selected; what this sends goes before kept sends.
      * is_up 0: with the reason. */

@@ -1,0 +1,44 @@
+/* The client's own view of itself. Public: orbiter/client.h, orbiter/fleet.h. */
+#ifndef ORB_CLIENT_CLIENT_H
+#define ORB_CLIENT_CLIENT_H
+
+#include "broker/broker.h"
+#include "event/subscriber.h"
+#include "store/store.h"
+#include <orbiter/fleet.h>
+
+struct queue {
+    struct queue *next;
+    struct orb_broker *broker;
+};
+
+struct orb_client {
+    struct orb_loop *loop;
+    struct orb_redis_config config;
+    char prefix[72];
+    struct orb_store *store;
+    struct orb_subscriber *subscriber; /* made when something is followed */
+    struct queue *queues;              /* those submitted to */
+    int was_up;                        /* Redis has been reached once */
+    int is_freed;
+};
+
+struct orb_subscriber *orb_client_subscriber(struct orb_client *client);
+/* One command whose arguments are already in b (count of commands). */
+int orb_client_send(struct orb_client *client, struct orb_buf *b, unsigned count, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+
+/* result.c and stream.c: the two things a handle may be waiting for. *owner points
+ * to the wait until its last callback, and is NULL from then on. A cancel tells
+ * the callback ORB_E_CANCELLED, later; NULL is fine. */
+struct result_wait;
+void orb_result_wait_start(struct orb_client *client, const char *id, orb_task_cb cb, void *arg, struct result_wait **owner);
+void orb_result_wait_cancel(struct result_wait *wait);
+struct event_follow;
+void orb_event_follow_start(struct orb_client *client, const char *id, const char *from_id, orb_event_cb cb, void *arg, struct event_follow **owner);
+void orb_event_follow_cancel(struct event_follow *follow);
+
+/* Is a failed question worth asking again? Not before Redis was reached once,
+ * and not when it refuses us. */
+int orb_client_is_worth_waiting(const struct orb_client *client, const struct orb_error *err);
+
+#endif

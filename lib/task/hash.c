@@ -1,0 +1,56 @@
+#include "task/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *field(const struct orb_reply *reply, const char *name)
+{
+    return orb_reply_str(orb_reply_field(reply, name), NULL);
+}
+
+static void read_result(const struct orb_reply *reply, struct orb_task_hash *out)
+{
+    size_t len;
+    static const struct orb_json_limits limits = { 64 * 1024 * 1024, 1000000, 200 };
+    out->info.result = orb_reply_str(orb_reply_field(reply, "result"), &len);
+    out->info.output = "";
+    if (!len)
+        return;
+    out->result = orb_json_parse(out->info.result, len, &limits, NULL);
+    out->info.output = orb_json_get_str(out->result, "output", "");
+}
+
+int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb_task_hash *out)
+{
+    if (!orb_reply_count(reply))
+        return ORB_E_NOT_FOUND;
+    memset(out, 0, sizeof *out);
+    struct orb_task_info *i = &out->info;
+    i->id = id;
+    i->queue = field(reply, "queue");
+    i->agent = field(reply, "agent");
+    i->worker_id = field(reply, "worker_id");
+    if (orb_status_parse(field(reply, "status"), &i->status))
+        i->status = ORB_STATUS_PENDING;
+    i->created_at = strtod(field(reply, "created_at"), NULL);
+    i->started_at = strtod(field(reply, "started_at"), NULL);
+    i->completed_at = strtod(field(reply, "completed_at"), NULL);
+    i->retries = (int)strtol(field(reply, "retries"), NULL, 10);
+    i->attempt = (int)strtol(field(reply, "attempt"), NULL, 10);
+    i->error = field(reply, "error");
+    i->error_type = field(reply, "error_type");
+    i->partial = field(reply, "partial");
+    i->usage = field(reply, "usage");
+    read_result(reply, out);
+    /* A Python client's cancel overwrites the state of a finished task, and
+     * leaves what it had: it had completed. */
+    if (i->status == ORB_STATUS_CANCELLED && *i->result && i->completed_at > 0)
+        i->status = ORB_STATUS_COMPLETED;
+    return 0;
+}
+
+void orb_task_hash_done(struct orb_task_hash *hash)
+{
+    json_decref(hash->result);
+    hash->result = NULL;
+}

@@ -1,0 +1,128 @@
+/* The heartbeat: a hash that says this worker lives and what it does
+ * (docs/WIRE.md, the Python package's fields and ours). */
+#include "worker/worker.h"
+#include "base/base.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define BEAT_MS 10000
+#define BEAT_TTL_S 30
+
+static int64_t resident_kb(void)
+{
+    long pages = 0, all;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%ld %ld", &all, &pages) != 2)
+        pages = 0;
+    fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Text and reasoning pieces a second since the last beat. */
+static double tokens_per_second(struct orb_worker *w)
+{
+    for (struct slot *slot = w->slots; slot; slot = slot->next)
+        if (slot->attempt)
+            w->tokens += orb_attempt_take_tokens(slot->attempt);
+    int64_t now = orb_loop_now_ms(w->loop);
+    double seconds = w->beat_ms ? (double)(now - w->beat_ms) / 1000 : 0;
+    double rate = seconds > 0 ? (double)w->tokens / seconds : 0;
+    w->tokens = 0;
+    w->beat_ms = now;
+    return rate;
+}
+
+static void text(struct orb_buf *b, const char *name, const char *value)
+{
+    orb_cmd_str(b, name);
+    orb_cmd_str(b, value);
+}
+
+static void number(struct orb_buf *b, const char *name, int64_t value)
+{
+    orb_cmd_str(b, name);
+    orb_cmd_int(b, value);
+}
+
+static void real(struct orb_buf *b, const char *name, double value)
+{
+    struct orb_buf digits;
+    orb_buf_init(&digits, 64);
+    orb_json_real(&digits, value);
+    text(b, name, digits.data);
+    orb_buf_done(&digits);
+}
+
+static void on_beat(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    (void)reply;
+    if (err)
+        orb_worker_trouble(arg, "heartbeat", err);
+}
+
+static void beat(void *arg)
+{
+    struct orb_worker *w = arg;
+    struct orb_buf b;
+    orb_timer_start(w->beat, BEAT_MS);
+    if (!w->busy)
+        w->current[0] = '\0';
+    orb_buf_init(&b, 8192);
+    orb_cmd_start(&b, 2 + 2 * 13);
+    orb_cmd_str(&b, "HSET");
+    orb_store_key_arg(w->store, &b, "orbiter:workers:", w->id);
+    text(&b, "status", w->is_draining ? "draining" : "running");
+    number(&b, "tasks_processed", w->processed);
+    number(&b, "tasks_failed", w->failed);
+    text(&b, "current_task_id", w->current);
+    real(&b, "started_at", w->started_at);
+    real(&b, "last_heartbeat", orb_now());
+    number(&b, "concurrency", w->concurrency);
+    text(&b, "hostname", w->hostname);
+    text(&b, "version", ORB_VERSION);
+    number(&b, "slots_busy", w->busy);
+    number(&b, "rss_kb", resident_kb());
+    real(&b, "tok_s", tokens_per_second(w));
+    text(&b, "queue", w->queue);
+    orb_cmd_start(&b, 3);
+    orb_cmd_str(&b, "EXPIRE");
+    orb_store_key_arg(w->store, &b, "orbiter:workers:", w->id);
+    orb_cmd_int(&b, BEAT_TTL_S);
+    if (orb_redis_send(orb_store_redis(w->store), &b, 2, 0, on_beat, w))
+        orb_worker_log(w, ORB_LOG_WARNING, "heartbeat: too much is waiting to be sent to Redis");
+    orb_buf_done(&b);
+
+    int64_t refused;
+    struct orb_error why;
+    if ((refused = orb_publisher_take_refused(w->publisher, &why)))
+        orb_worker_log(w, ORB_LOG_WARNING, "Redis refused %lld sends of events in the last 10 s: %s", (long long)refused, orb_error_message(&why));
+}
+
+void orb_worker_beat_init(struct orb_worker *w)
+{
+    w->beat = orb_timer_new(w->loop, beat, w);
+}
+
+void orb_worker_beat_start(struct orb_worker *w)
+{
+    beat(w);
+}
+
+void orb_worker_beat_now(struct orb_worker *w)
+{
+    beat(w);
+}
+
+void orb_worker_beat_stop(struct orb_worker *w)
+{
+    orb_timer_stop(w->beat);
+}
+
+void orb_worker_beat_free(struct orb_worker *w)
+{
+    orb_timer_free(w->beat);
+}

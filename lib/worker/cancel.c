@@ -1,0 +1,112 @@
+/* Cancel messages: one pattern subscription for all tasks of the worker. A message
+ * wakes; the flag in the hash is the truth, and is looked at after every
+ * reconnect, since what was published meanwhile is lost. */
+#include "worker/worker.h"
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct slot *slot_of_task(struct orb_worker *w, const char *id)
+{
+    for (struct slot *slot = w->slots; slot; slot = slot->next) {
+        const char *mine = slot->attempt ? orb_attempt_task_id(slot->attempt) : slot->task ? slot->task->id : "";
+        if (!strcmp(mine, id))
+            return slot;
+    }
+    return NULL;
+}
+
+static void cancel_task(struct orb_worker *w, const char *id)
+{
+    struct slot *slot = slot_of_task(w, id);
+    if (!slot || slot->state == SLOT_ENDING)
+        return;
+    orb_worker_log(w, ORB_LOG_DEBUG, "task %s: cancel", id);
+    orb_worker_abort_slot(slot, ABORT_CANCEL);
+}
+
+static void on_push(void *arg, const struct orb_reply *reply)
+{
+    struct orb_worker *w = arg;
+    if (orb_reply_type(reply) == ORB_REPLY_ERROR)
+        orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels: %s", orb_reply_str(reply, NULL));
+    if (w->has_ended || strcmp(orb_reply_str(orb_reply_at(reply, 0), NULL), "pmessage"))
+        return;
+    const char *channel = orb_reply_str(orb_reply_at(reply, 2), NULL);
+    size_t skip = strlen(w->prefix) + strlen("orbiter:cancel:");
+    if (strlen(channel) > skip)
+        cancel_task(w, channel + skip);
+}
+
+struct check {
+    struct orb_worker *worker;
+    char id[ORB_ID_MAX + 1];
+};
+
+static void on_checked(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct check *check = arg;
+    if (!err && !check->worker->has_ended && !strcmp(orb_reply_str(reply, NULL), "cancelled"))
+        cancel_task(check->worker, check->id);
+    free(check);
+}
+
+static void check_running(struct orb_worker *w)
+{
+    for (struct slot *slot = w->slots; slot; slot = slot->next) {
+        if (slot->state != SLOT_RUNNING)
+            continue;
+        struct check *check = orb_alloc(sizeof *check);
+        check->worker = w;
+        snprintf(check->id, sizeof check->id, "%s", orb_attempt_task_id(slot->attempt));
+        struct orb_buf b;
+        orb_buf_init(&b, 4096);
+        orb_cmd_start(&b, 3);
+        orb_cmd_str(&b, "HGET");
+        orb_store_key_arg(w->store, &b, "orbiter:task:", check->id);
+        orb_cmd_str(&b, "status");
+        if (orb_redis_send(orb_store_redis(w->store), &b, 1, ORB_REDIS_RETRY, on_checked, check))
+            free(check);
+        orb_buf_done(&b);
+    }
+}
+
+static void on_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct orb_worker *w = arg;
+    if (!is_up) {
+        if (w->is_ready)
+            orb_worker_trouble(w, "listening for cancels", err);
+        return;
+    }
+    struct orb_buf b;
+    char pattern[ORB_KEY_MAX];
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 2);
+    orb_cmd_str(&b, "PSUBSCRIBE");
+    orb_cmd_str(&b, orb_store_key(w->store, "orbiter:cancel:", "*", pattern));
+    if (orb_redis_send(w->cancels, &b, 1, 0, NULL, NULL))
+        orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels");
+    orb_buf_done(&b);
+    if (w->was_listening)
+        check_running(w);
+    w->was_listening = 1;
+}
+
+void orb_worker_cancel_start(struct orb_worker *w, const struct orb_redis_config *config)
+{
+    struct orb_redis_config mine = *config;
+    mine.reply_timeout_ms = 0; /* it is silent for as long as nobody cancels */
+    mine.push = on_push;
+    mine.state = on_state;
+    mine.arg = w;
+    w->cancels = orb_redis_new(w->loop, &mine);
+}
+
+void orb_worker_cancel_stop(struct orb_worker *w)
+{
+    orb_redis_free(w->cancels);
+    w->cancels = NULL;
+}
