@@ -73,7 +73,7 @@ void *cli_alloc(size_t size); /* zeroed; small and fixed: ends the program when 
 /* connect.c */
 /* Sets cli->redis from the options, the environment or a running `orbiter dev`. */
 int cli_find_redis(struct cli *cli);
-/* The same, then the loop and the client. */
+/* The same unless it was done, then the loop and the client. */
 int cli_connect(struct cli *cli);
 /* Runs the loop until cli_done or Ctrl-C (ORB_E_INTERRUPTED). */
 int cli_wait(struct cli *cli);

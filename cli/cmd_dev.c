@@ -68,7 +68,8 @@ static int64_t now_ms(const struct dev *dev)
     return orb_loop_now_ms(dev->cli->loop);
 }
 
-/* A line of the log, in the form of the workers' lines. */
+/* A line of the log, in the form of the workers' lines. On stderr only what is
+ * wrong is said. */
 static void log_line(const struct dev *dev, const char *level, const char *fmt, ...) ORB_PRINTF(3, 4);
 static void log_line(const struct dev *dev, const char *level, const char *fmt, ...)
 {
@@ -76,6 +77,8 @@ static void log_line(const struct dev *dev, const char *level, const char *fmt, 
     time_t now = time(NULL);
     struct tm tm;
     va_list args;
+    if (dev->options->is_ephemeral && !strcmp(level, "INFO"))
+        return;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);

@@ -103,9 +103,11 @@ static int submit(struct cli *cli, const void *options, int argc, char **argv)
     struct submitting s = {.cli = cli};
     if (o->is_wait && o->is_stream)
         return cli_fail(ORB_E_USAGE, "give --wait or --stream, not both");
-    int rc = cli_connect(cli);
+    int rc = cli_find_redis(cli);
     if (!rc)
-        rc = make_parts(cli, o, argc, argv, &parts);
+        rc = make_parts(cli, o, argc, argv, &parts); /* stdin may take its time: before connecting */
+    if (!rc)
+        rc = cli_connect(cli);
     if (!rc)
         rc = send_task(cli, o, &parts, &s);
     if (!rc)

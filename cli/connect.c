@@ -33,7 +33,7 @@ static void on_interrupt(void *arg, int signo)
 int cli_connect(struct cli *cli)
 {
     struct orb_error err = {0};
-    int rc = cli_find_redis(cli);
+    int rc = cli->redis.url ? 0 : cli_find_redis(cli);
     if (rc)
         return rc;
     cli->loop = orb_loop_new();

@@ -7,7 +7,7 @@ start_worker w1 --concurrency 8
 check 'banner of the worker' sed "s/Worker ID: .*/Worker ID:   W/" "$work/w1.out" <<'END'
 out: Orbiter Worker Starting
 out:   Worker ID:   W
-out:   Redis URL:   redis://unknown/***
+out:   Redis URL:   unix://***
 out:   Queue:       orbiter:tasks
 out:   Concurrency: 8
 out: 
@@ -43,7 +43,7 @@ out: {"id": "two", "queue": "orbiter:tasks"}
 exit 0
 END
 check 'the id is there already' orbiter submit -m sim: --id one again <<'END'
-err: orbiter: task one: a task with this id is already there
+err: orbiter: task one is already there; choose another id, or see it with: orbiter task status one
 exit 6
 END
 check 'submit and wait' orbiter submit -q -m sim: --wait 'hello world' <<'END'
@@ -89,14 +89,14 @@ err: orbiter: --metadata k:={: column 1: string or '}' expected near end of file
 exit 2
 END
 check 'a task id that is none' orbiter submit -m sim: --id 'a b' y <<'END'
-err: orbiter: 'a b' is not a task id: 1 to 128 of A-Z a-z 0-9 . _ -
+err: orbiter: task id "a b": use 1 to 128 of the characters A-Z a-z 0-9 . _ -, and not "index"
 exit 2
 END
 
 # ---- agents ----
-printf '{"name": "critic",\n "instructions": }' >"$work/bad.json"
+printf '{"name": "critic",\n "instructions": oops}' >"$work/bad.json"
 check 'agent file with an error' orbiter submit --agent "$work/bad.json" x <<'END'
-err: orbiter: WORK/bad.json: line 2, column 18: invalid token near '}'
+err: orbiter: WORK/bad.json: line 2, column 21: invalid token near 'oops'
 exit 2
 END
 printf '{"model": "sim:"}' >"$work/nameless.json"
@@ -115,23 +115,28 @@ exit 2
 END
 printf '{"name": "critic", "model": "openai:gpt-4o"}' >"$work/agent.json"
 check 'agent file and -m' orbiter submit --agent "$work/agent.json" -m sim: --id critic --wait -o jsonl -q hi <<'END'
-out: {"id": "critic", "agent": "critic", "output": "hi"}
+out: {"id": "critic", "status": "completed", "queue": "orbiter:tasks", "agent": "critic", "worker_id": "w1", "created_at": T, "started_at": T, "completed_at": T, "attempt": 1, "retries": 0, "output": "hi", "result": {"output": "hi"}, "error": null, "error_type": null, "partial": null, "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
 exit 0
 END
 printf '[{"role": "user", "content": "before"}]' >"$work/messages.json"
 orbiter submit -q -m sim: --instructions 'Be brief.' --metadata k=v --metadata n:=3 --messages "$work/messages.json" --timeout 7 \
     --detailed --id payload --wait x >/dev/null
 check 'the payload' redis get orbiter:payload:payload <<'END'
+out: {"task_id": "payload", "agent_config": {"name": "assistant", "model": "sim:", "instructions": "Be brief.", "max_steps": 10, "temperature": 1.0, "max_tokens": null}, "input": "x", "messages": [{"role": "user", "content": "before"}], "model": null, "detailed": true, "metadata": {"k": "v", "n": 3}, "created_at": T, "timeout_seconds": 7.0}
+exit 0
 END
 
 # ---- outcomes ----
 check 'a failed task' orbiter submit -q -m sim:error=auth@0 --id bad --wait x <<'END'
+err: orbiter: task bad failed: [sim:error=auth@0] sim: the error that the model string asks for, after 0 tokens
 exit 3
 END
 check 'result of a failed task' orbiter task result bad <<'END'
+err: orbiter: task bad failed: [sim:error=auth@0] sim: the error that the model string asks for, after 0 tokens
 exit 3
 END
 check 'stream of a failed task' orbiter task stream bad <<'END'
+err: orbiter: task bad failed: [sim:error=auth@0] sim: the error that the model string asks for, after 0 tokens
 exit 3
 END
 redis hset orbiter:task:late task_id late status failed error_type TimeoutError error 'no answer for 5 s' completed_at 1.0 >/dev/null
@@ -180,9 +185,11 @@ out: hello world
 exit 0
 END
 check 'result of no task' orbiter task result nobody <<'END'
+err: orbiter: Task not found: nobody (it may have expired, or a Python client queued it and no worker has taken it yet)
 exit 5
 END
 check 'stream of no task' orbiter task stream nobody <<'END'
+err: orbiter: Task not found: nobody (it may have expired, or a Python client queued it and no worker has taken it yet)
 exit 5
 END
 check 'stream' orbiter task stream one <<'END'
@@ -203,10 +210,10 @@ out:   Queue:       orbiter:tasks
 out:   Attempt:     1
 exit 0
 END
-check 'status in colour' env CLICOLOR_FORCE=1 orbiter task status one <<'END'
-END
+holds 'status in colour' grep -q $'^  Status:      \e\\[32mcompleted\e\\[0m$' <(CLICOLOR_FORCE=1 orbiter task status one)
+holds 'no colour when asked for none' grep -q '^  Status:      completed$' <(CLICOLOR_FORCE=1 orbiter --no-color task status one)
 check 'no colour' env CLICOLOR_FORCE=1 NO_COLOR=1 orbiter task list --status Failed --limit 1 <<'END'
-out: ID   STATUS  QUEUE          AGENT      DURATION AGE
+out: ID   STATUS  QUEUE          AGENT      DURATION  AGE
 out: bad  failed  orbiter:tasks  assistant DURATION AGE
 exit 0
 END
@@ -216,10 +223,27 @@ err: orbiter: Task not found: nothing
 exit 5
 END
 check 'list, newest first' orbiter task list --status COMPLETED --limit 2 <<'END'
+out: ID       STATUS     QUEUE          AGENT      DURATION  AGE
+out: payload  completed  orbiter:tasks  assistant DURATION AGE
+out: critic   completed  orbiter:tasks  critic DURATION AGE
+exit 0
 END
 check 'list of another queue' orbiter task list --queue parked -o jsonl <<'END'
+out: {"id": "parked", "status": "cancelled", "queue": "parked", "agent": "assistant", "worker_id": null, "created_at": T, "started_at": null, "completed_at": T, "attempt": 0, "retries": 0, "output": null, "result": null, "error": null, "error_type": null, "partial": null, "usage": null}
+exit 0
 END
-check 'workers' orbiter worker list <<'END'
+
+worker_row() { orbiter worker list --no-color | sed -E 's,[0-9]+/8,N/8,' | awk '{ print $1, $2, $4 }'; }
+check 'workers' worker_row <<'END'
+out: ID STATUS SLOTS
+out: w1 running N/8
+exit 0
+END
+# What goes up and down in a heartbeat is left out.
+worker_json() { orbiter worker list -o jsonl | sed -E 's/(hostname|version)": "[^"]+"/\1": "H"/g; s/(tasks_[a-z]+|rss_kb|slots_busy)": [0-9]+/\1": N/g; s/second": [0-9.]+/second": R/; s/task_id": [^,]*/task_id": T/'; }
+check 'workers, jsonl' worker_json <<'END'
+out: {"id": "w1", "status": "running", "alive": true, "hostname": "H", "concurrency": 8, "slots_busy": N, "tasks_processed": N, "tasks_failed": N, "current_task_id": T, "started_at": T, "last_heartbeat": T, "version": "H", "rss_kb": N, "tokens_per_second": R}
+exit 0
 END
 
 # ---- a hostile answer ----
@@ -237,13 +261,16 @@ END
 
 # ---- the ways in ----
 check 'no server there' orbiter --redis-url "unix://$work/nowhere.sock" task list <<'END'
+err: orbiter: cannot connect to Redis at WORK/nowhere.sock: No such file or directory; is it running there, and is the URL right?
 exit 7
 END
 start_redis locked 'requirepass sesame'
 check 'wrong password' orbiter task list --redis-url "unix://:open@$work/locked.sock" <<'END'
+err: orbiter: Redis refused: WRONGPASS invalid username-password pair or user is disabled.; check the user and password in the Redis URL, and the user's ACL
 exit 6
 END
 check 'a URL that is none' orbiter task list --redis-url http://x <<'END'
+err: orbiter: Redis URL: it must begin with redis://, rediss:// or unix://
 exit 2
 END
 
