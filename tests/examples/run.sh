@@ -8,7 +8,7 @@ redis='' worker=''
 # shellcheck disable=SC2317  # the trap calls it
 cleanup() {
     [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null
-    [ -z "$redis" ] || kill -9 "$redis" 2>/dev/null
+    [ -z "$redis" ] || { kill "$redis" && wait "$redis"; } 2>/dev/null
     rm -rf "$dir"
 }
 trap cleanup EXIT
