@@ -1,6 +1,6 @@
 /* Cancel messages: one pattern subscription for all tasks of the worker. A message
- * wakes; the flag in the hash is the truth, and is looked at after every
- * reconnect, since what was published meanwhile is lost. */
+ * wakes; the flag in the hash is the truth, and is looked at whenever the
+ * subscription begins to stand, since what was published before is lost. */
 #include "worker/worker.h"
 #include "base/base.h"
 
@@ -25,19 +25,6 @@ static void cancel_task(struct orb_worker *w, const char *id)
         return;
     orb_worker_log(w, ORB_LOG_DEBUG, "task %s: cancel", id);
     orb_worker_abort_slot(slot, ABORT_CANCEL);
-}
-
-static void on_push(void *arg, const struct orb_reply *reply)
-{
-    struct orb_worker *w = arg;
-    if (orb_reply_type(reply) == ORB_REPLY_ERROR)
-        orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels: %s", orb_reply_str(reply, NULL));
-    if (w->has_ended || strcmp(orb_reply_str(orb_reply_at(reply, 0), NULL), "pmessage"))
-        return;
-    const char *channel = orb_reply_str(orb_reply_at(reply, 2), NULL);
-    size_t skip = strlen(w->prefix) + strlen("orbiter:cancel:");
-    if (strlen(channel) > skip)
-        cancel_task(w, channel + skip);
 }
 
 struct check {
@@ -73,6 +60,22 @@ static void check_running(struct orb_worker *w)
     }
 }
 
+static void on_push(void *arg, const struct orb_reply *reply)
+{
+    struct orb_worker *w = arg;
+    if (orb_reply_type(reply) == ORB_REPLY_ERROR)
+        orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels: %s", orb_reply_str(reply, NULL));
+    const char *kind = orb_reply_str(orb_reply_at(reply, 0), NULL);
+    if (!w->has_ended && !strcmp(kind, "psubscribe"))
+        check_running(w);
+    if (w->has_ended || strcmp(kind, "pmessage"))
+        return;
+    const char *channel = orb_reply_str(orb_reply_at(reply, 2), NULL);
+    size_t skip = strlen(w->prefix) + strlen("orbiter:cancel:");
+    if (strlen(channel) > skip)
+        cancel_task(w, channel + skip);
+}
+
 static void on_state(void *arg, int is_up, const struct orb_error *err)
 {
     struct orb_worker *w = arg;
@@ -90,9 +93,6 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     if (orb_redis_send(w->cancels, &b, 1, 0, NULL, NULL))
         orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels");
     orb_buf_done(&b);
-    if (w->was_listening)
-        check_running(w);
-    w->was_listening = 1;
 }
 
 void orb_worker_cancel_start(struct orb_worker *w, const struct orb_redis_config *config)

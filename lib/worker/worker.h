@@ -44,7 +44,7 @@ struct orb_worker {
     struct slot *slots;
     int busy;
     int in_flight;                /* other calls that a drain waits for */
-    int is_ready, is_draining, is_leaving, has_ended, was_listening;
+    int is_ready, is_draining, is_leaving, has_ended;
     struct orb_timer *promote, *again, *give_up, *beat;
     int64_t trouble_ms, beat_ms;
     int64_t processed, failed, tokens;
