@@ -151,6 +151,7 @@ static void start_plain(const char *url)
     snprintf(address, sizeof(address), "%s/chat/completions", url);
     snprintf(body, sizeof(body), "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":true}", model);
     curl_easy_setopt(easy, CURLOPT_URL, address);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
