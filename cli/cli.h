@@ -107,7 +107,8 @@ void cli_json_print(const struct cli *cli, json_t *value);
 /* Prints and frees an array: one document, or a line for each item. */
 void cli_json_print_list(const struct cli *cli, json_t *list);
 char *cli_task_text(const struct orb_task_info *task); /* lines for people; new memory */
-void cli_format_duration(const struct orb_task_info *task, char *out, size_t cap);
+/* How long the attempt took, or runs already, in at most 4 columns: "0.3s". */
+void cli_format_took(const struct orb_task_info *task, char *out, size_t cap);
 void cli_format_age(double since, char *out, size_t cap);
 
 /* outcome.c: what a finished task means for the exit status */

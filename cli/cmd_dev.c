@@ -21,6 +21,7 @@ enum {
     BACKOFF_FIRST_MS = 500, BACKOFF_MAX_MS = 30000, STABLE_MS = 60000,
     HAND_BACK_MS = 10000, KILL_MS = 20000,     /* after the request to stop */
     LOG_MAX = 10 * 1024 * 1024,
+    SIGNAL_COUNT = 4,
 };
 
 struct dev_options {
@@ -56,7 +57,7 @@ struct dev {
     int lock_fd, log_fd;
     pid_t redis;             /* 0 = not running */
     struct dev_worker workers[WORKERS_MAX];
-    struct orb_signal *signals[3];
+    struct orb_signal *signals[SIGNAL_COUNT];
     struct orb_timer *ready_timer, *stop_timer;
     int64_t begun_ms, stop_ms; /* stop_ms 0 = not stopping */
     struct dev_demo *demo;
@@ -340,10 +341,10 @@ static int prepare(struct dev *dev)
 
 static int make_loop(struct dev *dev)
 {
-    static const int signos[] = {SIGINT, SIGTERM, SIGCHLD};
+    static const int signos[SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
     struct cli *cli = dev->cli;
     int is_complete = (cli->loop = orb_loop_new()) != NULL;
-    for (int i = 0; i < 3 && is_complete; i++) {
+    for (int i = 0; i < SIGNAL_COUNT && is_complete; i++) {
         dev->signals[i] = orb_signal_new(cli->loop, signos[i], signos[i] == SIGCHLD ? on_child : on_stop_signal, dev);
         is_complete = dev->signals[i] != NULL;
     }
@@ -387,7 +388,7 @@ static void done(struct dev *dev)
         orb_timer_free(dev->workers[i].restart);
     orb_timer_free(dev->ready_timer);
     orb_timer_free(dev->stop_timer);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < SIGNAL_COUNT; i++)
         orb_signal_free(dev->signals[i]);
     cli_close(dev->cli);
     if (dev->log_fd >= 0)

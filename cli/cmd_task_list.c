@@ -21,7 +21,7 @@ static const struct orb_option rows[] = {
 #undef AT
 
 static const struct cli_column columns[] = {
-    {"ID", 0}, {"STATUS", 0}, {"QUEUE", 1}, {"AGENT", 1}, {"DURATION", 0}, {"AGE", 0},
+    {"ID", 0}, {"STATUS", 0}, {"QUEUE", 1}, {"AGENT", 1}, {"TOOK", 0}, {"AGE", 0},
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
@@ -35,14 +35,14 @@ static void print_table(const struct orb_task_info *tasks, size_t count)
     struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
     for (size_t i = 0; i < count; i++) {
         const struct orb_task_info *t = &tasks[i];
-        char duration[32], age[32];
-        cli_format_duration(t, duration, sizeof duration);
+        char took[32], age[32];
+        cli_format_took(t, took, sizeof took);
         cli_format_age(t->created_at > 0 ? t->created_at : t->started_at, age, sizeof age);
         cli_table_cell(table, t->id, NULL);
         cli_table_cell(table, orb_status_word(t->status), cli_color_status(t->status));
         cli_table_cell(table, t->queue, NULL);
         cli_table_cell(table, t->agent, NULL);
-        cli_table_cell(table, duration, NULL);
+        cli_table_cell(table, took, NULL);
         cli_table_cell(table, age, NULL);
     }
     cli_table_print(table);

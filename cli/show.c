@@ -94,7 +94,7 @@ void cli_json_print_list(const struct cli *cli, json_t *list)
 
 /* ---- people ----------------------------------------------------------- */
 
-void cli_format_duration(const struct orb_task_info *t, char *out, size_t cap)
+static void format_duration(const struct orb_task_info *t, char *out, size_t cap)
 {
     double s = t->completed_at - t->started_at;
     s = s < 0 ? 0 : s;
@@ -126,6 +126,28 @@ void cli_format_age(double since, char *out, size_t cap)
     while (i < 3 && age < units[i].seconds)
         i++;
     snprintf(out, cap, "%lld%c", (long long)(age / units[i].seconds), units[i].unit);
+}
+
+void cli_format_took(const struct orb_task_info *t, char *out, size_t cap)
+{
+    static const struct {
+        double seconds;
+        char unit;
+    } units[] = {{3600, 'h'}, {60, 'm'}, {1, 's'}};
+    double s = (t->completed_at > 0 ? t->completed_at : orb_now()) - t->started_at;
+    size_t i = 0;
+    if (t->started_at <= 0) {
+        snprintf(out, cap, "-");
+        return;
+    }
+    s = s < 0 ? 0 : s;
+    while (i < 2 && s < units[i].seconds)
+        i++;
+    long long tenths = (long long)(s * 10 / units[i].seconds);
+    if (tenths < 100)
+        snprintf(out, cap, "%lld.%lld%c", tenths / 10, tenths % 10, units[i].unit);
+    else
+        snprintf(out, cap, "%lld%c", tenths / 10, units[i].unit);
 }
 
 static void format_time(double seconds, char *out, size_t cap)
@@ -181,7 +203,7 @@ char *cli_task_text(const struct orb_task_info *t)
     line(out, "Worker:", t->worker_id);
     time_line(out, "Started:", t->started_at);
     time_line(out, "Completed:", t->completed_at);
-    cli_format_duration(t, duration, sizeof duration);
+    format_duration(t, duration, sizeof duration);
     line(out, "Duration:", duration);
     number_line(out, "Retries:", t->retries);
     if (*t->error)

@@ -46,7 +46,7 @@ not_ok() { failed=$((failed + 1)); printf 'not ok %s\n' "$1"; }
 normal() {
     sed -E -e "s#$work#WORK#g" -e 's/\b[0-9a-f]{32}\b/ID/g' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC/TIME/' \
-        -e 's/(Duration: +)[0-9.]+m?s$/\1DURATION/' -e 's/ +[0-9.]+m?s +[0-9]+[smhd]$/ DURATION AGE/' \
+        -e 's/(Duration: +)[0-9.]+m?s$/\1DURATION/' -e 's/ +[0-9.]+[smh] +[0-9]+[smhd]$/ TOOK AGE/' \
         -e 's/ +[0-9]+[smhd]$/ AGE/' -e 's/pid [0-9]+/pid PID/g' -e "s/'kill [0-9]+'/'kill PID'/" \
         -e 's/"([a-z]+_at|last_heartbeat)": [0-9.]+/"\1": T/g' -e 's/"rss_kb": [0-9]+/"rss_kb": N/'
 }

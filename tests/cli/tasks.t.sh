@@ -192,6 +192,19 @@ check 'stream of no task' orbiter task stream nobody <<'END'
 err: orbiter: Task not found: nobody (it may have expired, or a Python client queued it and no worker has taken it yet)
 exit 5
 END
+check 'events' orbiter task stream one --raw <<'END'
+out: {"type": "text", "text": "hello ", "agent_name": "assistant", "seq": 1, "attempt": 1}
+out: {"type": "text", "text": "world", "agent_name": "assistant", "seq": 2, "attempt": 1}
+out: {"type": "status", "status": "completed", "agent_name": "assistant", "message": "Agent 'assistant' completed execution", "seq": 3, "attempt": 1}
+exit 0
+END
+holds 'jsonl is the same' cmp <(orbiter task stream one --raw) <(orbiter task stream one -o jsonl)
+holds 'json is one array of them' cmp <(orbiter task stream one --raw) <(orbiter task stream one -o json | sed -nE 's/^ (\{.*\}),?$/\1/p')
+second=$(redis --raw xrange orbiter:stream:one - + COUNT 1 | head -n 1)
+check 'events after an entry' orbiter task stream one --from-id "$second" <<'END'
+out: world
+exit 0
+END
 check 'stream' orbiter task stream one <<'END'
 out: hello world
 exit 0
@@ -213,8 +226,8 @@ END
 holds 'status in colour' grep -q $'^  Status:      \e\\[32mcompleted\e\\[0m$' <(CLICOLOR_FORCE=1 orbiter task status one)
 holds 'no colour when asked for none' grep -q '^  Status:      completed$' <(CLICOLOR_FORCE=1 orbiter --no-color task status one)
 check 'no colour' env CLICOLOR_FORCE=1 NO_COLOR=1 orbiter task list --status Failed --limit 1 <<'END'
-out: ID   STATUS  QUEUE          AGENT      DURATION  AGE
-out: bad  failed  orbiter:tasks  assistant DURATION AGE
+out: ID   STATUS  QUEUE          AGENT      TOOK  AGE
+out: bad  failed  orbiter:tasks  assistant TOOK AGE
 exit 0
 END
 check 'status of none' orbiter task status nobody nothing <<'END'
@@ -223,11 +236,19 @@ err: orbiter: Task not found: nothing
 exit 5
 END
 check 'list, newest first' orbiter task list --status COMPLETED --limit 2 <<'END'
-out: ID       STATUS     QUEUE          AGENT      DURATION  AGE
-out: payload  completed  orbiter:tasks  assistant DURATION AGE
-out: critic   completed  orbiter:tasks  critic DURATION AGE
+out: ID       STATUS     QUEUE          AGENT      TOOK  AGE
+out: payload  completed  orbiter:tasks  assistant TOOK AGE
+out: critic   completed  orbiter:tasks  critic TOOK AGE
 exit 0
 END
+wide_list() { orbiter task list --limit 1000 | awk 'length($0) > 80 || length($1) > 128 { print; bad = 1 } END { exit bad || NR < 10 }'; }
+orbiter submit -m sim: -q --wait x >/dev/null
+holds 'a list fits 80 columns' wide_list
+holds 'an id, the queue and the agent fit with it' grep -qE '^[0-9a-f]{32}  completed  orbiter:tasks  assistant  [0-9.]+s  ' <(orbiter task list)
+printf '{"name": "an agent whose name is far too long for a table", "model": "sim:"}' >"$work/agent.json"
+orbiter submit --agent "$work/agent.json" -q --wait x >/dev/null
+holds 'a cell that is too long is cut' grep -qE '  an agen.*~  ' <(orbiter task list)
+holds 'with that a list fits too' wide_list
 check 'list of another queue' orbiter task list --queue parked -o jsonl <<'END'
 out: {"id": "parked", "status": "cancelled", "queue": "parked", "agent": "assistant", "worker_id": null, "created_at": T, "started_at": null, "completed_at": T, "attempt": 0, "retries": 0, "output": null, "result": null, "error": null, "error_type": null, "partial": null, "usage": null}
 exit 0
@@ -280,6 +301,23 @@ orbiter submit --redis-url "$locked" -m sim: --id waits --wait x 2>"$work/waits.
 waiting=$!
 until_ok 20 grep -q submitted "$work/waits.err"
 holds 'argv does not show the password' bash -c "! grep -q sesame /proc/$waiting/cmdline"
+
+orbiter start worker --redis-url "$locked" --worker-id w2 --queue nobody >"$work/w2.out" 2>"$work/w2.err" &
+starter=$!
+pids+=("$starter")
+until_ok 20 grep -q Press "$work/w2.out"
+holds 'start worker becomes the worker' grep -q '^orbiter-worker$' <(basename "$(readlink "/proc/$starter/exe")")
+holds 'nor does the argv of start worker' bash -c "! grep -q sesame /proc/$starter/cmdline"
+holds 'nor what it prints' bash -c "! grep -q sesame '$work/w2.out' '$work/w2.err'"
+kill -INT "$starter"
+wait "$starter"
+holds 'Ctrl-C drains the worker' test $? = 0
+
+# ---- namespaces ----
+check 'another namespace has its own tasks' orbiter task status one --namespace blue <<'END'
+err: orbiter: Task not found: one
+exit 5
+END
 
 # ---- Ctrl-C ----
 kill -INT "$waiting"
