@@ -1,5 +1,7 @@
 /* Chat completion chunks become deltas. Servers that speak this protocol differ in
- * every detail; what is accepted here is listed in docs/PROVIDERS.md. */
+ * every detail: members may be null or missing, tool calls come without index or
+ * id, whole or in pieces, errors come in a 200, [DONE] does not come. Each of
+ * these has its row in tests/unit/test_openai.c. */
 #include "base/base.h"
 #include "model/openai.h"
 

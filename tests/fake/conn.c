@@ -68,8 +68,13 @@ void conn_close(struct conn *c, int is_reset)
 
 void conn_close_all(void)
 {
-    while (!LIST_EMPTY(&conns))
-        conn_free(LIST_FIRST(&conns));
+    while (!LIST_EMPTY(&conns)) {
+        struct conn *c = LIST_FIRST(&conns);
+        if (c->reply)
+            reply_end(c->reply, "stopped");
+        c->reply = NULL;
+        conn_free(c);
+    }
 }
 
 /* ---- sending ---- */
