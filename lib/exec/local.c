@@ -20,7 +20,7 @@ struct orb_attempt {
     double timeout_seconds;
     int is_aborted, is_ended, is_freed;
     int64_t tokens;
-    struct orb_error err;
+    struct orb_error *err;    /* why it failed, or NULL: most never need the room */
 };
 
 static void emit(void *arg, const struct orb_event_out *event)
@@ -37,14 +37,22 @@ static void on_delta(void *arg, const struct orb_delta *delta)
     orb_run_delta(a->run, delta);
 }
 
+static struct orb_error *error_of(struct orb_attempt *a)
+{
+    if (!a->err)
+        a->err = orb_alloc(sizeof *a->err);
+    return a->err;
+}
+
 static void tell(void *arg)
 {
     struct orb_attempt *a = arg;
-    a->cb(a->arg, a->err.code, a->err.code ? &a->err : NULL);
+    a->cb(a->arg, a->err);
 }
 
-/* The attempt is over: the caller is told in a moment, never inside its call. */
-static void end(struct orb_attempt *a, int code)
+/* The attempt is over, with a->err or without: the caller is told in a moment,
+ * never inside its call. */
+static void end(struct orb_attempt *a)
 {
     if (a->is_ended)
         return;
@@ -52,28 +60,26 @@ static void end(struct orb_attempt *a, int code)
     orb_timer_free(a->timeout);
     a->timeout = NULL;
     if (a->is_aborted)
-        code = ORB_E_CANCELLED;
-    if (code == ORB_E_CANCELLED)
-        orb_error_set(&a->err, code, "cancelled");
-    a->err.code = code;
+        orb_error_set(error_of(a), ORB_E_CANCELLED, "cancelled");
     orb_loop_defer(a->loop, tell, a);
 }
 
 static void fail(struct orb_attempt *a)
 {
     if (a->is_aborted) {
-        end(a, ORB_E_CANCELLED);
+        end(a);
         return;
     }
-    int is_recoverable = a->may_retry && orb_error_is_retryable(a->err.code);
+    struct orb_error *err = error_of(a);
+    int is_recoverable = a->may_retry && orb_error_is_retryable(err->code);
     if (a->run) {
-        orb_run_fail(a->run, &a->err, is_recoverable);
+        orb_run_fail(a->run, err, is_recoverable);
     } else {
-        const char *text = orb_error_message(&a->err);
+        const char *text = orb_error_message(err);
         emit(a, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .agent_name = a->agent_name, .text = text, .text_len = strlen(text),
-                                         .word = orb_error_type(a->err.code), .is_recoverable = is_recoverable });
+                                         .word = orb_error_type(err->code), .is_recoverable = is_recoverable });
     }
-    end(a, a->err.code);
+    end(a);
 }
 
 static void ask(struct orb_attempt *a);
@@ -86,25 +92,27 @@ static void on_answer(void *arg, int code, const struct orb_error *err)
         free(a);
         return;
     }
-    if (a->err.code) {
+    if (a->err) {
         /* The timeout cancelled it, and its error is there already. */
         fail(a);
         return;
     }
     if (code) {
-        a->err = *err;
-        a->err.code = code;
+        *error_of(a) = *err;
+        a->err->code = code;
         fail(a);
         return;
     }
-    switch (orb_run_answered(a->run, orb_now(), &a->err)) {
+    struct orb_error why = { 0 };
+    switch (orb_run_answered(a->run, orb_now(), &why)) {
     case ORB_RUN_REQUEST:
         ask(a);
         break;
     case ORB_RUN_DONE:
-        end(a, 0);
+        end(a);
         break;
     case ORB_RUN_FAILED:
+        *error_of(a) = why;
         fail(a);
         break;
     }
@@ -114,17 +122,20 @@ static void ask(struct orb_attempt *a)
 {
     static const struct orb_model_callbacks callbacks = { .delta = on_delta, .done = on_answer };
     struct orb_model_call call;
+    struct orb_error why = { 0 };
     orb_run_call(a->run, &call);
-    if (a->is_aborted)
-        end(a, ORB_E_CANCELLED);
-    else if (orb_model_stream_start(a->loop, orb_run_agent(a->run)->model, &call, &callbacks, a, &a->model, &a->err))
+    if (a->is_aborted) {
+        end(a);
+    } else if (orb_model_stream_start(a->loop, orb_run_agent(a->run)->model, &call, &callbacks, a, &a->model, &why)) {
+        *error_of(a) = why;
         fail(a);
+    }
 }
 
 static void on_timeout(void *arg)
 {
     struct orb_attempt *a = arg;
-    orb_error_set(&a->err, ORB_E_TIMEOUT, "Task timed out: the attempt ran longer than %g s (timeout_seconds)", a->timeout_seconds);
+    orb_error_set(error_of(a), ORB_E_TIMEOUT, "Task timed out: the attempt ran longer than %g s (timeout_seconds)", a->timeout_seconds);
     if (a->model)
         orb_model_stream_cancel(a->model);
 }
@@ -142,8 +153,9 @@ struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publishe
     a->arg = arg;
     orb_event_stream_init(&a->events, publisher, a->task_id, number);
     struct orb_agent agent;
-    if (!orb_agent_parse(task->agent_config, &agent, &a->err))
-        a->run = orb_run_new(&agent, task->messages, task->input, task->input_len, task->detailed, emit, a, &a->err);
+    struct orb_error why = { 0 };
+    if (!orb_agent_parse(task->agent_config, &agent, &why))
+        a->run = orb_run_new(&agent, task->messages, task->input, task->input_len, task->detailed, emit, a, &why);
     if (a->run && task->timeout_seconds > 0) {
         a->timeout_seconds = task->timeout_seconds < TIMEOUT_MAX_S ? task->timeout_seconds : TIMEOUT_MAX_S;
         a->timeout = orb_timer_new(loop, on_timeout, a);
@@ -151,6 +163,7 @@ struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publishe
     }
     orb_task_done(task);
     if (!a->run) {
+        *error_of(a) = why;
         fail(a);
         return a;
     }
@@ -165,7 +178,7 @@ void orb_attempt_abort(struct orb_attempt *a)
     if (a->model)
         orb_model_stream_cancel(a->model);
     else
-        end(a, ORB_E_CANCELLED);
+        end(a);
 }
 
 void orb_attempt_free(struct orb_attempt *a)
@@ -180,6 +193,8 @@ void orb_attempt_free(struct orb_attempt *a)
     a->run = NULL;
     free(a->task_id);
     free(a->agent_name);
+    free(a->err);
+    a->err = NULL;
     if (!a->model) {
         free(a);
         return;

@@ -9,9 +9,9 @@
 #include "task/task.h"
 
 struct orb_attempt;
-/* Exactly once, from the loop. code 0: completed; ORB_E_CANCELLED: aborted; else
+/* Exactly once, from the loop. err NULL: completed; ORB_E_CANCELLED: aborted; else
  * failed, with the error event already written. */
-typedef void (*orb_attempt_cb)(void *arg, int code, const struct orb_error *err);
+typedef void (*orb_attempt_cb)(void *arg, const struct orb_error *err);
 
 /* Takes the task's contents. may_retry: a failure that can be retried will be. */
 struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task_take,

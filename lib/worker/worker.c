@@ -14,9 +14,7 @@
 #define GIVE_UP_MS 5000          /* a second drain waits this long for Redis */
 #define RESULT_MAX (32 * 1024 * 1024)
 
-static void release(struct slot *slot);
 static void check_end(struct orb_worker *w);
-static void attempt_ended(void *arg, int code, const struct orb_error *err);
 static void finish_slot(struct slot *slot);
 
 /* ---- saying things ----------------------------------------------------- */
@@ -82,6 +80,7 @@ static void release(struct slot *slot)
         w->tokens += orb_attempt_take_tokens(slot->attempt);
     orb_attempt_free(slot->attempt);
     drop_task(slot);
+    free(slot->err);
     free(slot);
     if (!w->is_draining)
         orb_claim_want(w->claim, w->concurrency - w->busy);
@@ -113,13 +112,13 @@ static void told(struct slot *slot, const char *state)
         w->failed++;
     orb_worker_log(w, status == ORB_STATUS_FAILED ? ORB_LOG_WARNING : ORB_LOG_DEBUG, "task %s attempt %d: %s%s%s",
                    orb_attempt_task_id(slot->attempt), orb_attempt_number(slot->attempt), orb_status_word(status),
-                   slot->err.code ? ": " : "", slot->err.code ? orb_error_message(&slot->err) : "");
+                   slot->err ? ": " : "", slot->err ? orb_error_message(slot->err) : "");
     if (!w->task_done)
         return;
     size_t len;
     const struct orb_run *run = orb_attempt_run(slot->attempt);
     w->task_done(w->task_done_arg, orb_attempt_task_id(slot->attempt), status, run ? orb_run_text(run, &len) : "",
-                 slot->err.code ? orb_error_message(&slot->err) : "");
+                 slot->err ? orb_error_message(slot->err) : "");
 }
 
 static void finish_again(void *arg)
@@ -156,11 +155,11 @@ static void on_finished(void *arg, const struct orb_reply *reply, const struct o
 
 static enum orb_status status_of(const struct slot *slot)
 {
-    if (slot->abort == ABORT_CANCEL || slot->err.code == ORB_E_CANCELLED)
+    if (slot->abort == ABORT_CANCEL || (slot->err && slot->err->code == ORB_E_CANCELLED))
         return ORB_STATUS_CANCELLED;
-    if (!slot->err.code)
+    if (!slot->err)
         return ORB_STATUS_COMPLETED;
-    return orb_error_is_retryable(slot->err.code) ? ORB_STATUS_RETRYING : ORB_STATUS_FAILED;
+    return orb_error_is_retryable(slot->err->code) ? ORB_STATUS_RETRYING : ORB_STATUS_FAILED;
 }
 
 static void terminal_message(const struct slot *slot, enum orb_status status, char out[640])
@@ -170,7 +169,7 @@ static void terminal_message(const struct slot *slot, enum orb_status status, ch
     else if (status == ORB_STATUS_CANCELLED)
         snprintf(out, 640, "Task %s cancelled", orb_attempt_task_id(slot->attempt));
     else
-        snprintf(out, 640, "%s", orb_error_message(&slot->err));
+        snprintf(out, 640, "%s", orb_error_message(slot->err));
 }
 
 static void finish_slot(struct slot *slot)
@@ -183,15 +182,15 @@ static void finish_slot(struct slot *slot)
     orb_buf_init(&result, RESULT_MAX);
     if (run) {
         orb_run_usage(run, usage);
-        if (!slot->err.code)
+        if (!slot->err)
             orb_run_result(run, &result);
         if (result.err)
-            orb_error_set(&slot->err, ORB_E_TOO_LARGE, "the result is larger than %d MiB as JSON", RESULT_MAX >> 20);
+            orb_error_set(slot->err = orb_alloc(sizeof *slot->err), ORB_E_TOO_LARGE, "the result is larger than %d MiB as JSON", RESULT_MAX >> 20);
     }
     struct orb_outcome o = {
         .entry = slot->entry, .id = orb_attempt_task_id(a), .attempt = orb_attempt_number(a), .status = status_of(slot),
         .agent = orb_attempt_agent(a), .seq = orb_attempt_last_seq(a), .usage = usage, .message = message,
-        .error = slot->err.code ? orb_error_message(&slot->err) : "", .error_type = slot->err.code ? orb_error_type(slot->err.code) : "",
+        .error = slot->err ? orb_error_message(slot->err) : "", .error_type = slot->err ? orb_error_type(slot->err->code) : "",
     };
     terminal_message(slot, o.status, message);
     if (o.status == ORB_STATUS_COMPLETED)
@@ -199,7 +198,7 @@ static void finish_slot(struct slot *slot)
     else if (run)
         o.partial = orb_run_text(run, &o.partial_len);
     if (o.status == ORB_STATUS_RETRYING)
-        o.delay_ms = orb_broker_backoff_ms(slot->retries + 1, slot->err.retry_after_ms, orb_random_unit());
+        o.delay_ms = orb_broker_backoff_ms(slot->retries + 1, slot->err->retry_after_ms, orb_random_unit());
     orb_broker_finish(w->broker, &o, on_finished, slot);
     orb_buf_done(&result);
 }
@@ -221,12 +220,13 @@ static void hand_back(struct slot *slot)
     orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, on_requeued, slot);
 }
 
-static void attempt_ended(void *arg, int code, const struct orb_error *err)
+static void attempt_ended(void *arg, const struct orb_error *err)
 {
     struct slot *slot = arg;
-    if (err)
-        slot->err = *err;
-    slot->err.code = code;
+    if (err) {
+        slot->err = orb_alloc(sizeof *slot->err);
+        *slot->err = *err;
+    }
     slot->state = SLOT_ENDING;
     if (slot->abort == ABORT_HAND_BACK)
         hand_back(slot);

@@ -26,7 +26,7 @@ struct slot {
     int must_finish_again;
     struct orb_task *task;        /* until the attempt starts */
     struct orb_attempt *attempt;
-    struct orb_error err;         /* how it ended */
+    struct orb_error *err;        /* why it failed, or NULL */
 };
 
 struct orb_worker {
