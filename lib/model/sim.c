@@ -3,6 +3,11 @@
  *
  *   sim:                        echo the last user message, word by word
  *   sim:tokens=200,rate=50      200 tokens, 50 a second
+ *   sim:delay=60000,first=200   a silent minute; 200 ms more before the first token
+ *   sim:error=server@10         fails with that class after 10 tokens
+ *   sim:cut=10                  the stream ends early after 10 tokens
+ *   sim:tool=add                calls the tool add, and answers when its result is there
+ *   sim:crash                   abort() when it starts, to see how a fleet recovers
  *
  * Every task that sleeps in here costs its state, so the state is small and the
  * input is copied only when it will be said again. */
@@ -53,7 +58,7 @@ static const struct key {
     { "tool", KIND_TOOL, offsetof(struct script, tool), 0 },
     { "crash", KIND_FLAG, offsetof(struct script, is_crash), 0 },
 };
-#define KEYS_TEXT "tokens=N, rate=N (a second), first=MS, delay=MS, error=CLASS@N, cut=N, tool=NAME, crash"
+#define KEYS_TEXT "tokens=N, rate=N (a second), first=MS, delay=MS, error=CLASS@N, cut=N, tool=NAME, crash (aborts the process)"
 
 static const struct {
     const char *name;
