@@ -16,7 +16,9 @@ struct call {
 
 struct orb_run {
     struct orb_agent agent;
-    json_t *messages;
+    json_t *history, *turns;          /* before the input; since the input: NULL until a tool was called */
+    char *input;
+    size_t input_len;
     orb_run_event_fn fn;
     void *arg;
     int is_detailed;
@@ -77,12 +79,9 @@ struct orb_run *orb_run_new(struct orb_agent *agent, json_t *history, const char
     run->arg = arg;
     run->is_detailed = is_detailed;
     orb_buf_init(&run->text, TEXT_MAX);
-    run->messages = json_array();
-    if (*run->agent.instructions)
-        json_array_append_new(run->messages, message("system", run->agent.instructions, strlen(run->agent.instructions)));
-    if (history)
-        json_array_extend(run->messages, history);
-    json_array_append_new(run->messages, message("user", input, input_len));
+    run->history = json_array_size(history) ? json_incref(history) : NULL;
+    run->input = orb_memdup(input, input_len);
+    run->input_len = input_len;
     return run;
 }
 
@@ -103,7 +102,9 @@ void orb_run_free(struct orb_run *run)
     if (!run)
         return;
     drop_calls(run);
-    json_decref(run->messages);
+    json_decref(run->history);
+    json_decref(run->turns);
+    free(run->input);
     orb_buf_done(&run->text);
     orb_agent_done(&run->agent);
     free(run);
@@ -140,9 +141,17 @@ enum orb_run_next orb_run_start(struct orb_run *run, double now)
     return ORB_RUN_REQUEST;
 }
 
-void orb_run_call(struct orb_run *run, struct orb_model_call *out)
+void orb_run_call(const struct orb_run *run, struct orb_model_call *out)
 {
-    *out = (struct orb_model_call){ .messages = run->messages, .temperature = run->agent.temperature, .max_tokens = run->agent.max_tokens };
+    json_t *messages = json_array();
+    if (*run->agent.instructions)
+        json_array_append_new(messages, message("system", run->agent.instructions, strlen(run->agent.instructions)));
+    if (run->history)
+        json_array_extend(messages, run->history);
+    json_array_append_new(messages, message("user", run->input, run->input_len));
+    if (run->turns)
+        json_array_extend(messages, run->turns);
+    *out = (struct orb_model_call){ .messages = messages, .temperature = run->agent.temperature, .max_tokens = run->agent.max_tokens };
 }
 
 static void grow_calls(struct orb_run *run, int count)
@@ -270,8 +279,10 @@ static void run_tools(struct orb_run *run)
     for (int i = 0; i < run->ncalls; i++)
         answer_call(run, &run->calls[i], results);
     json_object_set_new(turn, "tool_calls", calls);
-    json_array_append_new(run->messages, turn);
-    json_array_extend(run->messages, results);
+    if (!run->turns)
+        run->turns = json_array();
+    json_array_append_new(run->turns, turn);
+    json_array_extend(run->turns, results);
     json_decref(results);
 }
 

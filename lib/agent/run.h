@@ -17,7 +17,7 @@ enum orb_run_next {
 };
 
 struct orb_run;
-/* Takes the agent. history and input are borrowed for the call. now: Unix seconds. */
+/* Takes the agent. history is shared, input is copied. now: Unix seconds. */
 struct orb_run *orb_run_new(struct orb_agent *agent_take, json_t *history, const char *input, size_t input_len,
                             int is_detailed, orb_run_event_fn fn, void *arg, struct orb_error *err);
 void orb_run_free(struct orb_run *run);
@@ -25,8 +25,9 @@ const struct orb_agent *orb_run_agent(const struct orb_run *run);
 
 /* The first step. */
 enum orb_run_next orb_run_start(struct orb_run *run, double now);
-/* What to ask now; members are borrowed until the next input. */
-void orb_run_call(struct orb_run *run, struct orb_model_call *out);
+/* What to ask now. out->messages is the caller's: json_decref() it when the
+ * request is made, since a run that waits costs less without it. */
+void orb_run_call(const struct orb_run *run, struct orb_model_call *out_take);
 /* A piece of the answer. */
 void orb_run_delta(struct orb_run *run, const struct orb_delta *delta);
 /* The answer is complete. */

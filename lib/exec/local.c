@@ -123,13 +123,16 @@ static void ask(struct orb_attempt *a)
     static const struct orb_model_callbacks callbacks = { .delta = on_delta, .done = on_answer };
     struct orb_model_call call;
     struct orb_error why = { 0 };
-    orb_run_call(a->run, &call);
     if (a->is_aborted) {
         end(a);
-    } else if (orb_model_stream_start(a->loop, orb_run_agent(a->run)->model, &call, &callbacks, a, &a->model, &why)) {
+        return;
+    }
+    orb_run_call(a->run, &call);
+    if (orb_model_stream_start(a->loop, orb_run_agent(a->run)->model, &call, &callbacks, a, &a->model, &why)) {
         *error_of(a) = why;
         fail(a);
     }
+    json_decref(call.messages);
 }
 
 static void on_timeout(void *arg)
