@@ -23,7 +23,7 @@ cleanup() {
     for link in /proc/[0-9]*/root; do
         [ "$(readlink "$link" 2>/dev/null)" = "$root" ] && kill -9 "$(basename "$(dirname "$link")")" 2>/dev/null
     done
-    for mount in dev/shm dev/pts dev proc; do
+    for mount in dev/pts dev proc; do
         mountpoint -q "$root/$mount" && umount -l "$root/$mount"
     done
     if [ -n "${KEEP-}" ]; then
@@ -46,7 +46,7 @@ cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/" 2>/dev/null || :
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
-mkdir -p "$root/dev/shm"
+mount --bind /dev/pts "$root/dev/pts"
 
 git clone -q --no-hardlinks . "$root/root/orbiter"
 commit=$(git rev-parse --short HEAD)
@@ -67,7 +67,8 @@ for target in demo check; do
         verdict="not ok (status $?)"
         status=1
     fi
-    tail -n "${LINES_SHOWN:-25}" "$root/$target.log" | sed 's/^/    /'
+    grep -E -A60 '^FAILED' "$root/$target.log" | sed 's/^/    /' || :
+    tail -n 25 "$root/$target.log" | sed 's/^/    /'
     echo "make $target: $verdict, $((SECONDS - start)) s"
 done
 echo 'what runs in there afterwards:'

@@ -2,7 +2,7 @@
 # Runs shellcheck over every shell script of the project, found by name or first line.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-mapfile -t scripts < <(find . \( -name .git -o -name 'build*' -prune \) -o -type f -size -200k -print | LC_ALL=C sort |
+mapfile -t scripts < <(find . \( -name .git -o -name 'build*' \) -prune -o -type f -size -200k -print | LC_ALL=C sort |
     while read -r file; do
         case $file in
         *.sh | *.bash) echo "$file" ;;
