@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define BLOCK_MS 5000
-#define BATCH_MAX 512 /* entries of one read, so that one reply stays small */
-#define LOOK_BACK_MAX 10000
+#define BATCH_MAX 64 /* entries of one read: 64 MiB, if each is as large as it may be */
 #define AGAIN_MIN_MS 100
 #define AGAIN_MAX_MS 5000
 
@@ -22,7 +21,8 @@ struct orb_claim {
     int64_t client_id;
     int want, again_ms;
     int is_ready, is_reading, is_stopped;
-    int must_look_back;    /* first read what is pending on us already */
+    int must_look_back;    /* first read what is pending on us already, page by page */
+    char back_id[48];      /* the entry that page begins behind */
     int is_due;            /* a read is to be sent at the end of this turn */
 };
 
@@ -74,7 +74,9 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
     size_t n = orb_reply_count(entries);
     for (size_t i = 0; i < n; i++)
         take_entry(c, orb_reply_at(entries, i), was_looking_back);
-    if (was_looking_back)
+    if (was_looking_back && n)
+        snprintf(c->back_id, sizeof c->back_id, "%s", orb_reply_str(orb_reply_at(orb_reply_at(entries, n - 1), 0), NULL));
+    else if (was_looking_back)
         c->must_look_back = 0;
     if (c->is_stopped)
         c->cb.idle(c->arg);
@@ -99,17 +101,23 @@ static void read_more(struct orb_claim *c)
     orb_cmd_str(&b, c->group);
     orb_cmd_str(&b, c->worker_id);
     orb_cmd_str(&b, "COUNT");
-    orb_cmd_int(&b, is_back ? LOOK_BACK_MAX : c->want < BATCH_MAX ? c->want : BATCH_MAX);
+    orb_cmd_int(&b, !is_back && c->want < BATCH_MAX ? c->want : BATCH_MAX);
     if (!is_back) {
         orb_cmd_str(&b, "BLOCK");
         orb_cmd_int(&b, BLOCK_MS);
     }
     orb_cmd_str(&b, "STREAMS");
     orb_cmd_str(&b, c->stream);
-    orb_cmd_str(&b, is_back ? "0" : ">");
+    orb_cmd_str(&b, is_back ? c->back_id : ">");
     if (!orb_redis_send(c->redis, &b, 1, 0, on_read, c))
         c->is_reading = is_back ? 2 : 1;
     orb_buf_done(&b);
+}
+
+static void look_back(struct orb_claim *c)
+{
+    c->must_look_back = 1;
+    strcpy(c->back_id, "0");
 }
 
 static void on_client_id(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -175,7 +183,7 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     if (orb_redis_send(c->redis, &b, 1, 0, on_client_id, c))
         c->client_id = 0;
     orb_buf_done(&b);
-    c->must_look_back = 1;
+    look_back(c);
     make_group(c);
 }
 
@@ -241,7 +249,7 @@ void orb_claim_want(struct orb_claim *c, int count)
 
 void orb_claim_look_back(struct orb_claim *c)
 {
-    c->must_look_back = 1;
+    look_back(c);
     if (!c->is_stopped && !orb_timer_is_started(c->again))
         orb_timer_start(c->again, AGAIN_MIN_MS + (int64_t)(orb_random_unit() * 1000));
 }
