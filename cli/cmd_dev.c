@@ -213,6 +213,8 @@ static void worker_ended(struct dev_worker *w, int status)
     if (w->backoff_ms > BACKOFF_MAX_MS)
         w->backoff_ms = BACKOFF_MAX_MS;
     log_line(dev, "WARNING", "worker %d %s; it is started again in %lld ms", w->number, how, (long long)w->backoff_ms);
+    if (!dev->options->is_ephemeral)
+        cli_note(dev->cli, "worker %d %s; it is started again; see the log", w->number, how);
     orb_timer_start(w->restart, w->backoff_ms);
 }
 
@@ -323,8 +325,9 @@ static int prepare(struct dev *dev)
 {
     struct orb_error err = {0};
     struct cli *cli = dev->cli;
-    if (cli->common.redis.url)
-        return cli_fail(ORB_E_USAGE, "orbiter dev starts its own redis-server: leave --redis-url out");
+    const struct orb_redis_args *redis = &cli->common.redis;
+    if (redis->url || redis->tls_ca || redis->tls_cert || redis->tls_key)
+        return cli_fail(ORB_E_USAGE, "orbiter dev starts its own redis-server: leave --redis-url and --tls-... out");
     if (!dev_child_is_there("redis-server"))
         return cli_fail(ORB_E_SYSTEM, "redis-server is not in PATH: install it, for example with "
                                       "'sudo apt-get install redis-server'");

@@ -31,18 +31,27 @@ struct dev_demo {
     struct cli *cli;
     struct demo_task tasks[TASK_COUNT];
     size_t open;
-    int code;
+    int code, is_over;
     dev_demo_end_cb done;
     void *arg;
 };
+
+static void demo_ended(struct dev_demo *demo, int code)
+{
+    if (!demo->is_over)
+        demo->done(demo->arg, code);
+    demo->is_over = 1;
+}
 
 static void print_line(struct demo_task *t)
 {
     printf("[%.*s] ", SHORT_ID, orb_task_handle_id(t->handle));
     cli_print_safe(t->line, t->len, ORB_SAFE_LINE);
     putchar('\n');
-    cli_flush();
     t->len = 0;
+    /* Nobody reads any more: a clean end of everything, not one in the middle. */
+    if (fflush(stdout))
+        demo_ended(t->demo, 0);
 }
 
 /* Breaks the text at blanks into lines; a word that is too long is cut. */
@@ -63,7 +72,7 @@ static void task_ended(struct demo_task *t, int code)
     if (code && !demo->code)
         demo->code = code;
     if (--demo->open == 0)
-        demo->done(demo->arg, demo->code);
+        demo_ended(demo, demo->code);
 }
 
 static void on_result(void *arg, const struct orb_task_info *task, const struct orb_error *err)

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,17 +70,25 @@ void cli_print_text(const char *text, size_t len)
         fwrite(text, 1, len, stdout);
 }
 
+/* A pipe whose reader is gone says so, also after the write that failed. */
+static int is_reader_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
+}
+
 int cli_flush(void)
 {
     static int is_said;
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    if (errno == EPIPE)
+    int error = errno;
+    if (error == EPIPE || is_reader_gone())
         _exit(0); /* `orbiter ... | head`: not an error of ours */
     if (is_said++)
         return ORB_E_SYSTEM;
-    return cli_fail(ORB_E_SYSTEM, "cannot write to stdout: %s", errno ? strerror(errno) : "write error");
+    return cli_fail(ORB_E_SYSTEM, "cannot write to stdout: %s", error ? strerror(error) : "write error");
 }
 
 void *cli_alloc(size_t size)

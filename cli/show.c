@@ -69,7 +69,8 @@ json_t *cli_json_task(const struct orb_task_info *t)
  * DEL as it is. */
 void cli_json_print(const struct cli *cli, json_t *value)
 {
-    size_t flags = JSON_ENSURE_ASCII | JSON_ENCODE_ANY | (cli->format == CLI_JSON ? JSON_INDENT(2) : 0);
+    size_t flags = JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(16); /* times to the microsecond */
+    flags |= cli->format == CLI_JSON ? JSON_INDENT(2) : 0;
     char *text = json_dumps(value, flags);
     for (const char *p = text ? text : "null"; *p; p++)
         if (*p == 0x7f)

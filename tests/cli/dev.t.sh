@@ -26,6 +26,12 @@ holds 'their answers are whole' grep -q 'neither network nor key' <(sed 's/^[^ ]
 holds 'the demo leaves no socket' test ! -e "$sock"
 holds 'ephemeral: nothing on disk' test ! -e "$XDG_STATE_HOME"
 
+# shellcheck disable=SC2016 # for the inner shell
+check 'a demo that nobody reads' bash -c 'orbiter -q dev --demo --ephemeral | head -n 0; exit "${PIPESTATUS[0]}"' <<'END'
+exit 0
+END
+holds 'it leaves no socket either' test ! -e "$sock"
+
 # ---- running ----
 start_dev --workers 2 --concurrency 4
 check 'what dev says' sed 's/^orbiter: //' "$work/dev.err" <<'END'
@@ -96,7 +102,7 @@ holds 'Ctrl-C ends dev' test $? = 0
 
 # ---- what it cannot do ----
 check 'dev with a Redis URL' orbiter dev --redis-url "$url" <<'END'
-err: orbiter: orbiter dev starts its own redis-server: leave --redis-url out
+err: orbiter: orbiter dev starts its own redis-server: leave --redis-url and --tls-... out
 exit 2
 END
 mkdir "$work/bin"

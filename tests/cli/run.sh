@@ -84,7 +84,7 @@ holds() {
     else
         not_ok "$name"
         sed 's/^/    /' "$work/out"
-        printf '    rerun: B=%s bash tests/cli/run.sh %s\n' "${B:-build}" "$current"
+        printf '    command: %s\n    rerun: B=%s bash tests/cli/run.sh %s\n' "$*" "${B:-build}" "$current"
     fi
 }
 

@@ -75,6 +75,8 @@ check 'input that is too large' orbiter submit -m sim: - <<'END'
 err: orbiter: stdin is larger than 1048576 bytes: make it shorter
 exit 2
 END
+head -c 1048576 /dev/zero | tr '\0' a >"$work/input"
+holds 'a payload that is too large' bash -c "orbiter submit -m sim: - <'$work/input'; test \$? = 2"
 stdin=/dev/null
 check 'wait and stream' orbiter submit -m sim: --wait --stream x <<'END'
 err: orbiter: give --wait or --stream, not both
@@ -261,7 +263,7 @@ out: w1 running N/8
 exit 0
 END
 # What goes up and down in a heartbeat is left out.
-worker_json() { orbiter worker list -o jsonl | sed -E 's/(hostname|version)": "[^"]+"/\1": "H"/g; s/(tasks_[a-z]+|rss_kb|slots_busy)": [0-9]+/\1": N/g; s/second": [0-9.]+/second": R/; s/task_id": [^,]*/task_id": T/'; }
+worker_json() { orbiter worker list -o jsonl | sed -E 's/(hostname|version)": "[^"]+"/\1": "H"/g; s/(tasks_[a-z]+|rss_kb|slots_busy)": [0-9]+/\1": N/g; s/second": [0-9.e-]+/second": R/; s/task_id": [^,]*/task_id": T/'; }
 check 'workers, jsonl' worker_json <<'END'
 out: {"id": "w1", "status": "running", "alive": true, "hostname": "H", "concurrency": 8, "slots_busy": N, "tasks_processed": N, "tasks_failed": N, "current_task_id": T, "started_at": T, "last_heartbeat": T, "version": "H", "rss_kb": N, "tokens_per_second": R}
 exit 0
