@@ -58,9 +58,8 @@ allow_services() {
 }
 redis_off() {
     # Also when a policy of the machine's own let the service start, and at the next boot.
-    if [ -d /run/systemd/system ]; then
-        $root systemctl disable --now redis-server >/dev/null 2>&1 || true
-    fi
+    if command -v systemctl >/dev/null; then $root systemctl disable --now redis-server || :; fi >/dev/null 2>&1
+    if command -v update-rc.d >/dev/null; then $root update-rc.d redis-server disable || :; fi >/dev/null 2>&1
     echo 'orbiter: the redis-server system service is left off (orbiter starts its own when it needs one)'
 }
 
