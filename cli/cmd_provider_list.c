@@ -1,25 +1,23 @@
 /* orbiter provider list: the model providers that are built in. */
 #include "cli.h"
 
-static const struct cli_column columns[] = {{"NAME", 0}, {"SETTINGS", 0}, {"HELP", 0}};
-enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
-
-static void print_table(void)
+/* The texts are too long for a table. */
+static void print_people(void)
 {
-    struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
+    char settings[512];
     for (const struct orb_provider_info *p = orb_provider_list(); p->name; p++) {
-        cli_table_cell(table, p->name, NULL);
-        cli_table_cell(table, p->settings, NULL);
-        cli_table_cell(table, p->help, NULL);
+        printf("%s\n", p->name);
+        orb_help_indented(stdout, 4, p->help);
+        snprintf(settings, sizeof settings, "settings: %s", *p->settings ? p->settings : "none");
+        orb_help_indented(stdout, 4, settings);
     }
-    cli_table_print(table);
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)
 {
     (void)options, (void)argc, (void)argv;
     if (cli->format == CLI_TABLE) {
-        print_table();
+        print_people();
         return 0;
     }
     json_t *array = json_array();
@@ -34,7 +32,7 @@ const struct cli_command cli_cmd_provider_list = {
     .path = "provider list",
     .synopsis = "",
     .brief = "list the model providers",
-    .help = "Lists the providers built into this version: NAME is what stands before the colon of a model, SETTINGS are "
+    .help = "Lists the providers built into this version: the name that stands before the colon of a model, what it is, and "
             "the environment variables that a worker reads for it.",
     .min_operands = 0,
     .max_operands = 0,

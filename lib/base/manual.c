@@ -107,6 +107,13 @@ void orb_help_text(FILE *out, const char *text)
     }
 }
 
+void orb_help_indented(FILE *out, int indent, const char *text)
+{
+    fprintf(out, "%*s", indent, "");
+    wrap(out, text, strlen(text), indent, indent);
+    fputc('\n', out);
+}
+
 /* ---- man(7) ----------------------------------------------------------- */
 
 static void escaped(FILE *out, const char *text, size_t len)

@@ -109,9 +109,8 @@ END
 check 'a reader that goes away' bash -c 'orbiter help --man | head -n 0; exit "${PIPESTATUS[0]}"' <<'END'
 exit 0
 END
-# shellcheck disable=SC2016 # for the inner shell
-check 'providers' bash -c 'orbiter provider list | awk "{ print \$1 }" | sort' <<'END'
-out: NAME
+holds 'providers fit 80 columns' bash -c '! orbiter provider list | grep -E ".{81}"'
+check 'providers' bash -c 'orbiter provider list | grep -v "^ " | sort' <<'END'
 out: openai
 out: sim
 exit 0

@@ -76,6 +76,8 @@ ORB_API extern const struct orb_env_row orb_redis_env_rows[];
 ORB_API void orb_options_help(FILE *out, const struct orb_option *rows);
 /* Paragraphs wrapped at 80 columns; lines that begin with a blank stay as they are. */
 ORB_API void orb_help_text(FILE *out, const char *text);
+/* One paragraph with every line indented by so many blanks. */
+ORB_API void orb_help_indented(FILE *out, int indent, const char *text);
 
 /* man(7) source. brief goes into NAME. */
 ORB_API void orb_man_begin(FILE *out, const char *program, const char *brief);
