@@ -3,6 +3,7 @@
 # make -j N check: N for all; make check: as many as there are processors.
 SUBMAKE = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN = bash tests/tools/run.sh
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
 ASAN = B=$(B)-asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g -fno-omit-frame-pointer"
 
 ##   deps         install what building and testing need (Debian, as root or with sudo)
@@ -43,14 +44,14 @@ integration: test-programs
 check-asan:
 	$(SUBMAKE) $(ASAN) unit integration
 
-##   check-valgrind  integration tests under valgrind: leaks and open descriptors of what lives long
+##   check-valgrind  integration tests and a worker's whole life under valgrind
 .PHONY: check-valgrind
 check-valgrind:
 	@bash tests/tools/deps.sh all valgrind
 	$(SUBMAKE) valgrind-run
 .PHONY: valgrind-run
 valgrind-run: test-programs
-	@$(RUN) -t 1200 $(foreach t,$(INTEG_T),'valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite $(t)')
+	@$(RUN) -t 1200 $(foreach t,$(INTEG_T),'$(VALGRIND) $(t)') 'RUN_UNDER="$(VALGRIND)" bash tests/examples/run.sh $(B)'
 
 ##   check-layers the layer law, from the #include lines and from what is linked
 .PHONY: check-layers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh BUILD - runs every example against a private redis-server.
+# run.sh BUILD - runs every example against a private redis-server; the worker
+# under the command $RUN_UNDER, when there is one.
 set -u
 build=$(cd "${1:?run.sh BUILD}" && pwd) || exit 1
 dir=$(mktemp -d) || exit 1
@@ -55,7 +56,8 @@ export ORBITER_REDIS_URL=unix://$dir/r.sock
 cli() { redis-cli -s "$dir/r.sock" "$@"; }
 until_true 10 cli ping || { cat "$dir/redis.log"; exit 1; }
 : >"$dir/long.log"
-"$build/examples/billing_worker" >"$dir/worker.log" 2>&1 &
+# shellcheck disable=SC2086  # words on purpose
+${RUN_UNDER-} "$build/examples/billing_worker" >"$dir/worker.log" 2>&1 &
 worker=$!
 
 expect 'submit prints the result' 0 '^completed: Say this$' "$build/examples/submit" sim: 'Say this'
