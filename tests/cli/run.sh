@@ -48,7 +48,7 @@ normal() {
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC/TIME/' \
         -e 's/(Duration: +)[0-9.]+m?s$/\1DURATION/' -e 's/ +[0-9.]+[smh] +[0-9]+[smhd]$/ TOOK AGE/' \
         -e 's/ +[0-9]+[smhd]$/ AGE/' -e 's/pid [0-9]+/pid PID/g' -e "s/'kill [0-9]+'/'kill PID'/" \
-        -e 's/"([a-z]+_at|last_heartbeat)": [0-9.]+/"\1": T/g' -e 's/"rss_kb": [0-9]+/"rss_kb": N/'
+        -e 's/"([a-z]+_at|last_heartbeat)": [0-9.]+/"\1": T/g' -e 's/"rss_kb": [0-9]+/"rss_kb": N/' -e 's#(WORK/[a-z]+\.pem): .*#\1: REASON#'
 }
 
 # check NAME COMMAND...: runs the command with the file $stdin as stdin and compares

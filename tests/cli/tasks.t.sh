@@ -287,6 +287,33 @@ check 'no server there' orbiter --redis-url "unix://$work/nowhere.sock" task lis
 err: orbiter: cannot connect to Redis at WORK/nowhere.sock: No such file or directory; is it running there, and is the URL right?
 exit 7
 END
+check 'no server there for the worker' orbiter-worker --redis-url "unix://$work/nowhere.sock" --worker-id lost <<'END'
+out: Orbiter Worker Starting
+out:   Worker ID:   lost
+out:   Redis URL:   unix://***
+out:   Queue:       orbiter:tasks
+out:   Concurrency: 1
+out: 
+out: Press Ctrl+C to stop.
+err: orbiter-worker: cannot connect to Redis at WORK/nowhere.sock: No such file or directory; is it running there, and is the URL right?
+exit 7
+END
+check 'no server there to wait for' orbiter task result one --wait --redis-url "unix://$work/nowhere.sock" <<'END'
+err: orbiter: cannot connect to Redis at WORK/nowhere.sock: No such file or directory; is it running there, and is the URL right?
+exit 7
+END
+check 'a reserved queue' orbiter submit -m sim: --queue orbiter:feed x <<'END'
+err: orbiter: queue "orbiter:feed": names that begin with orbiter: are reserved, except orbiter:tasks
+exit 2
+END
+check 'authorities that are not there' env ORBITER_TLS_CA="$work/ca.pem" orbiter task list --redis-url rediss://127.0.0.1:1 <<'END'
+err: orbiter: TLS: cannot use the CA certificates WORK/ca.pem: REASON
+exit 2
+END
+check 'a certificate that is not there' orbiter task list --redis-url rediss://127.0.0.1:1 --tls-cert "$work/me.pem" <<'END'
+err: orbiter: TLS: cannot use the client certificate WORK/me.pem: REASON
+exit 2
+END
 start_redis locked 'requirepass sesame'
 check 'wrong password' orbiter task list --redis-url "unix://:open@$work/locked.sock" <<'END'
 err: orbiter: Redis refused: WRONGPASS invalid username-password pair or user is disabled.; check the user and password in the Redis URL, and the user's ACL
