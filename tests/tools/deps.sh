@@ -8,7 +8,7 @@ set -euo pipefail
 RUN='gcc:gcc libc6-dev make:make pkg-config:pkg-config libevent-dev libhiredis-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev
 ca-certificates redis-server:redis-server'
-TEST='libcmocka-dev shellcheck:shellcheck openssl:openssl procps:ps'
+TEST='libcmocka-dev shellcheck:shellcheck'
 VALGRIND='valgrind:valgrind libc6-dbg'
 LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl and OpenSSL'
 
@@ -80,7 +80,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     command -v pkg-config >/dev/null && pkg-config --exists libevent_openssl hiredis jansson libcurl openssl &&
         { echo 'orbiter: no apt here, but the libraries are there'; exit 0; }
     die "this is not Debian, so nothing can be installed here. Install by hand: a C11 compiler, make,
-pkg-config, redis-server 7 or newer, and the headers of $LIBRARIES; for the tests also cmocka, shellcheck, openssl and ps."
+pkg-config, redis-server 7 or newer, and the headers of $LIBRARIES; for the tests also cmocka and shellcheck."
 fi
 
 packages=$(missing "$sets")
