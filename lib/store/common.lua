@@ -88,6 +88,11 @@ local function end_task(id, queue, from, status, created, f, agent_json, message
   redis.call('HSET', key, 'status', status, 'completed_at', NOW, unpack(f))
   redis.call('EXPIRE', key, result_ttl)
   redis.call('EXPIRE', payload_key(id), result_ttl)
+  if from == status then
+    -- Python's cancel has written the state, but knows no index.
+    for _, word in ipairs({ 'pending', 'running', 'retrying' }) do index_drop(queue, word, id) end
+    index_add(queue, status, created or NOW, id)
+  end
   index_move(queue, from, status, created or NOW, id)
   feed(status, id, queue, worker, attempt)
   terminal_event(id, status, agent_json, message_json, seq, attempt, event_ttl)

@@ -13,8 +13,10 @@ redis.call('XADD', stream .. ':dead', 'MAXLEN', '~', DEAD_MAX, '*', 'reason', er
   'task_id', id, 'worker_id', worker, 'dead_at', NOW, 'payload', payload)
 redis.call('SADD', P .. 'orbiter:queues', queue)
 if id ~= '' then
-  local h = redis.call('HMGET', task_key(id), 'status', 'created_at', 'attempt', 'agent')
-  if not is_final(h[1]) and h[1] ~= 'running' then
+  local h = redis.call('HMGET', task_key(id), 'status', 'created_at', 'attempt', 'agent', 'entry_id')
+  -- A task that another entry stands for is not this one's to end.
+  local is_mine = empty(h[5]) or h[5] == entry
+  if is_mine and not is_final(h[1]) and h[1] ~= 'running' then
     redis.call('SADD', P .. 'orbiter:task:index', id)
     end_task(id, queue, h[1], 'failed', h[2], { 'task_id', id, 'queue', queue, 'error', err, 'error_type', err_type, 'created_at', h[2] or NOW },
       json_str(h[4] or ''), json_str(err), next_seq(id), worker, h[3] or '0', result_ttl, event_ttl)

@@ -4,16 +4,16 @@
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 
--- A new entry behind all others, as a fresh submit would have it.
+-- A new entry behind all others, as a fresh submit would have it. One that a
+-- Python client queued keeps its form: task_id would say that the payload is kept.
 local function queue_again(entry, id)
   local old = redis.call('XRANGE', stream, entry, entry)[1]
   local payload = redis.call('GET', payload_key(id))
-  if not payload and old then
-    for i = 1, #old[2], 2 do if old[2][i] == 'payload' then payload = old[2][i + 1] end end
-  end
   spend(entry)
-  if not payload then return nil end
-  return redis.call('XADD', stream, '*', 'payload', payload, 'task_id', id)
+  if payload then return redis.call('XADD', stream, '*', 'payload', payload, 'task_id', id) end
+  for i = 1, old and #old[2] or 0, 2 do
+    if old[2][i] == 'payload' then return redis.call('XADD', stream, '*', 'payload', old[2][i + 1]) end
+  end
 end
 
 local function requeue(entry, id, attempt)

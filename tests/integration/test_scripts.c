@@ -1,0 +1,801 @@
+/* The Lua scripts, called one by one on a real server: the legal move, the
+ * illegal one, the same call twice, and what is left behind. All of it runs in a
+ * namespace, and after every test each key is looked at. */
+#include "store/scripts.h"
+#include "support/redis.h"
+
+#include <hiredis/hiredis.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NS "{t}:"
+#define Q NS "parked"
+#define PAYLOAD "{\"task_id\": \"a\", \"agent_config\": {\"name\": \"bot\"}}"
+
+static struct test_redis redis = { .config = "enable-debug-command yes\n" };
+static redisContext *link_;
+static char answer[4096];
+
+static void flatten(const redisReply *r)
+{
+    size_t n = strlen(answer);
+    if (r->type == REDIS_REPLY_ARRAY) {
+        for (size_t i = 0; i < r->elements; i++) {
+            if (i)
+                strcat(answer, " ");
+            flatten(r->element[i]);
+        }
+    } else if (r->type == REDIS_REPLY_INTEGER) {
+        snprintf(answer + n, sizeof answer - n, "%lld", r->integer);
+    } else {
+        snprintf(answer + n, sizeof answer - n, "%s", r->type == REDIS_REPLY_NIL ? "(nil)" : r->str);
+    }
+}
+
+/* Runs a script; the reply as words with blanks between. key may be NULL. */
+static const char *run(const struct orb_script *script, const char *key, const char *const *args)
+{
+    const char *argv[40] = { "EVAL", script->text, key ? "1" : "0" };
+    int n = 3;
+    if (key)
+        argv[n++] = key;
+    argv[n++] = NS;
+    for (; *args; args++)
+        argv[n++] = *args;
+    redisReply *r = redisCommandArgv(link_, n, argv, NULL);
+    assert_non_null(r);
+    if (r->type == REDIS_REPLY_ERROR)
+        fail_msg("%s: %s", script->name, r->str);
+    answer[0] = '\0';
+    flatten(r);
+    freeReplyObject(r);
+    return answer;
+}
+#define RUN(name, key, ...) run(&orb_script_##name, key, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *submit_as(const char *id, const char *nonce)
+{
+    return RUN(submit, Q, "parked", "86400", id, nonce, "bot", PAYLOAD);
+}
+static const char *begin(const char *worker, const char *entry, const char *id, const char *payload)
+{
+    return RUN(begin, Q, "parked", worker, "86400", "86400", "3600", entry, id, "bot", payload);
+}
+static const char *finish(const char *worker, const char *entry, const char *id, const char *attempt, const char *outcome)
+{
+    return RUN(finish, Q, "parked", worker, "86400", "3600", entry, id, attempt, outcome, "\"b\\u00f6t\"", "\"the end\"", "9",
+               "boom", "ModelError", "{\"output\": \"Gr\\u00fc\\u00dfe\"}", "half", "{\"total_tokens\": 5}");
+}
+static const char *retry(const char *worker, const char *entry, const char *id, const char *attempt, const char *delay)
+{
+    return RUN(retry, Q, "parked", worker, "86400", "3600", entry, id, attempt, delay, "3", "\"bot\"", "\"boom\"", "9", "boom", "ModelError", "half", "");
+}
+static const char *requeue(const char *worker, const char *entry, const char *id, const char *attempt)
+{
+    return RUN(requeue, Q, "parked", worker, "86400", "3600", entry, id, attempt);
+}
+static const char *cancel(const char *id, const char *nonce)
+{
+    return RUN(cancel, NULL, id, nonce, "86400", "3600");
+}
+static const char *poison(const char *worker, const char *entry, const char *id)
+{
+    return RUN(poison, Q, "parked", worker, entry, id, "it is bad", "InvalidInput", "86400", "3600");
+}
+
+/* The next entry for this worker, "" when there is none. */
+static const char *deliver(const char *worker)
+{
+    static char entry[8][48];
+    static int next;
+    char *out = entry[next++ % 8];
+    char *text = test_redis_text(&redis, "XREADGROUP GROUP " Q ":group %s COUNT 1 STREAMS " Q " >", worker);
+    *out = '\0';
+    if (strcmp(text, "(nil)"))
+        sscanf(text, "%*s %47s", out);
+    free(text);
+    return out;
+}
+
+static const char *field(const char *id, const char *name)
+{
+    static char value[8][512];
+    static int next;
+    char *text = test_redis_text(&redis, "HGET " NS "orbiter:task:%s %s", id, name);
+    char *out = value[next++ % 8];
+    snprintf(out, sizeof value[0], "%s", text);
+    free(text);
+    return out;
+}
+
+/* The id is in the index of this state, and in no other. */
+static void expect_indexed(const char *id, const char *status)
+{
+    static const char *const words[] = { "pending", "running", "completed", "failed", "cancelled", "retrying" };
+    for (size_t i = 0; i < 6; i++) {
+        char *score = test_redis_text(&redis, "ZSCORE " NS "orbiter:index:parked:%s %s", words[i], id);
+        if (!strcmp(score, "(nil)") == !strcmp(words[i], status))
+            fail_msg("task %s is %s; in the index %s: %s", id, status, words[i], score);
+        free(score);
+    }
+}
+
+static void expect_state(const char *id, const char *status)
+{
+    assert_string_equal(field(id, "status"), status);
+    expect_indexed(id, status);
+}
+
+static void expect_feed(const char *words)
+{
+    char *text = test_redis_text(&redis, "XRANGE " NS "orbiter:feed - +"), *line, *rest = text;
+    char seen[512] = "";
+    while ((line = strsep(&rest, "\n")))
+        if (!strncmp(line, "task.", 5))
+            snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s%s", *seen ? " " : "", line + 5);
+    assert_string_equal(seen, words);
+    free(text);
+}
+
+/* One terminal event, the last one; nothing left on the queue. */
+static void expect_end(const char *id, const char *status, const char *event)
+{
+    expect_state(id, status);
+    assert_true(atof(field(id, "completed_at")) > 1e9);
+    char *text = test_redis_text(&redis, "XREVRANGE " NS "orbiter:stream:%s + -", id), *last = strstr(text, "event\n");
+    assert_non_null(last);
+    last += 6;
+    if (event && strncmp(last, event, strlen(event)))
+        fail_msg("the last event is %s", last);
+    int ends = 0;
+    for (char *p = text; (p = strstr(p, "{\"type\": \"status\", \"status\": \"")); p++)
+        ends += strncmp(p + 30, "running", 7) && strncmp(p + 30, "starting", 8);
+    assert_int_equal(ends, 1);
+    free(text);
+    test_redis_expect(&redis, "0", "XLEN " Q);
+    test_redis_expect(&redis, "0\n(nil)\n(nil)\n(nil)", "XPENDING " Q " " Q ":group");
+    test_redis_expect(&redis, "0", "ZCARD " Q ":delayed");
+}
+
+static char *digest(void)
+{
+    char *data = test_redis_text(&redis, "DEBUG DIGEST"), *pending = test_redis_text(&redis, "XPENDING " Q " " Q ":group - + 100");
+    char *both = malloc(strlen(data) + strlen(pending) + 1), *line, *rest = pending;
+    strcpy(both, data);
+    /* Entry and consumer; the idle time moves on its own. */
+    for (int i = 0; (line = strsep(&rest, "\n")); i++)
+        if (i % 4 < 2)
+            strcat(both, line);
+    free(data);
+    free(pending);
+    return both;
+}
+
+/* Runs the call again: the same answer, and nothing has changed. */
+#define AGAIN(call)                                                   \
+    do {                                                              \
+        char first[sizeof answer], *before = digest();                \
+        strcpy(first, answer);                                        \
+        assert_string_equal(call, first);                             \
+        char *after = digest();                                       \
+        assert_string_equal(after, before);                           \
+        free(before);                                                 \
+        free(after);                                                  \
+    } while (0)
+/* Runs the call: this answer, and nothing has changed. */
+#define REFUSED(expected, call)                                       \
+    do {                                                              \
+        char *before = digest();                                      \
+        assert_string_equal(call, expected);                          \
+        char *after = digest();                                       \
+        assert_string_equal(after, before);                           \
+        free(before);                                                 \
+        free(after);                                                  \
+    } while (0)
+
+static int reset(void **state)
+{
+    (void)state;
+    test_redis_expect(&redis, "OK", "FLUSHALL");
+    test_redis_expect(&redis, "OK", "XGROUP CREATE " Q " " Q ":group 0 MKSTREAM");
+    return 0;
+}
+
+/* Every key is in the namespace, and what must expire does. */
+static int check_keys(void **state)
+{
+    (void)state;
+    char *keys = test_redis_text(&redis, "KEYS *"), *key, *rest = keys;
+    while ((key = strsep(&rest, "\n"))) {
+        if (strncmp(key, NS, strlen(NS)))
+            fail_msg("the key %s is outside of the namespace", key);
+        long long ttl = test_redis_int(&redis, "TTL %s", key);
+        int is_task = strstr(key, "orbiter:task:") && strcmp(key, NS "orbiter:task:index");
+        long long most = is_task || strstr(key, "orbiter:payload:") ? 86400 : strstr(key, "orbiter:stream:") ? 3600 : -1;
+        if (most < 0 ? ttl != -1 : ttl <= most - 60 || ttl > most)
+            fail_msg("the key %s expires in %lld s", key, ttl);
+    }
+    free(keys);
+    return 0;
+}
+
+static const char *begun(const char *id)
+{
+    submit_as(id, "n1");
+    const char *entry = deliver("w1");
+    assert_string_equal(begin("w1", entry, id, ""), "run 1 0");
+    return entry;
+}
+
+/* ---- submit ------------------------------------------------------------- */
+
+static void submit_writes_all_at_once(void **state)
+{
+    (void)state;
+    char entry[64];
+    strcpy(entry, submit_as("a", "n1"));
+    expect_state("a", "pending");
+    assert_string_equal(field("a", "task_id"), "a");
+    assert_string_equal(field("a", "queue"), "parked");
+    assert_string_equal(field("a", "agent"), "bot");
+    assert_string_equal(field("a", "entry_id"), entry);
+    assert_true(atof(field("a", "created_at")) > 1e9);
+    test_redis_expect(&redis, PAYLOAD, "GET " NS "orbiter:payload:a");
+    test_redis_expect(&redis, "a", "SMEMBERS " NS "orbiter:task:index");
+    test_redis_expect(&redis, "parked", "SMEMBERS " NS "orbiter:queues");
+    char expected[512];
+    snprintf(expected, sizeof expected, "%s\npayload\n%s\ntask_id\na", entry, PAYLOAD);
+    test_redis_expect(&redis, expected, "XRANGE " Q " - +");
+    expect_feed("pending");
+    strcpy(answer, entry);
+    AGAIN(submit_as("a", "n1"));
+    REFUSED("EXISTS", submit_as("a", "n2"));
+}
+
+static void submit_twice_gives_the_first_entry_even_after_the_end(void **state)
+{
+    (void)state;
+    char entry[64];
+    strcpy(entry, submit_as("a", "n1"));
+    deliver("w1");
+    begin("w1", entry, "a", "");
+    finish("w1", entry, "a", "1", "completed");
+    REFUSED(entry, submit_as("a", "n1"));
+    REFUSED("EXISTS", submit_as("a", "n3"));
+}
+
+/* ---- begin -------------------------------------------------------------- */
+
+static void begin_takes_the_task(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    expect_state("a", "running");
+    assert_string_equal(field("a", "worker_id"), "w1");
+    assert_string_equal(field("a", "attempt"), "1");
+    assert_string_equal(field("a", "completed_at"), "");
+    assert_string_equal(field("a", "error"), "");
+    assert_true(atof(field("a", "started_at")) > 1e9);
+    expect_feed("pending running");
+    AGAIN(begin("w1", entry, "a", ""));
+    finish("w1", entry, "a", "1", "completed");
+    expect_end("a", "completed", NULL);
+    REFUSED("done 1 0", begin("w2", entry, "a", ""));
+}
+
+static void a_second_entry_of_a_running_task_is_a_duplicate(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    test_redis_int(&redis, "XLEN " Q);
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    const char *other = deliver("w2");
+    assert_string_equal(begin("w2", other, "a", ""), "duplicate 1 0");
+    test_redis_expect(&redis, "1", "XLEN " Q);
+    assert_string_equal(field("a", "worker_id"), "w1");
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "completed");
+    expect_end("a", "completed", NULL);
+}
+
+/* What a Python client queues has no hash, and no field task_id. */
+static void a_python_clients_entry_gets_its_hash(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    const char *entry = deliver("w1");
+    assert_string_equal(begin("w1", entry, "a", PAYLOAD), "run 1 0");
+    expect_state("a", "running");
+    assert_string_equal(field("a", "queue"), "parked");
+    assert_string_equal(field("a", "agent"), "bot");
+    assert_true(atof(field("a", "created_at")) > 1e9);
+    test_redis_expect(&redis, PAYLOAD, "GET " NS "orbiter:payload:a");
+    test_redis_expect(&redis, "a", "SMEMBERS " NS "orbiter:task:index");
+    AGAIN(begin("w1", entry, "a", PAYLOAD));
+    finish("w1", entry, "a", "1", "completed");
+    expect_end("a", "completed", NULL);
+}
+
+static void a_python_workers_retry_is_the_next_attempt(void **state)
+{
+    (void)state;
+    begun("a");
+    /* Its nack: the count in the hash, and a new entry with the payload only. */
+    free(test_redis_text(&redis, "HSET " NS "orbiter:task:a status retrying retries 2 error boom completed_at 1795461239.5"));
+    char *old = test_redis_text(&redis, "HGET " NS "orbiter:task:a entry_id");
+    free(test_redis_text(&redis, "XACK " Q " " Q ":group %s", old));
+    free(test_redis_text(&redis, "XDEL " Q " %s", old));
+    free(old);
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    const char *entry = deliver("w2");
+    assert_string_equal(begin("w2", entry, "a", PAYLOAD), "run 2 2");
+    assert_string_equal(field("a", "error"), "");
+    assert_string_equal(field("a", "completed_at"), "");
+    assert_string_equal(retry("w2", entry, "a", "2", "0"), "retrying");
+    assert_string_equal(field("a", "retries"), "3");
+}
+
+/* Python's cancel of what nobody has taken: only the field status. */
+static void a_task_that_python_cancelled_is_not_run(void **state)
+{
+    (void)state;
+    submit_as("a", "n1");
+    free(test_redis_text(&redis, "HSET " NS "orbiter:task:a status cancelled"));
+    assert_string_equal(begin("w1", deliver("w1"), "a", ""), "cancelled 0 0");
+    expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"bot\", \"message\": \"Task a cancelled\", \"seq\": 1, \"attempt\": 0}");
+
+    free(test_redis_text(&redis, "HSET " NS "orbiter:task:b status cancelled"));
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    const char *entry = deliver("w1");
+    assert_string_equal(begin("w1", entry, "b", PAYLOAD), "cancelled 0 0");
+    expect_end("b", "cancelled", NULL);
+    REFUSED("done 0 0", begin("w1", entry, "b", PAYLOAD));
+}
+
+/* ---- finish ------------------------------------------------------------- */
+
+static void finish_completed(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "completed");
+    expect_end("a", "completed", "{\"type\": \"status\", \"status\": \"completed\", \"agent_name\": \"b\\u00f6t\", \"message\": \"the end\", \"seq\": 9, \"attempt\": 1}");
+    assert_string_equal(field("a", "result"), "{\"output\": \"Gr\\u00fc\\u00dfe\"}");
+    assert_string_equal(field("a", "usage"), "{\"total_tokens\": 5}");
+    assert_string_equal(field("a", "error"), "");
+    assert_string_equal(field("a", "partial"), "(nil)");
+    expect_feed("pending running completed");
+    strcpy(answer, "completed");
+    AGAIN(finish("w1", entry, "a", "1", "completed"));
+    REFUSED("completed", finish("w1", entry, "a", "1", "failed")); /* the first outcome stands */
+}
+
+static void finish_failed(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(finish("w1", entry, "a", "1", "failed"), "failed");
+    expect_end("a", "failed", "{\"type\": \"status\", \"status\": \"error\", ");
+    assert_string_equal(field("a", "error"), "boom");
+    assert_string_equal(field("a", "error_type"), "ModelError");
+    assert_string_equal(field("a", "partial"), "half");
+    assert_string_equal(field("a", "result"), "(nil)");
+    AGAIN(finish("w1", entry, "a", "1", "failed"));
+}
+
+static void only_the_owner_of_the_attempt_writes(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    REFUSED("STALE", finish("w2", entry, "a", "1", "completed"));
+    REFUSED("STALE", finish("w1", entry, "a", "2", "completed"));
+    REFUSED("STALE", finish("w1", entry, "a", "0", "failed"));
+    REFUSED("STALE", retry("w2", entry, "a", "1", "0"));
+    REFUSED("STALE", retry("w1", entry, "a", "2", "0"));
+    REFUSED("STALE", requeue("w2", entry, "a", "1"));
+    REFUSED("STALE", requeue("w1", entry, "a", "2"));
+    REFUSED("STALE", finish("w1", entry, "unknown", "1", "completed"));
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "completed");
+}
+
+/* Another worker has taken the entry over: the first one comes too late. */
+static void a_late_worker_changes_nothing(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    free(test_redis_text(&redis, "XCLAIM " Q " " Q ":group w2 0 %s", entry));
+    assert_string_equal(begin("w2", entry, "a", ""), "run 2 0");
+    REFUSED("STALE", finish("w1", entry, "a", "1", "completed"));
+    assert_string_equal(finish("w2", entry, "a", "2", "completed"), "completed");
+    expect_end("a", "completed", NULL);
+    REFUSED("STALE", finish("w1", entry, "a", "1", "failed"));
+}
+
+/* ---- retry, promote ----------------------------------------------------- */
+
+static void retry_and_the_next_attempt(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(retry("w1", entry, "a", "1", "600000"), "retrying");
+    expect_state("a", "retrying");
+    assert_string_equal(field("a", "retries"), "1");
+    assert_string_equal(field("a", "error"), "boom");
+    assert_string_equal(field("a", "partial"), "half");
+    test_redis_expect(&redis, "0", "XLEN " Q);
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:stream:a"); /* no terminal event */
+    AGAIN(retry("w1", entry, "a", "1", "600000"));
+    /* Not due: nothing moves. */
+    RUN(promote, Q, "parked", "100", "86400", "3600");
+    int moved, wait;
+    assert_int_equal(sscanf(answer, "%d %d", &moved, &wait), 2);
+    assert_int_equal(moved, 0);
+    assert_in_range(wait, 590000, 600000);
+    assert_string_equal(deliver("w2"), "");
+    free(test_redis_text(&redis, "ZADD " Q ":delayed 1 a"));
+    assert_string_equal(RUN(promote, Q, "parked", "100", "86400", "3600"), "1 -1");
+    REFUSED("0 -1", RUN(promote, Q, "parked", "100", "86400", "3600"));
+    expect_state("a", "retrying");
+    entry = deliver("w2");
+    assert_string_equal(entry, field("a", "entry_id"));
+    assert_string_equal(begin("w2", entry, "a", ""), "run 2 1");
+    assert_string_equal(field("a", "error"), "");
+    assert_string_equal(field("a", "error_type"), "");
+    assert_string_equal(field("a", "partial"), "");
+    assert_string_equal(finish("w2", entry, "a", "2", "completed"), "completed");
+    expect_end("a", "completed", NULL);
+    expect_feed("pending running retrying running completed");
+}
+
+static void the_last_retry_fails_for_good(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    free(test_redis_text(&redis, "HSET " NS "orbiter:task:a retries 3"));
+    assert_string_equal(retry("w1", entry, "a", "1", "0"), "failed");
+    expect_end("a", "failed", "{\"type\": \"status\", \"status\": \"error\", \"agent_name\": \"bot\", \"message\": \"boom\", \"seq\": 9, \"attempt\": 1}");
+    assert_string_equal(field("a", "retries"), "3");
+    AGAIN(retry("w1", entry, "a", "1", "0"));
+}
+
+static void promote_takes_no_more_than_asked_in_order(void **state)
+{
+    (void)state;
+    static const char *const ids[] = { "a", "b", "c" };
+    for (int i = 0; i < 3; i++) {
+        const char *entry = begun(ids[i]);
+        retry("w1", entry, ids[i], "1", "0");
+        free(test_redis_text(&redis, "ZADD " Q ":delayed %d %s", 3 - i, ids[i]));
+    }
+    assert_string_equal(RUN(promote, Q, "parked", "2", "86400", "3600"), "2 0");
+    assert_string_equal(deliver("w1"), field("c", "entry_id"));
+    assert_string_equal(deliver("w1"), field("b", "entry_id"));
+    assert_string_equal(deliver("w1"), "");
+    assert_string_equal(RUN(promote, Q, "parked", "2", "86400", "3600"), "1 -1");
+}
+
+static void a_delayed_task_without_its_payload_fails(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    retry("w1", entry, "a", "1", "0");
+    free(test_redis_text(&redis, "ZADD " Q ":delayed 1 a"));
+    free(test_redis_text(&redis, "DEL " NS "orbiter:payload:a"));
+    RUN(promote, Q, "parked", "100", "86400", "3600");
+    expect_end("a", "failed", "{\"type\": \"status\", \"status\": \"error\"");
+    assert_non_null(strstr(field("a", "error"), "payload"));
+}
+
+static void delayed_ids_without_a_task_are_dropped(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "ZADD " Q ":delayed 1 gone"));
+    assert_string_equal(RUN(promote, Q, "parked", "100", "86400", "3600"), "1 -1");
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:task:gone");
+    test_redis_expect(&redis, "0", "XLEN " Q);
+}
+
+/* ---- requeue, leave ----------------------------------------------------- */
+
+static void requeue_hands_back_uncounted(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(requeue("w1", entry, "a", "1"), "pending");
+    expect_state("a", "pending");
+    assert_string_equal(field("a", "retries"), "(nil)");
+    test_redis_expect(&redis, "1", "XLEN " Q);
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:stream:a");
+    AGAIN(requeue("w1", entry, "a", "1"));
+    REFUSED("STALE", finish("w1", entry, "a", "1", "completed"));
+    const char *next = deliver("w2");
+    assert_string_equal(next, field("a", "entry_id"));
+    assert_string_equal(begin("w2", next, "a", ""), "run 2 0");
+    finish("w2", next, "a", "2", "completed");
+    expect_end("a", "completed", NULL);
+}
+
+static void requeue_of_what_was_never_begun(void **state)
+{
+    (void)state;
+    submit_as("a", "n1");
+    const char *entry = deliver("w1");
+    REFUSED("STALE", requeue("w2", entry, "a", ""));
+    assert_string_equal(requeue("w1", entry, "a", ""), "pending");
+    expect_state("a", "pending");
+    const char *next = deliver("w2");
+    assert_string_equal(next, field("a", "entry_id"));
+    assert_string_equal(begin("w2", next, "a", ""), "run 1 0");
+}
+
+/* The worker after the one that gave it back must still know that it has to keep
+ * the payload: a Python client's task has no other copy. */
+static void requeue_of_a_python_clients_entry_keeps_its_form(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    assert_string_equal(requeue("w1", deliver("w1"), "a", ""), "pending");
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:task:a");
+    char *text = test_redis_text(&redis, "XRANGE " Q " - +");
+    assert_non_null(strstr(text, "\npayload\n" PAYLOAD));
+    assert_null(strstr(text, "\ntask_id\n"));
+    free(text);
+    test_redis_expect(&redis, "1", "XLEN " Q);
+}
+
+static void requeue_of_a_cancelled_task_ends_it(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    cancel("a", "c1");
+    assert_string_equal(requeue("w1", entry, "a", "1"), "cancelled");
+    expect_end("a", "cancelled", NULL);
+    AGAIN(requeue("w1", entry, "a", "1"));
+}
+
+static void leave_removes_what_is_empty(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    free(test_redis_text(&redis, "HSET " NS "orbiter:workers:w1 status running"));
+    assert_string_equal(RUN(leave, Q, "w1"), "0"); /* an entry is pending on it */
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:workers:w1");
+    AGAIN(RUN(leave, Q, "w1"));
+    finish("w1", entry, "a", "1", "completed");
+    assert_string_equal(RUN(leave, Q, "w1"), "1");
+    test_redis_expect(&redis, "", "XINFO CONSUMERS " Q " " Q ":group");
+    AGAIN(RUN(leave, Q, "w1"));
+}
+
+/* ---- cancel ------------------------------------------------------------- */
+
+static void cancel_of_an_unknown_task_makes_nothing(void **state)
+{
+    (void)state;
+    REFUSED("unknown ", cancel("a", "c1"));
+}
+
+static void cancel_pending_ends_it_there_and_then(void **state)
+{
+    (void)state;
+    submit_as("a", "n1");
+    assert_string_equal(cancel("a", "c1"), "ended pending");
+    expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"bot\", \"message\": \"Task a cancelled\", \"seq\": 1, \"attempt\": 0}");
+    AGAIN(cancel("a", "c1"));
+    REFUSED("finished cancelled", cancel("a", "c2"));
+    expect_feed("pending cancelled");
+}
+
+static void cancel_delivered_but_not_begun(void **state)
+{
+    (void)state;
+    submit_as("a", "n1");
+    const char *entry = deliver("w1");
+    assert_string_equal(cancel("a", "c1"), "ended pending");
+    expect_end("a", "cancelled", NULL);
+    REFUSED("done 0 0", begin("w1", entry, "a", ""));
+}
+
+static void cancel_running_is_never_reverted(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(cancel("a", "c1"), "asked running");
+    expect_state("a", "cancelled");
+    assert_string_equal(field("a", "completed_at"), "");
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:stream:a"); /* its worker ends it */
+    AGAIN(cancel("a", "c1"));
+    REFUSED("asked cancelled", cancel("a", "c2"));
+    /* Whatever the worker wanted: */
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "cancelled");
+    expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"b\\u00f6t\", \"message\": \"Task a cancelled\", \"seq\": 9");
+    assert_string_equal(field("a", "partial"), "Gr\u00fc\u00dfe");
+    assert_string_equal(field("a", "result"), "(nil)");
+    REFUSED("finished cancelled", cancel("a", "c3"));
+}
+
+static void cancel_before_a_retry_or_a_failure(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    cancel("a", "c1");
+    assert_string_equal(retry("w1", entry, "a", "1", "0"), "cancelled");
+    expect_end("a", "cancelled", NULL);
+    entry = begun("b");
+    cancel("b", "c1");
+    assert_string_equal(finish("w1", entry, "b", "1", "failed"), "cancelled");
+    expect_end("b", "cancelled", NULL);
+    assert_string_equal(field("b", "error"), "");
+}
+
+static void cancel_retrying_in_the_delayed_set_and_promoted(void **state)
+{
+    (void)state;
+    retry("w1", begun("a"), "a", "1", "600000");
+    assert_string_equal(cancel("a", "c1"), "ended retrying");
+    expect_end("a", "cancelled", NULL);
+    retry("w1", begun("b"), "b", "1", "0");
+    free(test_redis_text(&redis, "ZADD " Q ":delayed 1 b"));
+    RUN(promote, Q, "parked", "100", "86400", "3600");
+    assert_string_equal(cancel("b", "c1"), "ended retrying");
+    expect_end("b", "cancelled", NULL);
+}
+
+static void cancel_of_what_has_ended(void **state)
+{
+    (void)state;
+    finish("w1", begun("a"), "a", "1", "completed");
+    REFUSED("finished completed", cancel("a", "c1"));
+    finish("w1", begun("b"), "b", "1", "failed");
+    REFUSED("finished failed", cancel("b", "c1"));
+    /* Python's cancel overwrites the state and leaves the result. */
+    free(test_redis_text(&redis, "HSET " NS "orbiter:task:a status cancelled"));
+    REFUSED("finished completed", cancel("a", "c1"));
+}
+
+/* Python's cancel of a running task: only the field status. */
+static void a_python_cancel_while_running(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    free(test_redis_text(&redis, "HSET " NS "orbiter:task:a status cancelled"));
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "cancelled");
+    expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\"");
+}
+
+static void the_terminal_event_takes_the_next_seq(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " NS "orbiter:stream:a * event %s", "{\"type\": \"text\", \"text\": \"\\\"seq\\\": 3\", \"seq\": 41, \"attempt\": 1}"));
+    retry("w1", begun("a"), "a", "1", "600000");
+    cancel("a", "c1");
+    expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"bot\", \"message\": \"Task a cancelled\", \"seq\": 42, \"attempt\": 1}");
+}
+
+/* ---- poison ------------------------------------------------------------- */
+
+static void poison_without_an_id(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * payload nonsense"));
+    const char *entry = deliver("w1");
+    REFUSED("0", poison("w2", entry, ""));
+    assert_string_equal(poison("w1", entry, ""), "1");
+    test_redis_expect(&redis, "0", "XLEN " Q);
+    char *dead = test_redis_text(&redis, "XRANGE " Q ":dead - +");
+    char expected[256];
+    snprintf(expected, sizeof expected, "\nreason\nit is bad\nerror_type\nInvalidInput\nentry_id\n%s\ntask_id\n\nworker_id\nw1\n", entry);
+    assert_non_null(strstr(dead, expected));
+    assert_non_null(strstr(dead, "\npayload\nnonsense"));
+    free(dead);
+    REFUSED("0", poison("w1", entry, ""));
+}
+
+static void poison_with_an_id_fails_its_task(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * other 1"));
+    const char *entry = deliver("w1");
+    assert_string_equal(poison("w1", entry, "a"), "1");
+    expect_end("a", "failed", "{\"type\": \"status\", \"status\": \"error\", \"agent_name\": \"\", \"message\": \"it is bad\", \"seq\": 1, \"attempt\": 0}");
+    assert_string_equal(field("a", "error"), "it is bad");
+    test_redis_expect(&redis, "a", "SMEMBERS " NS "orbiter:task:index");
+}
+
+/* A bad entry that names another task must not end that one. */
+static void poison_does_not_touch_another_entrys_task(void **state)
+{
+    (void)state;
+    submit_as("a", "n1");
+    deliver("w1");
+    free(test_redis_text(&redis, "XADD " Q " * payload bad"));
+    assert_string_equal(poison("w1", deliver("w1"), "a"), "1");
+    expect_state("a", "pending");
+    const char *entry = begun("b");
+    free(test_redis_text(&redis, "XADD " Q " * payload bad"));
+    assert_string_equal(poison("w1", deliver("w1"), "b"), "1");
+    expect_state("b", "running");
+    finish("w1", entry, "b", "1", "completed");
+    free(test_redis_text(&redis, "XADD " Q " * payload bad"));
+    assert_string_equal(poison("w1", deliver("w1"), "b"), "1");
+    expect_state("b", "completed");
+}
+
+/* ---- many at once ------------------------------------------------------- */
+
+static void one_call_for_many_tasks(void **state)
+{
+    (void)state;
+    RUN(submit, Q, "parked", "86400", "a", "n1", "bot", PAYLOAD, "a", "n2", "bot", PAYLOAD, "b", "n3", "bot", PAYLOAD);
+    char first[48], second[48];
+    assert_int_equal(sscanf(answer, "%47s EXISTS %47s", first, second), 2);
+    deliver("w1");
+    deliver("w1");
+    assert_string_equal(RUN(begin, Q, "parked", "w1", "86400", "86400", "3600", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 run 1 0");
+    assert_string_equal(RUN(finish, Q, "parked", "w1", "86400", "3600", first, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "",
+                            second, "b", "7", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", ""), "completed STALE");
+    expect_state("a", "completed");
+    expect_state("b", "running");
+}
+
+static int open_redis(void **state)
+{
+    (void)state;
+    test_redis_start(&redis);
+    link_ = redisConnectUnix(redis.socket);
+    return !link_ || link_->err;
+}
+
+static int close_redis(void **state)
+{
+    (void)state;
+    redisFree(link_);
+    test_redis_stop(&redis);
+    return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reset, check_keys)
+    const struct CMUnitTest tests[] = {
+        TEST(submit_writes_all_at_once),
+        TEST(submit_twice_gives_the_first_entry_even_after_the_end),
+        TEST(begin_takes_the_task),
+        TEST(a_second_entry_of_a_running_task_is_a_duplicate),
+        TEST(a_python_clients_entry_gets_its_hash),
+        TEST(a_python_workers_retry_is_the_next_attempt),
+        TEST(a_task_that_python_cancelled_is_not_run),
+        TEST(finish_completed),
+        TEST(finish_failed),
+        TEST(only_the_owner_of_the_attempt_writes),
+        TEST(a_late_worker_changes_nothing),
+        TEST(retry_and_the_next_attempt),
+        TEST(the_last_retry_fails_for_good),
+        TEST(promote_takes_no_more_than_asked_in_order),
+        TEST(a_delayed_task_without_its_payload_fails),
+        TEST(delayed_ids_without_a_task_are_dropped),
+        TEST(requeue_hands_back_uncounted),
+        TEST(requeue_of_what_was_never_begun),
+        TEST(requeue_of_a_python_clients_entry_keeps_its_form),
+        TEST(requeue_of_a_cancelled_task_ends_it),
+        TEST(leave_removes_what_is_empty),
+        TEST(cancel_of_an_unknown_task_makes_nothing),
+        TEST(cancel_pending_ends_it_there_and_then),
+        TEST(cancel_delivered_but_not_begun),
+        TEST(cancel_running_is_never_reverted),
+        TEST(cancel_before_a_retry_or_a_failure),
+        TEST(cancel_retrying_in_the_delayed_set_and_promoted),
+        TEST(cancel_of_what_has_ended),
+        TEST(a_python_cancel_while_running),
+        TEST(the_terminal_event_takes_the_next_seq),
+        TEST(poison_without_an_id),
+        TEST(poison_with_an_id_fails_its_task),
+        TEST(poison_does_not_touch_another_entrys_task),
+        TEST(one_call_for_many_tasks),
+    };
+    return cmocka_run_group_tests(tests, open_redis, close_redis);
+}
