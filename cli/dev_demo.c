@@ -13,8 +13,8 @@ static const struct {
 } inputs[] = {
     {"sim:rate=12", "This answer comes from a worker process, token by token, through Redis streams; the model is a "
                     "built-in one that needs neither network nor key."},
-    {"sim:rate=20", "Three tasks run at the same time here. Each worker runs many at once, and a task survives "
-                    "the death of its worker: another one takes it over."},
+    {"sim:rate=20", "Three tasks run at the same time here. Each worker runs many at "
+                    "once, in one process and without threads; cancel one with orbiter task cancel."},
     {"sim:rate=16", "Leave this running and try: orbiter submit --stream 'hello', orbiter task list, "
                     "orbiter worker list. They find this Redis by themselves."},
 };
