@@ -23,12 +23,13 @@ struct orb_claim {
     int is_ready, is_reading, is_stopped;
     int must_look_back;    /* first read what is pending on us already, page by page */
     char back_id[48];      /* the entry that page begins behind */
+    int is_left;           /* there was no room for all of the page before */
     int is_due;            /* a read is to be sent at the end of this turn */
 };
 
 static void read_more(struct orb_claim *c);
 
-static void take_entry(struct orb_claim *c, const struct orb_reply *entry, int is_again)
+static int take_entry(struct orb_claim *c, const struct orb_reply *entry, int is_again)
 {
     const struct orb_reply *fields = orb_reply_at(entry, 1);
     c->want--;
@@ -38,7 +39,21 @@ static void take_entry(struct orb_claim *c, const struct orb_reply *entry, int i
         d.payload = orb_reply_str(payload, &d.len);
     d.has_task_id = orb_reply_field(fields, "task_id") != NULL;
     d.is_gone = orb_reply_type(fields) == ORB_REPLY_NIL;
-    c->cb.delivered(c->arg, &d);
+    return c->cb.delivered(c->arg, &d);
+}
+
+/* A page of what was pending already; the last one is empty. */
+static void take_page(struct orb_claim *c, const struct orb_reply *entries)
+{
+    c->is_left = 0;
+    c->must_look_back = orb_reply_count(entries) > 0;
+    for (size_t i = 0; i < orb_reply_count(entries) && !c->is_left; i++) {
+        const struct orb_reply *entry = orb_reply_at(entries, i);
+        if (take_entry(c, entry, 1))
+            c->is_left = 1;
+        else
+            snprintf(c->back_id, sizeof c->back_id, "%s", orb_reply_str(orb_reply_at(entry, 0), NULL));
+    }
 }
 
 static void trouble(struct orb_claim *c, const struct orb_error *err)
@@ -71,13 +86,10 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
     }
     c->again_ms = 0;
     const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
-    size_t n = orb_reply_count(entries);
-    for (size_t i = 0; i < n; i++)
-        take_entry(c, orb_reply_at(entries, i), was_looking_back);
-    if (was_looking_back && n)
-        snprintf(c->back_id, sizeof c->back_id, "%s", orb_reply_str(orb_reply_at(orb_reply_at(entries, n - 1), 0), NULL));
-    else if (was_looking_back)
-        c->must_look_back = 0;
+    if (was_looking_back)
+        take_page(c, entries);
+    for (size_t i = 0; !was_looking_back && i < orb_reply_count(entries); i++)
+        take_entry(c, orb_reply_at(entries, i), 0);
     if (c->is_stopped)
         c->cb.idle(c->arg);
     else
@@ -91,7 +103,7 @@ static void read_more(struct orb_claim *c)
     if (c->is_reading || c->is_stopped || !c->is_ready || !orb_redis_is_up(c->redis))
         return;
     int is_back = c->must_look_back;
-    if (!is_back && c->want <= 0)
+    if (c->want <= 0 && (!is_back || c->is_left))
         return;
     struct orb_buf b;
     orb_buf_init(&b, 4096);
@@ -117,6 +129,7 @@ static void read_more(struct orb_claim *c)
 static void look_back(struct orb_claim *c)
 {
     c->must_look_back = 1;
+    c->is_left = 0;
     strcpy(c->back_id, "0");
 }
 

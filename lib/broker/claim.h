@@ -14,7 +14,9 @@ struct orb_delivery {
     int is_again;      /* was pending on this worker already: it may be running here */
 };
 struct orb_claim_callbacks {
-    void (*delivered)(void *arg, const struct orb_delivery *delivery); /* per entry */
+    /* Per entry. One that is_again may be left with -1: there is no room for it now. It
+     * and those behind it are delivered again when there is. */
+    int (*delivered)(void *arg, const struct orb_delivery *delivery);
     void (*ready)(void *arg);                    /* once: the first connection stands and the group is there */
     void (*trouble)(void *arg, const struct orb_error *err); /* told, not fatal: it tries again */
     void (*idle)(void *arg);                     /* stopped, and no read is under way any more */

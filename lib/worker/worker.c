@@ -307,35 +307,40 @@ static void acknowledge(struct orb_worker *w, const char *entry)
     orb_buf_done(&b);
 }
 
-static void on_delivered(void *arg, const struct orb_delivery *d)
+static int on_delivered(void *arg, const struct orb_delivery *d)
 {
     struct orb_worker *w = arg;
     struct orb_error why;
-    if (d->is_gone) {
+    int is_running = d->is_again && slot_of_entry(w, d->entry);
+    int is_left = d->is_again && !is_running && w->busy >= w->concurrency;
+    if (d->is_gone)
         acknowledge(w, d->entry);
-        return;
+    if (d->is_gone || is_running || is_left) {
+        /* It takes no slot. */
+        if (!w->is_draining)
+            orb_claim_want(w->claim, w->concurrency - w->busy);
+        return is_left && !d->is_gone ? -1 : 0;
     }
-    if (d->is_again && slot_of_entry(w, d->entry))
-        return;
     if (!d->payload) {
         orb_error_set(&why, ORB_E_INVALID, "the queue entry has no field payload");
         poison(w, d->entry, "", &why);
-        return;
+        return 0;
     }
     struct orb_task *task = orb_alloc(sizeof *task);
     if (orb_task_parse(d->payload, d->len, task, &why)) {
         poison(w, d->entry, task->id, &why);
         free(task);
-        return;
+        return 0;
     }
     struct slot *slot = slot_new(w, d->entry);
     slot->task = task;
     if (w->is_draining) {
         hand_back(slot);
-        return;
+        return 0;
     }
     orb_broker_begin(w->broker, d->entry, task->id, orb_task_agent_name(task->agent_config),
                      d->has_task_id ? NULL : d->payload, d->len, on_begun, slot);
+    return 0;
 }
 
 /* ---- delayed tasks ----------------------------------------------------- */
