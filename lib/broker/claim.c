@@ -19,11 +19,10 @@ struct orb_claim {
     void *arg;
     struct orb_timer *again;
     int64_t client_id;
-    int want, again_ms;
+    int again_ms;
     int is_ready, is_reading, is_stopped;
     int must_look_back;    /* first read what is pending on us already, page by page */
     char back_id[48];      /* the entry that page begins behind */
-    int is_left;           /* there was no room for all of the page before */
     int is_due;            /* a read is to be sent at the end of this turn */
 };
 
@@ -32,7 +31,6 @@ static void read_more(struct orb_claim *c);
 static int take_entry(struct orb_claim *c, const struct orb_reply *entry, int is_again)
 {
     const struct orb_reply *fields = orb_reply_at(entry, 1);
-    c->want--;
     struct orb_delivery d = { .entry = orb_reply_str(orb_reply_at(entry, 0), NULL), .is_again = is_again };
     const struct orb_reply *payload = orb_reply_field(fields, "payload");
     if (payload)
@@ -45,14 +43,12 @@ static int take_entry(struct orb_claim *c, const struct orb_reply *entry, int is
 /* A page of what was pending already; the last one is empty. */
 static void take_page(struct orb_claim *c, const struct orb_reply *entries)
 {
-    c->is_left = 0;
     c->must_look_back = orb_reply_count(entries) > 0;
-    for (size_t i = 0; i < orb_reply_count(entries) && !c->is_left; i++) {
+    for (size_t i = 0; i < orb_reply_count(entries); i++) {
         const struct orb_reply *entry = orb_reply_at(entries, i);
         if (take_entry(c, entry, 1))
-            c->is_left = 1;
-        else
-            snprintf(c->back_id, sizeof c->back_id, "%s", orb_reply_str(orb_reply_at(entry, 0), NULL));
+            break;
+        snprintf(c->back_id, sizeof c->back_id, "%s", orb_reply_str(orb_reply_at(entry, 0), NULL));
     }
 }
 
@@ -102,8 +98,8 @@ static void read_more(struct orb_claim *c)
 {
     if (c->is_reading || c->is_stopped || !c->is_ready || !orb_redis_is_up(c->redis))
         return;
-    int is_back = c->must_look_back;
-    if (c->want <= 0 && (!is_back || c->is_left))
+    int is_back = c->must_look_back, room = c->cb.room(c->arg);
+    if (room <= 0)
         return;
     struct orb_buf b;
     orb_buf_init(&b, 4096);
@@ -113,7 +109,7 @@ static void read_more(struct orb_claim *c)
     orb_cmd_str(&b, c->group);
     orb_cmd_str(&b, c->worker_id);
     orb_cmd_str(&b, "COUNT");
-    orb_cmd_int(&b, !is_back && c->want < BATCH_MAX ? c->want : BATCH_MAX);
+    orb_cmd_int(&b, !is_back && room < BATCH_MAX ? room : BATCH_MAX);
     if (!is_back) {
         orb_cmd_str(&b, "BLOCK");
         orb_cmd_int(&b, BLOCK_MS);
@@ -129,7 +125,6 @@ static void read_more(struct orb_claim *c)
 static void look_back(struct orb_claim *c)
 {
     c->must_look_back = 1;
-    c->is_left = 0;
     strcpy(c->back_id, "0");
 }
 
@@ -250,9 +245,8 @@ static void read_due(void *arg)
     read_more(c);
 }
 
-void orb_claim_want(struct orb_claim *c, int count)
+void orb_claim_wake(struct orb_claim *c)
 {
-    c->want = count;
     if (c->is_due || c->is_reading)
         return;
     /* At the end of the turn: what else becomes free until then is read for too. */

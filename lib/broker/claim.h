@@ -14,7 +14,8 @@ struct orb_delivery {
     int is_again;      /* was pending on this worker already: it may be running here */
 };
 struct orb_claim_callbacks {
-    /* Per entry. One that is_again may be left with -1: there is no room for it now. It
+    int (*room)(void *arg);   /* how many more entries the worker can take now */
+    /* Per entry. One that is_again may be left with -1, there is no room for it now: it
      * and those behind it are delivered again when there is. */
     int (*delivered)(void *arg, const struct orb_delivery *delivery);
     void (*ready)(void *arg);                    /* once: the first connection stands and the group is there */
@@ -27,10 +28,8 @@ struct orb_claim;
 struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_config *config, struct orb_store *store,
                                 const char *stream, const char *worker_id, const struct orb_claim_callbacks *callbacks, void *arg);
 void orb_claim_free(struct orb_claim *claim);
-/* Read up to this many entries as soon as there are some; replaces the number
- * given before. Each entry delivered counts it down by one. A read under way keeps the
- * number it was sent with. */
-void orb_claim_want(struct orb_claim *claim, int count);
+/* There may be room again: read, at the end of this turn. */
+void orb_claim_wake(struct orb_claim *claim);
 /* An entry that was delivered could not be begun: soon deliver again what is
  * pending on this worker (the caller knows which of it is running). */
 void orb_claim_look_back(struct orb_claim *claim);

@@ -83,7 +83,7 @@ static void release(struct slot *slot)
     free(slot->err);
     free(slot);
     if (!w->is_draining)
-        orb_claim_want(w->claim, w->concurrency - w->busy);
+        orb_claim_wake(w->claim);
     check_end(w);
 }
 
@@ -281,7 +281,7 @@ static void on_poisoned(void *arg, const struct orb_reply *reply, const struct o
             orb_claim_look_back(w->claim);
     }
     if (!w->is_draining && !w->has_ended)
-        orb_claim_want(w->claim, w->concurrency - w->busy);
+        orb_claim_wake(w->claim);
     check_end(w);
 }
 
@@ -307,20 +307,22 @@ static void acknowledge(struct orb_worker *w, const char *entry)
     orb_buf_done(&b);
 }
 
+static int room(void *arg)
+{
+    const struct orb_worker *w = arg;
+    return w->concurrency - w->busy;
+}
+
 static int on_delivered(void *arg, const struct orb_delivery *d)
 {
     struct orb_worker *w = arg;
     struct orb_error why;
-    int is_running = d->is_again && slot_of_entry(w, d->entry);
-    int is_left = d->is_again && !is_running && w->busy >= w->concurrency;
     if (d->is_gone)
         acknowledge(w, d->entry);
-    if (d->is_gone || is_running || is_left) {
-        /* It takes no slot. */
-        if (!w->is_draining)
-            orb_claim_want(w->claim, w->concurrency - w->busy);
-        return is_left && !d->is_gone ? -1 : 0;
-    }
+    if (d->is_gone || (d->is_again && slot_of_entry(w, d->entry)))
+        return 0;
+    if (d->is_again && room(w) <= 0)
+        return -1;
     if (!d->payload) {
         orb_error_set(&why, ORB_E_INVALID, "the queue entry has no field payload");
         poison(w, d->entry, "", &why);
@@ -419,7 +421,7 @@ static void on_ready(void *arg)
     orb_worker_log(w, ORB_LOG_INFO, "worker %s serves queue %s with %d slots", w->id, orb_broker_queue(w->broker), w->concurrency);
     orb_worker_beat_start(w);
     promote(w);
-    orb_claim_want(w->claim, w->concurrency - w->busy);
+    orb_claim_wake(w->claim);
 }
 
 static void on_claim_trouble(void *arg, const struct orb_error *err)
@@ -441,7 +443,7 @@ static void on_claim_idle(void *arg)
 int orb_worker_start(struct orb_worker *w, orb_worker_end_cb done, void *arg)
 {
     static const struct orb_claim_callbacks callbacks = {
-        .delivered = on_delivered, .ready = on_ready, .trouble = on_claim_trouble, .idle = on_claim_idle,
+        .room = room, .delivered = on_delivered, .ready = on_ready, .trouble = on_claim_trouble, .idle = on_claim_idle,
     };
     w->done = done;
     w->done_arg = arg;
