@@ -29,7 +29,7 @@ struct event_follow {
     int64_t attempt;            /* the highest seen */
     int64_t seq;                /* the last of that attempt */
     int is_final, is_missing;   /* what the hash said, read before the stream */
-    int saw_last;
+    int saw_any, saw_last;
     int is_over;
 };
 
@@ -58,6 +58,7 @@ static void take_event(struct event_follow *f, const char *entry, const char *js
     json_t *root;
     struct orb_error err;
     snprintf(f->last, sizeof f->last, "%s", entry);
+    f->saw_any = 1;
     if (orb_event_read(json, len, &event, &root, &err))
         return; /* not an event: nothing to show */
     int is_old = event.attempt && (event.attempt < f->attempt || (event.attempt == f->attempt && event.seq && event.seq <= f->seq));
@@ -76,7 +77,7 @@ static void take_event(struct event_follow *f, const char *entry, const char *js
 
 static void next_move(struct event_follow *f, size_t read)
 {
-    if (f->is_missing && !f->attempt && !strcmp(f->last, "0") && !read) {
+    if (f->is_missing && !f->saw_any && !read) {
         struct orb_error err;
         orb_error_set(&err, ORB_E_NOT_FOUND, "Task not found: %s (it may have expired, or a Python client queued it and no worker has taken it yet)", f->id);
         settle(f, &err);
