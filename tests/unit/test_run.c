@@ -160,6 +160,7 @@ static void tools_are_answered_and_a_second_step_follows(void **state)
         "{\"role\":\"tool\",\"content\":\"Unknown tool 'add'\",\"tool_call_id\":\"call_1\",\"tool_name\":\"add\",\"error\":\"Unknown tool 'add'\"},"
         "{\"role\":\"tool\",\"content\":\"Unknown tool 'mul'\",\"tool_call_id\":\"call_1_1\",\"tool_name\":\"mul\",\"error\":\"Unknown tool 'mul'\"}]");
     free(messages);
+    json_decref(ask.messages);
     trace[0] = '\0';
     say(run, "Done");
     use_tokens(run, 20, 1);
@@ -282,6 +283,7 @@ static void history_goes_between_instructions_and_input(void **state)
     assert_int_equal(json_array_size(ask.messages), 6);
     for (size_t i = 0; i < 6; i++)
         assert_string_equal(orb_json_get_str(json_array_get(ask.messages, i), "content", ""), contents[i]);
+    json_decref(ask.messages);
     orb_run_free(run);
 }
 
