@@ -35,6 +35,7 @@ struct orb_dial {
     struct bufferevent *bev;
     SSL_CTX *ssl_ctx;
     struct orb_error last;    /* why the latest address failed */
+    int has_tls_reason;       /* last is what was wrong with TLS */
 };
 
 static void try_next(void *arg);
@@ -194,9 +195,13 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     if (!(what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)))
         return;
     const char *reason = tls_reason(bev);
-    if (!reason)
-        reason = what & BEV_EVENT_EOF ? "the connection was closed" : strerror(socket_errno);
-    fail(dial, ORB_E_UNREACHABLE, reason);
+    if (reason) {
+        /* It was there: what its other addresses say is worth less. */
+        fail(dial, ORB_E_UNREACHABLE, reason);
+        dial->has_tls_reason = 1;
+    } else if (!dial->has_tls_reason) {
+        fail(dial, ORB_E_UNREACHABLE, what & BEV_EVENT_EOF ? "the connection was closed" : strerror(socket_errno));
+    }
     bufferevent_free(bev);
     dial->bev = NULL;
     orb_loop_defer(dial->loop, try_next, dial);
