@@ -66,6 +66,13 @@ expect 'submit says why a task failed' 1 '^failed: .*sim' "$build/examples/submi
 expect 'follow prints the text' 0 'Say this' "$build/examples/follow" "$id"
 expect 'follow prints the end' 0 '^status: completed' "$build/examples/follow" "$id"
 expect 'follow of an unknown task' 5 '^follow: ' "$build/examples/follow" no-such-task
+expect 'loop waits on a base of its own' 0 '^completed after [0-9]+ ticks$' "$build/examples/loop" "$id"
+expect 'loop of an unknown task' 5 '^loop: ' "$build/examples/loop" no-such-task
+expect 'fleet lists the worker' 0 '^worker id=.* status=running host=.* busy=[0-9]+/10$' "$build/examples/fleet"
+expect 'fleet lists the tasks of one status' 0 "^task id=$id status=completed agent=assistant\$" "$build/examples/fleet" completed
+expect 'fleet of a status that is none' 2 '^usage: ' "$build/examples/fleet" 'done'
+expect 'base says what is no id' 2 '^base: .*InvalidInput, no use to try again' "$build/examples/base" 'a b'
+expect 'base shows text safely' 2 '^\\x1b\[31mred: 11 columns$' "$build/examples/base" $'\e[31mred'
 check 'the worker bills what completed' until_true 10 grep -qx "bill $id: 8 bytes" "$dir/worker.log"
 
 "$build/examples/submit" sim:tokens=100000,rate=1 'for ever' >"$dir/long.log" 2>&1 &
