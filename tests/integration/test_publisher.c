@@ -1,0 +1,169 @@
+/* The publisher: what it joins, what it stores, and where it stops storing. */
+#include "event/publisher.h"
+#include "support/fleet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct test_fleet fleet;
+static struct orb_store *store;
+static struct orb_publisher *publisher;
+static struct orb_event_stream events;
+
+static int start(void **state)
+{
+    (void)state;
+    struct orb_redis_config config;
+    struct orb_error err;
+    test_fleet_start(&fleet);
+    if (orb_redis_config_init(&config, &(struct orb_redis_options){ .url = fleet.redis.url }, &err))
+        return -1;
+    config.reconnect = 1;
+    store = orb_store_new(fleet.loop, &config, "");
+    orb_redis_config_done(&config);
+    publisher = orb_publisher_new(fleet.loop, store);
+    orb_event_stream_init(&events, publisher, "a", 1);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    orb_event_stream_done(&events);
+    orb_publisher_free(publisher);
+    orb_store_free(store);
+    test_fleet_stop(&fleet);
+    return 0;
+}
+
+static void put(enum orb_event_type type, const char *text, size_t len)
+{
+    orb_event_stream_put(&events, &(struct orb_event_out){ .type = type, .word = "running", .agent_name = "bot", .text = text, .text_len = len });
+}
+
+static void say(const char *text)
+{
+    put(ORB_EVENT_TEXT, text, strlen(text));
+}
+
+static int stored;
+static int stored_is(void *arg)
+{
+    (void)arg;
+    return test_redis_int(&fleet.redis, "XLEN orbiter:stream:a") == stored;
+}
+
+static void wait_stored(int count)
+{
+    stored = count;
+    test_loop_until(fleet.loop, "the events to be stored", stored_is, NULL, 20000);
+}
+
+/* The text of the stored entry at this place, from 0. */
+static void expect_entry(int at, const char *part)
+{
+    char *text = test_redis_text(&fleet.redis, "XRANGE orbiter:stream:a - +"), *rest = text, *line;
+    for (int i = 0; (line = strsep(&rest, "\n"));)
+        if (*line == '{' && i++ == at)
+            break;
+    if (!line || !strstr(line, part))
+        fail_msg("entry %d is: %s", at, line ? line : "missing");
+    free(text);
+}
+
+static void the_first_piece_goes_out_at_once_and_the_next_are_joined(void **state)
+{
+    (void)state;
+    say("one");
+    say(" two");
+    say(" three");
+    wait_stored(2);
+    expect_entry(0, "\"text\": \"one\", \"agent_name\": \"bot\", \"seq\": 1, \"attempt\": 1}");
+    expect_entry(1, "\"text\": \" two three\", \"agent_name\": \"bot\", \"seq\": 2, \"attempt\": 1}");
+    assert_in_range(test_redis_int(&fleet.redis, "TTL orbiter:stream:a"), 3590, 3600);
+}
+
+static void what_waits_goes_before_the_next_event(void **state)
+{
+    (void)state;
+    say("one");
+    say(" two");
+    put(ORB_EVENT_STATUS, "m", 1);
+    say("three");
+    put(ORB_EVENT_REASONING, "hm", 2); /* another kind is not joined */
+    assert_int_equal(orb_event_stream_last_seq(&events), 6);
+    wait_stored(5);
+    expect_entry(1, "\"text\": \" two\"");
+    expect_entry(2, "\"type\": \"status\"");
+    expect_entry(3, "\"text\": \"three\"");
+    expect_entry(4, "\"type\": \"reasoning\", \"text\": \"hm\"");
+}
+
+static void a_full_stream_stores_no_more_text(void **state)
+{
+    (void)state;
+    static char piece[1024 * 1024];
+    memset(piece, 'x', sizeof piece);
+    for (int i = 0; i < 20; i++) {
+        put(ORB_EVENT_TEXT, piece, sizeof piece);
+        put(ORB_EVENT_REASONING, "r", 1); /* so that nothing is joined */
+    }
+    put(ORB_EVENT_STATUS, "after", 5);
+    int64_t last = orb_event_stream_last_seq(&events);
+    orb_publisher_flush(publisher);
+    int count = (int)events.entries;
+    wait_stored(count);
+    assert_in_range(count, 8 * 2, 9 * 2 + 2);
+    expect_entry(count - 2, "\"truncated\": true");
+    expect_entry(count - 1, "\"message\": \"after\"");
+    assert_int_equal(last, 20 * 2 + 3); /* what is only published counts too */
+    struct orb_error why;
+    assert_int_equal(orb_publisher_take_refused(publisher, &why), 0);
+}
+
+static void ten_thousand_entries_are_stored(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10100; i++)
+        put(i % 2 ? ORB_EVENT_TEXT : ORB_EVENT_REASONING, "x", 1);
+    put(ORB_EVENT_STATUS, "after", 5);
+    wait_stored(10002);
+    expect_entry(10000, "\"truncated\": true");
+    expect_entry(10001, "\"message\": \"after\"");
+}
+
+static void what_redis_refuses_is_counted(void **state)
+{
+    (void)state;
+    struct orb_error why;
+    test_redis_expect(&fleet.redis, "OK", "SET orbiter:stream:a x");
+    say("one");
+    say(" two");
+    put(ORB_EVENT_STATUS, "m", 1);
+    int64_t refused = 0;
+    for (int64_t deadline = test_now_ms() + test_patience(10000); !refused;) {
+        assert_true(test_now_ms() < deadline);
+        assert_int_equal(orb_loop_turn(fleet.loop, 5), 0);
+        refused = orb_publisher_take_refused(publisher, &why);
+    }
+    assert_non_null(strstr(why.text, "WRONGTYPE"));
+    assert_int_equal(orb_publisher_take_refused(publisher, &why), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(the_first_piece_goes_out_at_once_and_the_next_are_joined),
+        TEST(what_waits_goes_before_the_next_event),
+        TEST(a_full_stream_stores_no_more_text),
+        TEST(ten_thousand_entries_are_stored),
+        TEST(what_redis_refuses_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
