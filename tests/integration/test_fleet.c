@@ -218,11 +218,18 @@ static void expect_workers(const char *expected)
     assert_string_equal(h.ids, expected);
 }
 
+static int has_beaten(void *arg)
+{
+    (void)arg;
+    return test_redis_int(&fleet.redis, "EXISTS orbiter:workers:mine") == 1;
+}
+
 static void workers_sorted_with_the_packages_defaults(void **state)
 {
     (void)state;
     expect_workers("");
     test_worker_start(&worker, &fleet, (const char *const[]){ "--worker-id", "mine", "--concurrency", "5", NULL }, NULL);
+    test_wait_until("the heartbeat", has_beaten, NULL, 5000);
     free(test_redis_text(&fleet.redis, "HSET orbiter:workers:a-dead status running last_heartbeat 5.5 concurrency 2 tasks_processed 7"));
     free(test_redis_text(&fleet.redis, "HSET orbiter:workers:z-bare hostname h"));
     free(test_redis_text(&fleet.redis, "HSET {other}:orbiter:workers:x status running"));

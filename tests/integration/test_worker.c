@@ -461,12 +461,19 @@ static void an_idle_worker_ends_at_once(void **state)
     assert_in_range(test_now_ms() - before, 0, test_patience(2000));
 }
 
+static int has_beaten(void *arg)
+{
+    (void)arg;
+    return test_redis_int(&fleet.redis, "TTL orbiter:workers:w1") > 0;
+}
+
 static void the_heartbeat_says_what_the_worker_does(void **state)
 {
     (void)state;
     static const char *const fields[] = { "status", "tasks_processed", "tasks_failed", "current_task_id", "started_at", "last_heartbeat", "concurrency",
                                           "hostname", "version", "slots_busy", "rss_kb", "tok_s" };
     start_worker("7");
+    test_wait_until("the heartbeat", has_beaten, NULL, 5000);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         test_redis_expect(&fleet.redis, "1", "HEXISTS orbiter:workers:w1 %s", fields[i]);
     test_redis_expect(&fleet.redis, "running", "HGET orbiter:workers:w1 status");
