@@ -246,9 +246,9 @@ static void add_address(struct orb_dial *dial, const struct sockaddr *address, s
 static void resolved(int result, struct evutil_addrinfo *list, void *arg)
 {
     struct orb_dial *dial = arg;
-    dial->resolving = NULL;
     if (result == EVUTIL_EAI_CANCEL)
-        return;
+        return; /* comes after the cancel has returned: dial is gone */
+    dial->resolving = NULL;
     for (struct evutil_addrinfo *a = list; a; a = a->ai_next)
         add_address(dial, a->ai_addr, a->ai_addrlen);
     if (list)
