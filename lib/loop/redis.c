@@ -278,6 +278,8 @@ int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int f
     *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags, .cb = cb, .arg = arg };
     s->data = orb_buf_take(b);
     r->queued += s->len;
+    if (!r->head)
+        r->last_read_ms = orb_loop_now_ms(r->loop); /* nothing was due: the silence so far was right */
     append(r, s);
     if (r->state == UP) {
         write_out(r, s);
