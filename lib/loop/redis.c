@@ -40,7 +40,7 @@ struct orb_redis {
     redisReader *reader;
     struct orb_timer *timer;  /* WAITING: connect again; else: is a reply overdue? */
     struct orb_buf out;       /* of this turn, not yet written */
-    int flush_due;
+    int flush_due, is_choked; /* choked: more is unwritten than may be */
     struct sent *head, **tail; /* waiting for replies, in order; those not written yet (not UP) too */
     size_t queued;
     unsigned handshakes;      /* replies of the login still to come */
@@ -158,6 +158,7 @@ static void close_link(struct orb_redis *r)
         redisReaderFree(r->reader);
     r->reader = NULL;
     orb_buf_reset(&r->out);
+    r->is_choked = 0;
     orb_timer_stop(r->timer);
 }
 
@@ -224,6 +225,12 @@ static void flush(void *arg)
 {
     struct orb_redis *r = arg;
     r->flush_due = 0;
+    if (r->bev && (r->is_choked || r->out.err)) {
+        struct orb_error err;
+        orb_error_set(&err, ORB_E_UNREACHABLE, "Redis does not take what is sent to it; the connection is given up");
+        go_down(r, &err);
+        return;
+    }
     if (!r->bev || !r->out.len)
         return;
     size_t done = 0;
@@ -250,12 +257,20 @@ static void need_flush(struct orb_redis *r)
     }
 }
 
+static size_t unwritten(const struct orb_redis *r)
+{
+    return r->out.len + (r->bev ? evbuffer_get_length(bufferevent_get_output(r->bev)) : 0);
+}
+
 /* On a Pub/Sub connection nothing is kept: the answers are pushes, and state()
- * subscribes anew on every connection. */
+ * subscribes anew on every connection. So one that is full is given up. */
 static int push_send(struct orb_redis *r, struct orb_buf *b)
 {
     if (r->state == UP) {
-        orb_buf_add(&r->out, b->data, b->len);
+        if (unwritten(r) + b->len > r->config.max_queued_bytes)
+            r->is_choked = 1;
+        else
+            orb_buf_add(&r->out, b->data, b->len);
         need_flush(r);
     }
     orb_buf_reset(b);
@@ -265,8 +280,6 @@ static int push_send(struct orb_redis *r, struct orb_buf *b)
 int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int flags, orb_redis_cb cb, void *arg)
 {
     int rc = r->is_freed ? ORB_E_CANCELLED : b->err;
-    if (!rc && r->queued + b->len > r->config.max_queued_bytes)
-        rc = ORB_E_BACKLOG;
     if (rc) {
         orb_buf_reset(b);
         return rc;
@@ -274,6 +287,11 @@ int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int f
     ORB_ASSERT(count > 0 && b->len > 0);
     if (r->config.push)
         return push_send(r, b);
+    /* Two bounds, since what is kept for a retry is unwritten at times, too. */
+    if (r->queued + b->len > r->config.max_queued_bytes || unwritten(r) + b->len > r->config.max_queued_bytes) {
+        orb_buf_reset(b);
+        return ORB_E_BACKLOG;
+    }
     struct sent *s = orb_alloc(sizeof *s);
     *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags, .cb = cb, .arg = arg };
     s->data = orb_buf_take(b);
@@ -562,7 +580,8 @@ void orb_redis_free(struct orb_redis *r)
     orb_dial_cancel(r->dial);
     r->dial = NULL;
     if (r->bev) {
-        flush(r);
+        if (!r->is_choked && !r->out.err)
+            flush(r);
         bufferevent_setcb(r->bev, NULL, NULL, NULL, NULL);
         bufferevent_free(r->bev);
         r->bev = NULL;

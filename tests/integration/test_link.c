@@ -178,12 +178,49 @@ static void a_link_that_does_not_answer_is_given_up(void **state)
     assert_int_equal(last.code, ORB_E_UNREACHABLE);
 }
 
+static void what_the_server_does_not_take_is_bounded(void **state)
+{
+    (void)state;
+    int rc = 0, count = 0;
+    connect_redis(0, 0, 0);
+    turn_until("connection", &ups, 1, 5000);
+    is_deaf = 1;
+    for (; !rc && count < 200; count++) {
+        rc = send_bytes(64 * 1024, 0);
+        turn();
+    }
+    assert_int_equal(rc, ORB_E_BACKLOG);
+    assert_in_range(count, 16, 100); /* 1 MiB, and what the sockets hold */
+    is_deaf = 0;
+    turn_until("answers", &answers, count - 1, 10000);
+    assert_int_equal(send_bytes(1, 0), 0);
+    turn_until("answer", &answers, count, 5000);
+}
+
+/* It subscribes anew on the next one. */
+static void a_pubsub_link_that_takes_nothing_is_given_up(void **state)
+{
+    (void)state;
+    connect_redis(1, 0, 1);
+    turn_until("connection", &ups, 1, 5000);
+    is_deaf = 1;
+    for (int i = 0; i < 200 && !downs; i++) {
+        assert_int_equal(send_bytes(64 * 1024, 0), 0);
+        turn();
+    }
+    assert_int_equal(downs, 1);
+    is_deaf = 0;
+    turn_until("connection", &ups, 2, 10000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(a_link_that_was_idle_is_given_its_whole_time),
         TEST(a_link_that_does_not_answer_is_given_up),
+        TEST(what_the_server_does_not_take_is_bounded),
+        TEST(a_pubsub_link_that_takes_nothing_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
