@@ -38,7 +38,8 @@ struct orb_redis_config {
     const char *name;                    /* CLIENT SETNAME; may be NULL */
     int reconnect;                       /* keep trying; else the first failure fails all, and the next send connects anew */
     int reply_timeout_ms;                /* no byte for this long with a reply due = the link is dead; 0 = never */
-    size_t max_queued_bytes;             /* over it a send fails with ORB_E_BACKLOG */
+    size_t max_queued_bytes;             /* kept, or not yet taken by the socket: over it a send fails with
+                                          * ORB_E_BACKLOG; a Pub/Sub connection is made anew */
     /* Every reply of a Pub/Sub connection (subscribe, message, pmessage, errors); NULL on
      * others. What is sent on one while it is not up is dropped: state() subscribes. */
     void (*push)(void *arg, const struct orb_reply *reply);
