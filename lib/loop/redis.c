@@ -47,6 +47,7 @@ struct orb_redis {
     struct orb_error login;   /* its first error */
     int64_t last_read_ms;
     int backoff_ms;
+    int64_t up_ms;            /* when it came up; 0: it has not since the last failure */
     int is_freed;
     int in_callbacks;         /* depth; memory is kept meanwhile */
 };
@@ -168,6 +169,10 @@ static void go_down(struct orb_redis *r, const struct orb_error *why)
     close_link(r);
     r->state = IDLE;
     if (r->config.reconnect) {
+        /* Coming up is no proof: a replica takes the login and refuses what follows. */
+        if (r->up_ms && orb_loop_now_ms(r->loop) - r->up_ms > BACKOFF_MAX_MS)
+            r->backoff_ms = 0;
+        r->up_ms = 0;
         /* Full jitter over a doubling limit, so that a fleet does not come back as one. */
         r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : BACKOFF_MIN_MS;
         if (r->backoff_ms > BACKOFF_MAX_MS)
@@ -199,7 +204,7 @@ static void come_up(struct orb_redis *r)
     r->head = NULL;
     r->tail = &r->head;
     r->state = UP;
-    r->backoff_ms = 0;
+    r->up_ms = orb_loop_now_ms(r->loop);
     if (r->config.state)
         r->config.state(r->config.arg, 1, NULL);
     while (kept) {

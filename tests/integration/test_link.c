@@ -213,6 +213,19 @@ static void a_pubsub_link_that_takes_nothing_is_given_up(void **state)
     turn_until("connection", &ups, 2, 10000);
 }
 
+/* Logging in works each time, what follows does not: a replica, or no permission. */
+static void a_server_that_refuses_is_not_hammered(void **state)
+{
+    (void)state;
+    answer = "-READONLY You can't write against a read only replica.\r\n";
+    connect_redis(1, 0, 0);
+    assert_int_equal(send_bytes(1, ORB_REDIS_RETRY), 0);
+    turn_for(2500);
+    assert_in_range(accepted, 2, 14);
+    answer = "+OK\r\n";
+    turn_until("answer", &answers, 1, 15000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -221,6 +234,7 @@ int main(void)
         TEST(a_link_that_does_not_answer_is_given_up),
         TEST(what_the_server_does_not_take_is_bounded),
         TEST(a_pubsub_link_that_takes_nothing_is_given_up),
+        TEST(a_server_that_refuses_is_not_hammered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
