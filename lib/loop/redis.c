@@ -15,6 +15,7 @@
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
+#define LOGIN_TIMEOUT_MS 10000
 
 /* One send: count commands, one callback. */
 struct sent {
@@ -218,11 +219,19 @@ static void come_up(struct orb_redis *r)
 
 /* ---- writing ----------------------------------------------------------- */
 
+/* How long the server may be silent now; 0 = for ever. */
+static int patience_ms(const struct orb_redis *r)
+{
+    if (r->state == HANDSHAKE && !r->config.reply_timeout_ms)
+        return LOGIN_TIMEOUT_MS;
+    return r->config.reply_timeout_ms;
+}
+
 static void arm_watchdog(struct orb_redis *r)
 {
-    if (r->config.reply_timeout_ms && !orb_timer_is_started(r->timer)) {
+    if (patience_ms(r) && !orb_timer_is_started(r->timer)) {
         r->last_read_ms = orb_loop_now_ms(r->loop);
-        orb_timer_start(r->timer, r->config.reply_timeout_ms);
+        orb_timer_start(r->timer, patience_ms(r));
     }
 }
 
@@ -527,15 +536,16 @@ static void on_timer(void *arg)
         start_dial(r);
         return;
     }
-    if (!r->bev || (!r->head && r->state == UP))
+    int patience = patience_ms(r);
+    if (!r->bev || !patience || (!r->head && r->state == UP))
         return;
     int64_t silent = orb_loop_now_ms(r->loop) - r->last_read_ms;
-    if (silent < r->config.reply_timeout_ms) {
-        orb_timer_start(r->timer, r->config.reply_timeout_ms - silent);
+    if (silent < patience) {
+        orb_timer_start(r->timer, patience - silent);
         return;
     }
     struct orb_error err;
-    orb_error_set(&err, ORB_E_UNREACHABLE, "Redis has not answered for %d s; the connection is given up", r->config.reply_timeout_ms / 1000);
+    orb_error_set(&err, ORB_E_UNREACHABLE, "Redis has not answered for %d s; the connection is given up", patience / 1000);
     go_down(r, &err);
 }
 

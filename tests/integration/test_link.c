@@ -226,6 +226,19 @@ static void a_server_that_refuses_is_not_hammered(void **state)
     turn_until("answer", &answers, 1, 15000);
 }
 
+static void a_login_that_is_not_answered_is_given_up(void **state)
+{
+    (void)state;
+    is_mute = 1;
+    connect_redis(1, 0, 1);
+    turn_until("end of the connection", &downs, 1, 13000);
+    assert_int_equal(ups, 0);
+    is_mute = 0;
+    turn_until("connection", &ups, 1, 10000);
+    turn_for(200);
+    assert_int_equal(downs, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -235,6 +248,7 @@ int main(void)
         TEST(what_the_server_does_not_take_is_bounded),
         TEST(a_pubsub_link_that_takes_nothing_is_given_up),
         TEST(a_server_that_refuses_is_not_hammered),
+        TEST(a_login_that_is_not_answered_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
