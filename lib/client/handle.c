@@ -17,7 +17,7 @@ struct orb_task_handle {
 
 /* A question that Redis has not answered yet. */
 struct call {
-    struct call *next;
+    struct call *next, **link;      /* link: what points to this one */
     struct orb_task_handle *handle; /* NULL: the handle is gone */
     struct orb_loop *loop;
     orb_task_cb status;
@@ -45,6 +45,9 @@ static struct call *call_new(struct orb_task_handle *h, void *arg)
     call->loop = h->client->loop;
     call->arg = arg;
     call->next = h->calls;
+    call->link = &h->calls;
+    if (call->next)
+        call->next->link = &call->next;
     h->calls = call;
     return call;
 }
@@ -75,12 +78,9 @@ static void drop(struct call *call)
 
 static void call_done(struct call *call)
 {
-    if (call->handle)
-        for (struct call **link = &call->handle->calls; *link; link = &(*link)->next)
-            if (*link == call) {
-                *link = call->next;
-                break;
-            }
+    *call->link = call->next;
+    if (call->next)
+        call->next->link = call->link;
     call->handle = NULL;
 }
 
