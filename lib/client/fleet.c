@@ -19,6 +19,7 @@ struct list {
     struct orb_worker_info *rows;
     struct row_text { char *text[5]; } *texts;
     size_t nrows, asked, answered;
+    struct orb_error err;         /* the first */
 };
 
 static void list_done(struct list *l, const struct orb_error *err)
@@ -79,17 +80,16 @@ static void on_worker(void *arg, const struct orb_reply *reply, const struct orb
     struct list *l = arg;
     const char *key = l->keys[l->answered++];
     size_t skip = strlen(l->client->prefix) + strlen("orbiter:workers:");
+    /* A key that is no hash is no worker. */
+    if (err && !l->err.code && !strstr(err->text, "WRONGTYPE"))
+        l->err = *err;
     if (!err && orb_reply_count(reply))
         read_worker(l, key + skip, reply);
     if (l->answered < l->asked)
         return;
-    if (err) {
-        list_done(l, err);
-        return;
-    }
     if (l->nrows)
         qsort(l->rows, l->nrows, sizeof *l->rows, by_id);
-    list_done(l, NULL);
+    list_done(l, l->err.code ? &l->err : NULL);
 }
 
 static int by_text(const void *a, const void *b)
@@ -115,18 +115,20 @@ static void ask_workers(struct list *l)
     }
     l->rows = orb_alloc(n * sizeof *l->rows);
     l->texts = orb_alloc(n * sizeof *l->texts);
-    l->asked = n;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !l->err.code; i++) {
         struct orb_buf b;
         orb_buf_init(&b, 4096);
         orb_cmd_start(&b, 2);
         orb_cmd_str(&b, "HGETALL");
         orb_cmd_str(&b, l->keys[i]);
-        if (orb_client_send(l->client, &b, 1, on_worker, l))
-            l->asked--;
+        int rc = orb_client_send(l->client, &b, 1, on_worker, l);
+        if (rc)
+            orb_error_set(&l->err, rc, "%s", orb_error_text(rc));
+        else
+            l->asked++;
     }
     if (!l->asked)
-        list_done(l, NULL);
+        list_done(l, &l->err);
 }
 
 static void on_scan(void *arg, const struct orb_reply *reply, const struct orb_error *err);

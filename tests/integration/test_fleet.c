@@ -247,6 +247,22 @@ static void many_workers(void **state)
     assert_int_equal(h.count, 2500);
 }
 
+/* Wherever in the list it stands; but a key that is no hash is no worker. */
+static void a_worker_that_cannot_be_read_fails_the_list(void **state)
+{
+    (void)state;
+    free(test_redis_text(&fleet.redis, "HSET orbiter:workers:a status running"));
+    free(test_redis_text(&fleet.redis, "SET orbiter:workers:b x"));
+    free(test_redis_text(&fleet.redis, "HSET orbiter:workers:c status running"));
+    expect_workers("a:running/1/0/1 c:running/1/0/1");
+    struct heard h = { 0 };
+    test_redis_expect(&fleet.redis, "OK", "ACL SETUSER default resetkeys ~orbiter:workers:b ~orbiter:workers:c");
+    assert_int_equal(orb_fleet_workers(fleet.client, on_workers, &h), 0);
+    test_loop_until(fleet.loop, "the workers", test_is_set, &h.calls, 10000);
+    assert_int_equal(h.code, ORB_E_REFUSED);
+    assert_int_equal(h.count, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -262,6 +278,7 @@ int main(void)
         TEST(a_page_out_of_many),
         TEST(workers_sorted_with_the_packages_defaults),
         TEST(many_workers),
+        TEST(a_worker_that_cannot_be_read_fails_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
