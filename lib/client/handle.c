@@ -84,11 +84,6 @@ static void call_done(struct call *call)
     call->handle = NULL;
 }
 
-static void not_found(const char *id, struct orb_error *err)
-{
-    orb_error_set(err, ORB_E_NOT_FOUND, "Task not found: %s (it may have expired, or a Python client queued it and no worker has taken it yet)", id);
-}
-
 /* ---- status ------------------------------------------------------------- */
 
 static void on_status(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -104,7 +99,7 @@ static void on_status(void *arg, const struct orb_reply *reply, const struct orb
     snprintf(id, sizeof id, "%s", call->handle->id);
     call_done(call);
     if (!err && orb_task_hash_read(reply, id, &hash)) {
-        not_found(id, &why);
+        orb_task_not_found(id, &why);
         err = &why;
     }
     call->status(call->arg, err ? NULL : &hash.info, err);
@@ -143,7 +138,7 @@ static void on_cancelled(void *arg, const struct orb_reply *reply, const struct 
     const char *what = orb_reply_str(orb_reply_at(reply, 0), NULL);
     const char *state = err ? NULL : orb_reply_str(orb_reply_at(reply, 1), NULL);
     if (!err && !strcmp(what, "unknown")) {
-        not_found(call->handle->id, &why);
+        orb_task_not_found(call->handle->id, &why);
         err = &why;
         state = NULL;
     } else if (!err && !strcmp(what, "finished")) {

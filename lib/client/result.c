@@ -57,7 +57,7 @@ static void on_hash(void *arg, const struct orb_reply *reply, const struct orb_e
         return;
     }
     if (!err && orb_task_hash_read(reply, w->id, &hash)) {
-        orb_error_set(&why, ORB_E_NOT_FOUND, "Task not found: %s (it may have expired, or a Python client queued it and no worker has taken it yet)", w->id);
+        orb_task_not_found(w->id, &why);
         err = &why;
     }
     if (err) {
@@ -65,9 +65,7 @@ static void on_hash(void *arg, const struct orb_reply *reply, const struct orb_e
         free(w);
         return;
     }
-    /* Cancelled, but its worker has not ended it yet. */
-    int is_open = hash.info.status == ORB_STATUS_CANCELLED && hash.info.completed_at <= 0 && *hash.info.worker_id;
-    if (orb_status_is_final(hash.info.status) && !is_open) {
+    if (orb_task_has_ended(hash.info.status, hash.info.completed_at, hash.info.worker_id)) {
         settle(w, &hash.info, NULL);
         orb_task_hash_done(&hash);
         free(w);

@@ -4,6 +4,7 @@
 #include "client/client.h"
 #include "base/base.h"
 #include "event/event.h"
+#include "task/hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ static void next_move(struct event_follow *f, size_t read)
 {
     if (f->is_missing && !f->saw_any && !read) {
         struct orb_error err;
-        orb_error_set(&err, ORB_E_NOT_FOUND, "Task not found: %s (it may have expired, or a Python client queued it and no worker has taken it yet)", f->id);
+        orb_task_not_found(f->id, &err);
         settle(f, &err);
     } else if (read == PAGE) {
         ask(f);
@@ -111,9 +112,7 @@ static void on_hash(void *arg, const struct orb_reply *reply, const struct orb_e
         f->is_missing = !*word;
         if (orb_status_parse(word, &status))
             status = ORB_STATUS_PENDING;
-        /* Cancelled, but its worker has not ended it yet. */
-        int is_open = status == ORB_STATUS_CANCELLED && completed_at <= 0 && *worker;
-        f->is_final = orb_status_is_final(status) && !is_open;
+        f->is_final = orb_task_has_ended(status, completed_at, worker);
     }
     unref(f);
 }

@@ -54,3 +54,15 @@ void orb_task_hash_done(struct orb_task_hash *hash)
     json_decref(hash->result);
     hash->result = NULL;
 }
+
+int orb_task_has_ended(enum orb_status status, double completed_at, const char *worker_id)
+{
+    if (status == ORB_STATUS_CANCELLED && completed_at <= 0 && *worker_id)
+        return 0;
+    return orb_status_is_final(status);
+}
+
+int orb_task_not_found(const char *id, struct orb_error *err)
+{
+    return orb_error_set(err, ORB_E_NOT_FOUND, "Task not found: %s (it may have expired, or a Python client queued it and no worker has taken it yet)", id);
+}

@@ -14,4 +14,10 @@ struct orb_task_hash {
 int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb_task_hash *out) ORB_MUST_CHECK;
 void orb_task_hash_done(struct orb_task_hash *hash);
 
+/* Nothing more will happen to the task. A cancelled one whose worker (id, "" = none)
+ * has not ended it yet, completed_at 0, is still open. */
+int orb_task_has_ended(enum orb_status status, double completed_at, const char *worker_id);
+/* What to say when the hash is empty. Returns ORB_E_NOT_FOUND. */
+int orb_task_not_found(const char *id, struct orb_error *err);
+
 #endif

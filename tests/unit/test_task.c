@@ -1,5 +1,6 @@
 /* The payload: what is accepted as Python's reader accepts it, what is refused,
  * and the bytes that are written. */
+#include "task/hash.h"
 #include "task/task.h"
 
 #include <math.h>
@@ -235,6 +236,19 @@ static void status_words(void **state)
     assert_int_equal(status, ORB_STATUS_RUNNING);
 }
 
+static void a_cancelled_task_ends_when_its_worker_says_so(void **state)
+{
+    (void)state;
+    struct orb_error err;
+    assert_false(orb_task_has_ended(ORB_STATUS_CANCELLED, 0, "w"));
+    assert_true(orb_task_has_ended(ORB_STATUS_CANCELLED, 5.5, "w"));
+    assert_true(orb_task_has_ended(ORB_STATUS_CANCELLED, 0, ""));
+    assert_true(orb_task_has_ended(ORB_STATUS_COMPLETED, 0, "w"));
+    assert_false(orb_task_has_ended(ORB_STATUS_RUNNING, 0, "w"));
+    assert_int_equal(orb_task_not_found("a", &err), ORB_E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "Task not found: a ("));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_wrong_spec_names_its_member),
         cmocka_unit_test(a_task_over_the_limit_is_refused),
         cmocka_unit_test(status_words),
+        cmocka_unit_test(a_cancelled_task_ends_when_its_worker_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
