@@ -47,11 +47,6 @@ static const char *dup_field(struct list *l, size_t k, const struct orb_reply *r
     return l->texts[l->nrows].text[k] = orb_strdup(value ? orb_reply_str(value, NULL) : def);
 }
 
-static double real_field(const struct orb_reply *reply, const char *name)
-{
-    return strtod(orb_reply_str(orb_reply_field(reply, name), NULL), NULL);
-}
-
 static void read_worker(struct list *l, const char *id, const struct orb_reply *reply)
 {
     struct orb_worker_info *row = &l->rows[l->nrows];
@@ -67,9 +62,9 @@ static void read_worker(struct list *l, const char *id, const struct orb_reply *
         .concurrency = orb_reply_field(reply, "concurrency") ? orb_reply_int(orb_reply_field(reply, "concurrency")) : 1,
         .slots_busy = orb_reply_int(orb_reply_field(reply, "slots_busy")),
         .rss_kb = orb_reply_int(orb_reply_field(reply, "rss_kb")),
-        .tok_s = real_field(reply, "tok_s"),
-        .started_at = real_field(reply, "started_at"),
-        .last_heartbeat = real_field(reply, "last_heartbeat"),
+        .tok_s = orb_reply_real(orb_reply_field(reply, "tok_s")),
+        .started_at = orb_reply_real(orb_reply_field(reply, "started_at")),
+        .last_heartbeat = orb_reply_real(orb_reply_field(reply, "last_heartbeat")),
     };
     row->is_alive = row->last_heartbeat <= 0 || orb_now() - row->last_heartbeat < ALIVE_S;
     l->nrows++;

@@ -107,7 +107,7 @@ static void on_hash(void *arg, const struct orb_reply *reply, const struct orb_e
     /* On an error the stream's answer, right behind this one, says it too. */
     if (!err && !f->is_over) {
         const char *word = orb_reply_str(orb_reply_at(reply, 0), NULL);
-        double completed_at = strtod(orb_reply_str(orb_reply_at(reply, 1), NULL), NULL);
+        double completed_at = orb_reply_real(orb_reply_at(reply, 1));
         const char *worker = orb_reply_str(orb_reply_at(reply, 2), NULL);
         f->is_missing = !*word;
         if (orb_status_parse(word, &status))

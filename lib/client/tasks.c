@@ -116,6 +116,17 @@ static void index_key(const struct page *p, const char *queue, enum orb_status s
     snprintf(out, ORB_KEY_MAX, "%sorbiter:index:%s:%s", p->client->prefix, queue, orb_status_word(status));
 }
 
+static void add_to_index(struct page *p, const char *queue, const struct row *row)
+{
+    char key[ORB_KEY_MAX];
+    struct orb_buf score;
+    orb_buf_init(&score, 64);
+    orb_json_real(&score, row->score);
+    index_key(p, queue, row->info.status, key);
+    mend(p, "ZADD", key, score.data, row->text[ID]);
+    orb_buf_done(&score);
+}
+
 static void set_key(const struct page *p, char out[ORB_KEY_MAX])
 {
     snprintf(out, ORB_KEY_MAX, "%sorbiter:task:index", p->client->prefix);
@@ -185,9 +196,9 @@ static void row_read(struct row *row, const struct orb_reply *reply)
     static const int from[] = { [QUEUE] = 1, [AGENT] = 7, [WORKER] = 8, [ERROR] = 9, [ERROR_TYPE] = 10, [USAGE] = 11 };
     for (size_t t = QUEUE; t < TEXTS; t++)
         row->text[t] = orb_strdup(value[from[t]]);
-    i->created_at = strtod(value[2], NULL);
-    i->started_at = strtod(value[3], NULL);
-    i->completed_at = strtod(value[4], NULL);
+    i->created_at = orb_reply_real(orb_reply_at(reply, 2));
+    i->started_at = orb_reply_real(orb_reply_at(reply, 3));
+    i->completed_at = orb_reply_real(orb_reply_at(reply, 4));
     i->retries = (int)strtol(value[5], NULL, 10);
     i->attempt = (int)strtol(value[6], NULL, 10);
     i->id = row->text[ID];
@@ -233,7 +244,7 @@ static int is_wanted(const struct page *p, const struct row *row)
 /* The row is not where the index said: the index is put right. */
 static void repair(struct page *p, const struct row *row)
 {
-    char key[ORB_KEY_MAX], score[32];
+    char key[ORB_KEY_MAX];
     if (!row->index_queue)
         return;
     if (row->is_gone || row->info.status != row->index_status) {
@@ -244,9 +255,7 @@ static void repair(struct page *p, const struct row *row)
         set_key(p, key);
         mend(p, "SREM", key, row->text[ID], NULL);
     } else if (row->info.status != row->index_status) {
-        index_key(p, row->index_queue, row->info.status, key);
-        snprintf(score, sizeof score, "%.6f", row->score);
-        mend(p, "ZADD", key, score, row->text[ID]);
+        add_to_index(p, row->index_queue, row);
     }
 }
 
@@ -318,7 +327,7 @@ static void read_index(struct page *p, const struct question *q, const struct or
         p->full_indexes++;
     for (size_t i = 0; i < n; i++) {
         struct row *row = row_add(&p->rows, &p->nrows, &p->cap);
-        *row = (struct row){ .score = strtod(orb_reply_str(orb_reply_at(reply, 2 * i + 1), NULL), NULL), .index_status = q->status };
+        *row = (struct row){ .score = orb_reply_real(orb_reply_at(reply, 2 * i + 1)), .index_status = q->status };
         row->text[ID] = orb_strdup(orb_reply_str(orb_reply_at(reply, 2 * i), NULL));
         row->index_queue = orb_strdup(q->queue);
     }
@@ -352,16 +361,14 @@ static void ask_indexes(struct page *p)
 static void read_stray(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
     struct row *row = &p->strays[q->row];
-    char key[ORB_KEY_MAX], score[32];
+    char key[ORB_KEY_MAX];
     row_read(row, reply);
     if (row->is_gone) {
         set_key(p, key);
         mend(p, "SREM", key, row->text[ID], NULL);
     } else if (!*row->info.queue || row->info.created_at <= 0) {
         row->score = row->info.created_at > 0 ? row->info.created_at : row->info.started_at;
-        snprintf(score, sizeof score, "%.6f", row->score);
-        index_key(p, ORB_QUEUE_DEFAULT, row->info.status, key);
-        mend(p, "ZADD", key, score, row->text[ID]);
+        add_to_index(p, ORB_QUEUE_DEFAULT, row);
         snprintf(key, sizeof key, "%sorbiter:queues", p->client->prefix);
         mend(p, "SADD", key, ORB_QUEUE_DEFAULT, NULL);
         return;

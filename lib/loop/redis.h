@@ -22,6 +22,7 @@ size_t orb_reply_count(const struct orb_reply *r);                       /* 0 un
 const struct orb_reply *orb_reply_at(const struct orb_reply *r, size_t i); /* NULL when out of range */
 const char *orb_reply_str(const struct orb_reply *r, size_t *len);       /* "" unless text; len may be NULL */
 int64_t orb_reply_int(const struct orb_reply *r);                        /* integer, or text that is one; else 0 */
+double orb_reply_real(const struct orb_reply *r);                        /* text that is a finite number, in any locale; else 0 */
 /* Array of name, value pairs: the value, or NULL. */
 const struct orb_reply *orb_reply_field(const struct orb_reply *r, const char *name);
 

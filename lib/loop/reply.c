@@ -1,6 +1,8 @@
 /* Redis replies as values, and commands as RESP bytes. */
 #include "loop/redis.h"
+#include "base/base.h"
 
+#include <float.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,12 @@ int64_t orb_reply_int(const struct orb_reply *r)
     if (orb_reply_type(r) == ORB_REPLY_INT)
         return raw(r)->integer;
     return strtoll(orb_reply_str(r, NULL), NULL, 10);
+}
+
+double orb_reply_real(const struct orb_reply *r)
+{
+    double v;
+    return orb_parse_real(orb_reply_str(r, NULL), -DBL_MAX, DBL_MAX, &v) ? 0 : v;
 }
 
 const struct orb_reply *orb_reply_field(const struct orb_reply *r, const char *name)

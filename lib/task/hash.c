@@ -32,9 +32,9 @@ int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb
     i->worker_id = field(reply, "worker_id");
     if (orb_status_parse(field(reply, "status"), &i->status))
         i->status = ORB_STATUS_PENDING;
-    i->created_at = strtod(field(reply, "created_at"), NULL);
-    i->started_at = strtod(field(reply, "started_at"), NULL);
-    i->completed_at = strtod(field(reply, "completed_at"), NULL);
+    i->created_at = orb_reply_real(orb_reply_field(reply, "created_at"));
+    i->started_at = orb_reply_real(orb_reply_field(reply, "started_at"));
+    i->completed_at = orb_reply_real(orb_reply_field(reply, "completed_at"));
     i->retries = (int)strtol(field(reply, "retries"), NULL, 10);
     i->attempt = (int)strtol(field(reply, "attempt"), NULL, 10);
     i->error = field(reply, "error");

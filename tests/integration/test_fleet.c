@@ -1,6 +1,7 @@
 /* Lists of tasks and workers, with what C writers and Python writers leave. */
 #include "support/fleet.h"
 
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -263,6 +264,47 @@ static void a_worker_that_cannot_be_read_fails_the_list(void **state)
     assert_int_equal(h.count, 0);
 }
 
+/* A program that this library is part of may live where 1.5 is written 1,5. */
+static int use_a_decimal_comma(void)
+{
+    struct test_child localedef;
+    char path[TEST_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/de", fleet.redis.dir);
+    test_child_start(&localedef, fleet.redis.dir, (const char *const[]){ "localedef", "-i", "de_DE", "-f", "UTF-8", path, NULL }, NULL);
+    if (test_child_wait(&localedef, 30000))
+        return -1; /* this system has no sources of locales */
+    setenv("LOCPATH", fleet.redis.dir, 1);
+    return setlocale(LC_NUMERIC, "de") ? 0 : -1;
+}
+
+static void on_times(void *arg, const struct orb_task_info *tasks, size_t count, const struct orb_error *err)
+{
+    struct heard *h = arg;
+    h->calls++;
+    assert_null(err);
+    for (size_t i = 0; i < count; i++) {
+        int n = (int)strlen(h->ids);
+        snprintf(h->ids + n, sizeof h->ids - (size_t)n, "%s:%d/%d ", tasks[i].id, (int)(tasks[i].started_at * 100), (int)(tasks[i].completed_at * 100));
+    }
+}
+
+static void a_decimal_comma_changes_nothing(void **state)
+{
+    (void)state;
+    struct heard h = { 0 };
+    struct orb_error err;
+    if (use_a_decimal_comma())
+        skip();
+    free(test_redis_text(&fleet.redis, "HSET orbiter:task:a task_id a status failed started_at 5.25 completed_at 6.75"));
+    free(test_redis_text(&fleet.redis, "HSET orbiter:task:b task_id b status failed started_at 5.5 completed_at 6.5"));
+    free(test_redis_text(&fleet.redis, "SADD orbiter:task:index a b"));
+    int rc = orb_fleet_tasks(fleet.client, &(struct orb_task_filter){ .status = -1, .limit = 10 }, on_times, &h, &err);
+    test_loop_until(fleet.loop, "the list", test_is_set, &h.calls, 10000);
+    setlocale(LC_NUMERIC, "C");
+    assert_int_equal(rc, 0);
+    assert_string_equal(h.ids, "b:550/650 a:525/675 ");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -278,6 +320,7 @@ int main(void)
         TEST(a_page_out_of_many),
         TEST(workers_sorted_with_the_packages_defaults),
         TEST(many_workers),
+        TEST(a_decimal_comma_changes_nothing),
         TEST(a_worker_that_cannot_be_read_fails_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
