@@ -8,6 +8,9 @@
 #define TEXT_MAX (8 * 1024 * 1024)    /* of one run */
 #define CALLS_MAX 128                 /* tool calls of one step */
 #define ARGUMENTS_MAX (1024 * 1024)   /* of one call */
+#define CALLS_BYTES_MAX (16 * 1024 * 1024) /* of all calls of one run, which are sent anew in every step */
+#define CALL_OVERHEAD 512             /* a call and its answer without names and arguments */
+#define TOKENS_MAX (INT64_C(1) << 53) /* what a JSON reader counts exactly */
 
 struct call {
     char *id, *name;
@@ -28,6 +31,7 @@ struct orb_run {
     size_t step_text;                 /* where this step's begins */
     struct call *calls;               /* of this step */
     int ncalls, calls_cap;
+    size_t calls_bytes;               /* of all steps */
     struct orb_usage usage, total;    /* of this step, of all steps before */
     int is_over_limit;
 };
@@ -170,7 +174,15 @@ static void grow_calls(struct orb_run *run, int count)
 
 static void tool_delta(struct orb_run *run, const struct orb_delta *d)
 {
-    if (d->index < 0 || d->index >= CALLS_MAX) {
+    if (d->index < 0 || d->index >= CALLS_MAX || run->is_over_limit) {
+        run->is_over_limit = 1;
+        return;
+    }
+    if (d->index >= run->ncalls)
+        run->calls_bytes += CALL_OVERHEAD * (size_t)(d->index + 1 - run->ncalls);
+    /* The answer repeats the id and the name. */
+    run->calls_bytes += (d->id ? 2 * strlen(d->id) : 0) + (d->name ? 2 * strlen(d->name) : 0) + (d->text ? d->len : 0);
+    if (run->calls_bytes > CALLS_BYTES_MAX) {
         run->is_over_limit = 1;
         return;
     }
@@ -188,6 +200,18 @@ static void tool_delta(struct orb_run *run, const struct orb_delta *d)
         orb_buf_add(&call->arguments, d->text, d->len);
     if (call->arguments.err)
         run->is_over_limit = 1;
+}
+
+/* Counts come from outside, and may be anything. */
+static int64_t tokens(int64_t n)
+{
+    return n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
+}
+
+static struct orb_usage usage_sum(const struct orb_usage *a, const struct orb_usage *b)
+{
+    return (struct orb_usage){ tokens(a->input_tokens + b->input_tokens), tokens(a->output_tokens + b->output_tokens),
+                               tokens(a->total_tokens + b->total_tokens) };
 }
 
 void orb_run_delta(struct orb_run *run, const struct orb_delta *d)
@@ -211,7 +235,7 @@ void orb_run_delta(struct orb_run *run, const struct orb_delta *d)
         tool_delta(run, d);
         break;
     case ORB_DELTA_USAGE:
-        run->usage = d->usage;
+        run->usage = (struct orb_usage){ tokens(d->usage.input_tokens), tokens(d->usage.output_tokens), tokens(d->usage.total_tokens) };
         break;
     case ORB_DELTA_FINISH:
         break;
@@ -289,14 +313,12 @@ static void run_tools(struct orb_run *run)
 enum orb_run_next orb_run_answered(struct orb_run *run, double now, struct orb_error *err)
 {
     if (run->is_over_limit) {
-        orb_error_set(err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text, %d tool calls a step, %d MiB of arguments)",
-                      TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20);
+        orb_error_set(err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text, %d tool calls a step, %d MiB of arguments, %d MiB of tool calls a task)",
+                      TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, CALLS_BYTES_MAX >> 20);
         return ORB_RUN_FAILED;
     }
     const int64_t usage[3] = { run->usage.input_tokens, run->usage.output_tokens, run->usage.total_tokens };
-    run->total.input_tokens += usage[0];
-    run->total.output_tokens += usage[1];
-    run->total.total_tokens += usage[2];
+    run->total = usage_sum(&run->total, &run->usage);
     emit(run, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = run->step, .word = run->agent.model });
     int had_calls = run->ncalls > 0;
     if (had_calls)
@@ -347,8 +369,7 @@ const char *orb_run_text(const struct orb_run *run, size_t *len)
 
 void orb_run_usage(const struct orb_run *run, char out[128])
 {
+    struct orb_usage sum = usage_sum(&run->total, &run->usage);
     snprintf(out, 128, "{\"input_tokens\": %lld, \"output_tokens\": %lld, \"total_tokens\": %lld}",
-             (long long)(run->total.input_tokens + run->usage.input_tokens),
-             (long long)(run->total.output_tokens + run->usage.output_tokens),
-             (long long)(run->total.total_tokens + run->usage.total_tokens));
+             (long long)sum.input_tokens, (long long)sum.output_tokens, (long long)sum.total_tokens);
 }

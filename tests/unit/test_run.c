@@ -268,6 +268,52 @@ static void answers_over_a_limit_fail_the_run(void **state)
     free(piece);
 }
 
+/* Each step is within its limits, all of them together are not. */
+static void a_conversation_that_grows_without_end_fails_the_run(void **state)
+{
+    (void)state;
+    enum { MIB = 1024 * 1024 };
+    static char piece[MIB];
+    memset(piece, 'x', sizeof piece - 1);
+    struct orb_error err = { 0 };
+    struct orb_run *run = started("{\"name\": \"bot\", \"max_steps\": 1000}", 0);
+    enum orb_run_next next = ORB_RUN_REQUEST;
+    int steps = 0;
+    is_deaf = 1;
+    for (; next == ORB_RUN_REQUEST && steps < 40; steps++) {
+        call_tool(run, 0, "a", "add", piece);
+        next = orb_run_answered(run, 1, &err);
+    }
+    assert_int_equal(next, ORB_RUN_FAILED);
+    assert_int_equal(err.code, ORB_E_TOO_LARGE);
+    assert_int_equal(steps, 16);
+    orb_run_free(run);
+
+    /* And within one step. */
+    run = started("{\"name\": \"bot\"}", 0);
+    for (int i = 0; i < 17; i++)
+        call_tool(run, i, "a", "add", piece);
+    assert_int_equal(orb_run_answered(run, 1, &err), ORB_RUN_FAILED);
+    orb_run_free(run);
+    is_deaf = 0;
+}
+
+static void absurd_token_counts_are_cut(void **state)
+{
+    (void)state;
+    char usage[128];
+    struct orb_run *run = started("{\"name\": \"bot\"}", 0);
+    for (int i = 0; i < 3; i++) {
+        orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { INT64_MAX, -5, INT64_MAX } });
+        call_tool(run, 0, "a", "add", "");
+        assert_int_equal(answered(run), ORB_RUN_REQUEST);
+    }
+    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { INT64_MAX, 7, INT64_MAX } });
+    orb_run_usage(run, usage);
+    assert_string_equal(usage, "{\"input_tokens\": 9007199254740992, \"output_tokens\": 7, \"total_tokens\": 9007199254740992}");
+    orb_run_free(run);
+}
+
 static void history_goes_between_instructions_and_input(void **state)
 {
     (void)state;
@@ -360,6 +406,8 @@ int main(void)
         cmocka_unit_test(the_last_step_ends_the_run_even_with_calls),
         cmocka_unit_test(errors_of_the_model_name_it),
         cmocka_unit_test(answers_over_a_limit_fail_the_run),
+        cmocka_unit_test(a_conversation_that_grows_without_end_fails_the_run),
+        cmocka_unit_test(absurd_token_counts_are_cut),
         cmocka_unit_test(history_goes_between_instructions_and_input),
         cmocka_unit_test(bad_history_is_refused),
         cmocka_unit_test(agents_that_cannot_be_run_are_refused),
