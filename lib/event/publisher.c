@@ -1,5 +1,6 @@
 #include "event/publisher.h"
 #include "base/base.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ struct orb_publisher {
     struct orb_buf out;           /* commands of this turn */
     unsigned commands;
     struct orb_buf json;          /* scratch */
-    struct orb_event_stream *waiting, **tail; /* in the order their text is due */
+    struct orb_event_stream *waiting, **tail; /* in the order their text came: each is due within 20 ms */
     struct orb_timer *timer;
     int is_due;
     int64_t refused;
@@ -97,11 +98,23 @@ static void publish(struct orb_event_stream *s, int is_stored)
         orb_publisher_flush(p);
 }
 
+static int is_full(const struct orb_event_stream *s)
+{
+    return s->entries >= ORB_STREAM_ENTRIES_MAX || s->bytes >= ORB_STREAM_BYTES_MAX;
+}
+
 static void write_event(struct orb_event_stream *s, const struct orb_event_out *event)
 {
     struct orb_publisher *p = s->publisher;
     int is_text = event->type == ORB_EVENT_TEXT || event->type == ORB_EVENT_REASONING;
-    if (is_text && !s->is_truncated && (s->entries >= ORB_STREAM_ENTRIES_MAX || s->bytes >= ORB_STREAM_BYTES_MAX)) {
+    struct orb_event_out small;
+    if (event->type == ORB_EVENT_TOOL_RESULT && is_full(s)) {
+        small = *event;
+        small.arguments = NULL;
+        small.text_len = orb_utf8_truncate(event->text, event->text_len, ORB_STREAM_RESULT_MAX);
+        event = &small;
+    }
+    if (is_text && !s->is_truncated && is_full(s)) {
         static const char message[] = "The event stream is full: text is no longer stored, only published live";
         s->is_truncated = 1;
         write_event(s, &(struct orb_event_out){ .type = ORB_EVENT_STATUS, .word = "running", .agent_name = event->agent_name,

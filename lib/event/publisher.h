@@ -2,7 +2,11 @@
  * stream (replay) and its channel (live), pipelined over all tasks.
  *
  * Text comes in pieces: a piece after a pause goes out at once; pieces that
- * follow within 20 ms are joined and go out together at the end of those 20 ms. */
+ * follow within 20 ms are joined and go out together at the end of those 20 ms.
+ *
+ * A stream is full with 10,000 entries or 8 MiB. From then on text is not stored, only
+ * published, and results of tools lose their arguments ({}) and all but 4 KiB of
+ * their text. Other events are small, and are stored as ever. */
 #ifndef ORB_EVENT_PUBLISHER_H
 #define ORB_EVENT_PUBLISHER_H
 
@@ -12,6 +16,7 @@
 #define ORB_COALESCE_MS 20
 #define ORB_STREAM_ENTRIES_MAX 10000
 #define ORB_STREAM_BYTES_MAX (8 * 1024 * 1024)
+#define ORB_STREAM_RESULT_MAX 4096 /* a tool's result in a full stream */
 
 struct orb_publisher;
 struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store *store);

@@ -126,6 +126,23 @@ static void a_full_stream_stores_no_more_text(void **state)
     assert_int_equal(orb_publisher_take_refused(publisher, &why), 0);
 }
 
+static void a_full_stream_stores_results_of_tools_cut_short(void **state)
+{
+    (void)state;
+    static char piece[1024 * 1024];
+    memset(piece, 'x', sizeof piece);
+    json_t *arguments = json_pack("{s:s#}", "x", piece, (int)sizeof piece);
+    for (int i = 0; i < 20; i++)
+        orb_event_stream_put(&events, &(struct orb_event_out){ .type = ORB_EVENT_TOOL_RESULT, .word = "add", .agent_name = "bot", .tool_call_id = "c",
+                                                               .text = piece, .text_len = sizeof piece, .arguments = arguments });
+    json_decref(arguments);
+    orb_publisher_flush(publisher);
+    wait_stored(20);
+    assert_in_range(events.bytes, ORB_STREAM_BYTES_MAX, ORB_STREAM_BYTES_MAX + 3 * 1024 * 1024);
+    expect_entry(0, "\"arguments\": {\"x\": \"xxx");
+    expect_entry(19, "\"arguments\": {}, \"result\": \"xxx");
+}
+
 static void ten_thousand_entries_are_stored(void **state)
 {
     (void)state;
@@ -162,6 +179,7 @@ int main(void)
         TEST(the_first_piece_goes_out_at_once_and_the_next_are_joined),
         TEST(what_waits_goes_before_the_next_event),
         TEST(a_full_stream_stores_no_more_text),
+        TEST(a_full_stream_stores_results_of_tools_cut_short),
         TEST(ten_thousand_entries_are_stored),
         TEST(what_redis_refuses_is_counted),
     };
