@@ -62,6 +62,23 @@ static void add_command(struct orb_publisher *p)
     }
 }
 
+static void arm_expiry(struct orb_event_stream *s)
+{
+    struct orb_publisher *p = s->publisher;
+    char key[ORB_KEY_MAX];
+    s->armed_ms = orb_loop_now_ms(p->loop);
+    orb_cmd_start(&p->out, 3);
+    orb_cmd_arg(&p->out, "EXPIRE", 6);
+    orb_cmd_str(&p->out, orb_store_key(p->store, "orbiter:stream:", s->task_id, key));
+    orb_cmd_int(&p->out, ORB_EVENT_TTL_S);
+    add_command(p);
+}
+
+static int is_rearm_due(const struct orb_event_stream *s)
+{
+    return orb_loop_now_ms(s->publisher->loop) - s->armed_ms > REARM_MS;
+}
+
 /* XADD, PUBLISH and now and then EXPIRE for the JSON in p->json. */
 static void publish(struct orb_event_stream *s, int is_stored)
 {
@@ -78,14 +95,9 @@ static void publish(struct orb_event_stream *s, int is_stored)
         orb_cmd_arg(&p->out, "event", 5);
         orb_cmd_arg(&p->out, p->json.data, p->json.len);
         add_command(p);
-        int64_t now = orb_loop_now_ms(p->loop);
-        if (!s->armed_ms || now - s->armed_ms > REARM_MS) {
-            s->armed_ms = now;
-            orb_cmd_start(&p->out, 3);
-            orb_cmd_arg(&p->out, "EXPIRE", 6);
-            orb_cmd_str(&p->out, key);
-            orb_cmd_int(&p->out, ORB_EVENT_TTL_S);
-            add_command(p);
+        if (!s->is_armed || is_rearm_due(s)) {
+            s->is_armed = 1;
+            arm_expiry(s);
         }
     }
     orb_store_key(p->store, "orbiter:events:", s->task_id, key);
@@ -214,6 +226,7 @@ void orb_event_stream_init(struct orb_event_stream *s, struct orb_publisher *pub
     s->publisher = publisher;
     s->task_id = task_id;
     s->attempt = attempt;
+    s->armed_ms = orb_loop_now_ms(publisher->loop);
     orb_buf_init(&s->text, ORB_STREAM_BYTES_MAX);
 }
 
@@ -224,6 +237,12 @@ void orb_event_stream_done(struct orb_event_stream *s)
     orb_buf_done(&s->text);
     free(s->text_agent);
     s->text_agent = NULL;
+}
+
+void orb_event_stream_touch(struct orb_event_stream *s)
+{
+    if (is_rearm_due(s))
+        arm_expiry(s);
 }
 
 int64_t orb_event_stream_last_seq(struct orb_event_stream *s)

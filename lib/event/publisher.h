@@ -35,6 +35,7 @@ struct orb_event_stream {
     int64_t entries, bytes;       /* stored so far */
     int is_truncated;
     int64_t armed_ms, flushed_ms; /* when the stream's expiry was set; when text last went out */
+    int is_armed;                 /* it was set while there were entries */
     struct orb_buf text;          /* waiting to be joined */
     int text_is_reasoning;
     char *text_agent;
@@ -45,6 +46,9 @@ void orb_event_stream_init(struct orb_event_stream *stream, struct orb_publisher
 /* What waits goes out first. */
 void orb_event_stream_done(struct orb_event_stream *stream);
 void orb_event_stream_put(struct orb_event_stream *stream, const struct orb_event_out *event);
+/* For a task that says nothing: to be called now and then while it runs. Sets the
+ * stream's expiry anew when that is more than 5 minutes ago, else costs nothing. */
+void orb_event_stream_touch(struct orb_event_stream *stream);
 /* Waiting text goes out; then the seq for an event that a script will write. */
 int64_t orb_event_stream_last_seq(struct orb_event_stream *stream);
 

@@ -143,6 +143,34 @@ static void a_full_stream_stores_results_of_tools_cut_short(void **state)
     expect_entry(19, "\"arguments\": {}, \"result\": \"xxx");
 }
 
+static int is_expiring(void *arg)
+{
+    (void)arg;
+    return test_redis_int(&fleet.redis, "TTL orbiter:stream:a") > 3590;
+}
+
+static void a_silent_task_keeps_its_stream(void **state)
+{
+    (void)state;
+    enum { FIVE_MINUTES = 5 * 60 * 1000 };
+    /* Before its first event: what an earlier attempt left. */
+    free(test_redis_text(&fleet.redis, "XADD orbiter:stream:a * event {}"));
+    free(test_redis_text(&fleet.redis, "EXPIRE orbiter:stream:a 60"));
+    events.armed_ms -= FIVE_MINUTES + 1;
+    orb_event_stream_touch(&events);
+    test_loop_until(fleet.loop, "the expiry", is_expiring, NULL, 5000);
+    say("one");
+    wait_stored(2);
+    free(test_redis_text(&fleet.redis, "EXPIRE orbiter:stream:a 60"));
+    orb_event_stream_touch(&events); /* not due */
+    put(ORB_EVENT_STATUS, "m", 1);
+    wait_stored(3);
+    assert_in_range(test_redis_int(&fleet.redis, "TTL orbiter:stream:a"), 1, 60);
+    events.armed_ms -= FIVE_MINUTES + 1;
+    orb_event_stream_touch(&events);
+    test_loop_until(fleet.loop, "the expiry", is_expiring, NULL, 5000);
+}
+
 static void ten_thousand_entries_are_stored(void **state)
 {
     (void)state;
@@ -180,6 +208,7 @@ int main(void)
         TEST(what_waits_goes_before_the_next_event),
         TEST(a_full_stream_stores_no_more_text),
         TEST(a_full_stream_stores_results_of_tools_cut_short),
+        TEST(a_silent_task_keeps_its_stream),
         TEST(ten_thousand_entries_are_stored),
         TEST(what_redis_refuses_is_counted),
     };
