@@ -31,13 +31,43 @@ static void on_sent(void *arg, const struct orb_reply *reply, const struct orb_e
     p->why = *err;
 }
 
+/* What was written before may be in the streams already: it goes through a script
+ * that looks. What was only published is not said twice. */
+static unsigned write_again(void *arg, const struct orb_reply *const commands[], unsigned count, struct orb_buf *b)
+{
+    struct orb_publisher *p = arg;
+    const struct orb_reply *added = NULL; /* the XADD whose PUBLISH is still to come */
+    unsigned wanted = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = orb_reply_str(orb_reply_at(commands[i], 0), NULL);
+        size_t len;
+        if (!strcmp(name, "XADD"))
+            added = commands[i];
+        if (strcmp(name, "PUBLISH") || !added)
+            continue;
+        const char *json = orb_reply_str(orb_reply_at(added, 4), &len);
+        orb_cmd_start(b, 8);
+        orb_cmd_str(b, "EVALSHA");
+        orb_cmd_str(b, orb_script_replay.sha1);
+        orb_cmd_str(b, "1");
+        orb_cmd_str(b, orb_reply_str(orb_reply_at(added, 1), NULL));
+        orb_cmd_str(b, orb_store_key_prefix(p->store));
+        orb_cmd_str(b, orb_reply_str(orb_reply_at(commands[i], 1), NULL));
+        orb_cmd_arg(b, json, len);
+        orb_cmd_int(b, ORB_EVENT_TTL_S);
+        wanted++;
+        added = NULL;
+    }
+    return wanted;
+}
+
 void orb_publisher_flush(struct orb_publisher *p)
 {
     if (!p->commands)
         return;
     unsigned commands = p->commands;
     p->commands = 0;
-    int rc = orb_redis_send(orb_store_redis(p->store), &p->out, commands, ORB_REDIS_RETRY, on_sent, p);
+    int rc = orb_redis_send_again(orb_store_redis(p->store), &p->out, commands, write_again, on_sent, p);
     if (rc) {
         p->refused++;
         orb_error_set(&p->why, rc, "%s", orb_error_text(rc));

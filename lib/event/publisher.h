@@ -4,6 +4,9 @@
  * Text comes in pieces: a piece after a pause goes out at once; pieces that
  * follow within 20 ms are joined and go out together at the end of those 20 ms.
  *
+ * After a lost connection, what had been written goes through the replay script: an event
+ * is stored and published once, or if the link broke between the two, only stored.
+ *
  * A stream is full with 10,000 entries or 8 MiB. From then on text is not stored, only
  * published, and results of tools lose their arguments ({}) and all but 4 KiB of
  * their text. Other events are small, and are stored as ever. */
@@ -20,6 +23,7 @@
 
 struct orb_publisher;
 struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store *store);
+/* The store goes in the same turn: what is under way there belongs to the publisher. */
 void orb_publisher_free(struct orb_publisher *publisher);
 /* Everything given so far goes into the pipeline now. */
 void orb_publisher_flush(struct orb_publisher *publisher);

@@ -25,10 +25,12 @@ struct sent {
     unsigned count, left;
     int flags;
     orb_redis_cb cb;
+    orb_redis_again_fn again; /* NULL: what is sent again is the same */
     void *arg;
     struct orb_error *err;    /* the first error reply of several commands */
 };
 #define WAS_RELOADED 256      /* sent again after NOSCRIPT once already */
+#define WAS_WRITTEN 512       /* Redis may have run it */
 
 enum state { IDLE, DIALING, HANDSHAKE, UP, WAITING };
 
@@ -191,12 +193,67 @@ static void go_down(struct orb_redis *r, const struct orb_error *why)
 static void write_out(struct orb_redis *r, struct sent *s)
 {
     orb_buf_add(&r->out, s->data, s->len);
+    s->flags |= WAS_WRITTEN;
     if (!(s->flags & ORB_REDIS_RETRY)) {
         r->queued -= s->len;
         free(s->data);
         s->data = NULL;
     }
     need_flush(r);
+}
+
+static void settle(struct orb_redis *r, struct sent *s, const redisReply *reply)
+{
+    if (s->cb) {
+        r->in_callbacks++;
+        s->cb(s->arg, s->err ? NULL : (const struct orb_reply *)(const void *)reply, s->err);
+        r->in_callbacks--;
+    }
+    sent_free(r, s);
+}
+
+/* Commands are read as replies are: they are written the same. */
+static unsigned write_again(const struct sent *s, struct orb_buf *b)
+{
+    redisReader *reader = redisReaderCreate();
+    void **commands = orb_alloc(s->count * sizeof *commands);
+    unsigned count = 0;
+    redisReaderFeed(reader, s->data, s->len);
+    while (count < s->count && redisReaderGetReply(reader, &commands[count]) == REDIS_OK && commands[count])
+        count++;
+    ORB_ASSERT(count == s->count);
+    unsigned wanted = s->again(s->arg, (const struct orb_reply *const *)(const void *)commands, count, b);
+    while (count)
+        freeReplyObject(commands[--count]);
+    free(commands);
+    redisReaderFree(reader);
+    return wanted;
+}
+
+/* 0: nothing is left to be sent, and s is gone. */
+static int take_other_form(struct orb_redis *r, struct sent *s)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 2 * r->config.max_queued_bytes);
+    s->count = s->left = write_again(s, &b);
+    s->again = NULL;
+    if (b.err) {
+        s->count = 0;
+        s->err = orb_alloc(sizeof *s->err);
+        orb_error_set(s->err, b.err, "%s", orb_error_text(b.err));
+    }
+    if (s->count) {
+        r->queued -= s->len;
+        free(s->data);
+        s->len = b.len;
+        s->data = orb_buf_take(&b);
+        r->queued += s->len;
+    }
+    orb_buf_done(&b);
+    int has_more = s->count > 0;
+    if (!has_more)
+        settle(r, s, NULL);
+    return has_more;
 }
 
 static void come_up(struct orb_redis *r)
@@ -210,6 +267,10 @@ static void come_up(struct orb_redis *r)
         r->config.state(r->config.arg, 1, NULL);
     while (kept) {
         struct sent *next = kept->next;
+        if (kept->again && kept->flags & WAS_WRITTEN && !take_other_form(r, kept)) {
+            kept = next;
+            continue;
+        }
         append(r, kept);
         if (r->state == UP && !r->is_freed)
             write_out(r, kept);
@@ -291,7 +352,8 @@ static int push_send(struct orb_redis *r, struct orb_buf *b)
     return 0;
 }
 
-int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int flags, orb_redis_cb cb, void *arg)
+static int send_with(struct orb_redis *r, struct orb_buf *b, unsigned count, int flags, orb_redis_again_fn again,
+                     orb_redis_cb cb, void *arg)
 {
     int rc = r->is_freed ? ORB_E_CANCELLED : b->err;
     if (rc) {
@@ -307,7 +369,7 @@ int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int f
         return ORB_E_BACKLOG;
     }
     struct sent *s = orb_alloc(sizeof *s);
-    *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags, .cb = cb, .arg = arg };
+    *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags, .again = again, .cb = cb, .arg = arg };
     s->data = orb_buf_take(b);
     r->queued += s->len;
     if (!r->head)
@@ -320,6 +382,16 @@ int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int f
         orb_loop_defer(r->loop, start_dial, r);
     }
     return 0;
+}
+
+int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int flags, orb_redis_cb cb, void *arg)
+{
+    return send_with(r, b, count, flags, NULL, cb, arg);
+}
+
+int orb_redis_send_again(struct orb_redis *r, struct orb_buf *b, unsigned count, orb_redis_again_fn again, orb_redis_cb cb, void *arg)
+{
+    return send_with(r, b, count, ORB_REDIS_RETRY, again, cb, arg);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -350,16 +422,6 @@ static void error_from_reply(const redisReply *reply, struct orb_error *err)
 static int is_link_trouble(const char *text)
 {
     return starts(text, "LOADING") || starts(text, "MASTERDOWN") || starts(text, "READONLY");
-}
-
-static void settle(struct orb_redis *r, struct sent *s, const redisReply *reply)
-{
-    if (s->cb) {
-        r->in_callbacks++;
-        s->cb(s->arg, s->err ? NULL : (const struct orb_reply *)(const void *)reply, s->err);
-        r->in_callbacks--;
-    }
-    sent_free(r, s);
 }
 
 /* After SCRIPT FLUSH or on a promoted replica the scripts are gone: state()

@@ -72,4 +72,12 @@ enum { ORB_REDIS_RETRY = 1 };
 int orb_redis_send(struct orb_redis *redis, struct orb_buf *b_take, unsigned count, int flags,
                    orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 
+/* For commands that may not run twice, but have another form that may: when they were
+ * written and the connection broke before their replies, again() gets them (commands of
+ * them, an array of bulk strings) and appends what is sent in their place to b.
+ * Returns how many commands that is; with 0 cb is called with neither reply nor error. */
+typedef unsigned (*orb_redis_again_fn)(void *arg, const struct orb_reply *const commands[], unsigned count, struct orb_buf *b);
+int orb_redis_send_again(struct orb_redis *redis, struct orb_buf *b_take, unsigned count, orb_redis_again_fn again,
+                         orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+
 #endif

@@ -200,6 +200,59 @@ static void what_redis_refuses_is_counted(void **state)
     assert_int_equal(orb_publisher_take_refused(publisher, &why), 0);
 }
 
+static int link_is(void *arg)
+{
+    return orb_redis_is_up(orb_store_redis(store)) == *(int *)arg;
+}
+
+static void wait_link(int is_up)
+{
+    test_loop_until(fleet.loop, is_up ? "the connection" : "its end", link_is, &is_up, 10000);
+}
+
+static int published(void)
+{
+    char *text = test_redis_text(&fleet.redis, "INFO commandstats");
+    const char *line = strstr(text, "cmdstat_publish:calls=");
+    int count = line ? atoi(strchr(line, '=') + 1) : 0;
+    free(text);
+    return count;
+}
+
+/* Redis has run them, and the connection breaks before its replies. */
+static void what_was_stored_is_not_stored_again(void **state)
+{
+    (void)state;
+    struct orb_buf b;
+    wait_link(1);
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 3);
+    orb_cmd_str(&b, "CLIENT");
+    orb_cmd_str(&b, "REPLY");
+    orb_cmd_str(&b, "OFF");
+    assert_int_equal(orb_redis_send(orb_store_redis(store), &b, 1, 0, NULL, NULL), 0);
+    orb_buf_done(&b);
+    for (int i = 0; i < 3; i++)
+        put(ORB_EVENT_STATUS, "m", 1);
+    wait_stored(3);
+    /* As if it had not run the last one. */
+    char *ids = test_redis_text(&fleet.redis, "XREVRANGE orbiter:stream:a + - COUNT 1");
+    assert_int_equal(test_redis_int(&fleet.redis, "XDEL orbiter:stream:a %s", strtok(ids, "\n")), 1);
+    free(ids);
+    assert_int_equal(published(), 3);
+    free(test_redis_text(&fleet.redis, "CLIENT KILL TYPE normal SKIPME yes"));
+    wait_link(0);
+    put(ORB_EVENT_STATUS, "later", 5);
+    wait_stored(4);
+    expect_entry(0, "\"seq\": 1,");
+    expect_entry(1, "\"seq\": 2,");
+    expect_entry(2, "\"seq\": 3,");
+    expect_entry(3, "\"message\": \"later\"");
+    assert_int_equal(published(), 5);
+    struct orb_error why;
+    assert_int_equal(orb_publisher_take_refused(publisher, &why), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -211,6 +264,7 @@ int main(void)
         TEST(a_silent_task_keeps_its_stream),
         TEST(ten_thousand_entries_are_stored),
         TEST(what_redis_refuses_is_counted),
+        TEST(what_was_stored_is_not_stored_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
