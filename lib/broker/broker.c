@@ -20,6 +20,7 @@ static const char task_ttl[] = TEXT(ORB_TASK_TTL_S), event_ttl[] = TEXT(ORB_EVEN
 
 struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const char *worker_id)
 {
+    char owner[33];
     struct orb_broker *b = orb_alloc(sizeof *b);
     b->store = store;
     b->queue = orb_strdup(queue);
@@ -30,7 +31,10 @@ struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, co
         b->submit = orb_batch_new(store, &orb_script_submit, b->stream, (const char *[]){ queue, task_ttl }, 2);
         return b;
     }
-    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, (const char *[]){ queue, worker_id, task_ttl, task_ttl, event_ttl }, 5);
+    /* A worker that comes back under its old id is another owner: what the old process began is a new attempt. */
+    orb_id_new(owner);
+    owner[16] = '\0';
+    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, (const char *[]){ queue, worker_id, owner, task_ttl, task_ttl, event_ttl }, 6);
     const char *const ends[] = { queue, worker_id, task_ttl, event_ttl };
     b->finish = orb_batch_new(store, &orb_script_finish, b->stream, ends, 4);
     b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, 4);
@@ -63,12 +67,12 @@ const char *orb_broker_stream(const struct orb_broker *b)
     return b->stream;
 }
 
-void orb_broker_submit(struct orb_broker *b, const char *id, const char *nonce, const char *agent, const char *payload, size_t len,
+void orb_broker_submit(struct orb_broker *b, const char *id, int is_chosen, const char *agent, const char *payload, size_t len,
                        orb_redis_cb cb, void *arg)
 {
     struct orb_buf *body = orb_batch_add(b->submit, 4, cb, arg);
     orb_cmd_str(body, id);
-    orb_cmd_str(body, nonce);
+    orb_cmd_str(body, is_chosen ? "1" : "");
     orb_cmd_str(body, agent);
     orb_cmd_arg(body, payload, len);
 }
@@ -95,6 +99,8 @@ enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, int *attemp
     *retries = (int)orb_reply_int(orb_reply_at(reply, 2));
     if (!strcmp(what, "run"))
         return ORB_BEGIN_RUN;
+    if (!strcmp(what, "error"))
+        return ORB_BEGIN_ERROR;
     if (!strcmp(what, "cancelled"))
         return ORB_BEGIN_CANCELLED;
     return !strcmp(what, "duplicate") ? ORB_BEGIN_DUPLICATE : ORB_BEGIN_DONE;

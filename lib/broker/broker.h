@@ -17,15 +17,16 @@ const char *orb_broker_stream(const struct orb_broker *broker); /* the queue's k
 
 /* ---- clients ---- */
 
-/* reply: the entry id, or the word EXISTS. nonce makes a repeat of the same call harmless. */
-void orb_broker_submit(struct orb_broker *broker, const char *id, const char *nonce, const char *agent,
-                       const char *payload, size_t len, orb_redis_cb cb, void *arg);
+/* reply: the entry id, or the word EXISTS. is_chosen: the id is not one of orb_id_new. */
+void orb_broker_submit(struct orb_broker *broker, const char *id, int is_chosen, const char *agent, const char *payload,
+                       size_t len, orb_redis_cb cb, void *arg);
 /* reply: {what, state}, see cancel.lua. Not bound to a queue. */
 int orb_broker_cancel(struct orb_store *store, const char *id, const char *nonce, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 
 /* ---- workers ---- */
 
-enum orb_begin { ORB_BEGIN_RUN, ORB_BEGIN_DONE, ORB_BEGIN_DUPLICATE, ORB_BEGIN_CANCELLED };
+enum orb_begin { ORB_BEGIN_RUN, ORB_BEGIN_DONE, ORB_BEGIN_DUPLICATE, ORB_BEGIN_CANCELLED,
+                 ORB_BEGIN_ERROR /* a key of the task is not what it should be: the text is element 1 */ };
 /* payload: NULL when the submit script keeps it already. */
 void orb_broker_begin(struct orb_broker *broker, const char *entry, const char *id, const char *agent, const char *payload,
                       size_t len, orb_redis_cb cb, void *arg);

@@ -7,6 +7,7 @@
 
 #define BLOCK_MS 5000
 #define BATCH_MAX 64 /* entries of one read: 64 MiB, if each is as large as it may be */
+#define UNBLOCK_MS 10
 #define AGAIN_MIN_MS 100
 #define AGAIN_MAX_MS 5000
 
@@ -20,9 +21,11 @@ struct orb_claim {
     struct orb_timer *again;
     int64_t client_id;
     int again_ms;
-    int is_ready, is_reading, is_stopped;
+    int is_ready, is_stopped;
+    enum { IDLE, READING_NEW, READING_BACK } reading;
     int must_look_back;    /* first read what is pending on us already, page by page */
     char back_id[48];      /* the entry that page begins behind */
+    int must_start_over;   /* a look back was asked for while its page was on the way */
     int is_due;            /* a read is to be sent at the end of this turn */
 };
 
@@ -43,6 +46,10 @@ static int take_entry(struct orb_claim *c, const struct orb_reply *entry, int is
 /* A page of what was pending already; the last one is empty. */
 static void take_page(struct orb_claim *c, const struct orb_reply *entries)
 {
+    if (c->must_start_over) {
+        c->must_start_over = 0;
+        return;
+    }
     c->must_look_back = orb_reply_count(entries) > 0;
     for (size_t i = 0; i < orb_reply_count(entries); i++) {
         const struct orb_reply *entry = orb_reply_at(entries, i);
@@ -68,13 +75,13 @@ static void make_group(struct orb_claim *c);
 static void on_read(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_claim *c = arg;
-    int was_looking_back = c->is_reading == 2;
-    c->is_reading = 0;
+    int was_looking_back = c->reading == READING_BACK;
+    c->reading = IDLE;
     if (err) {
         if (err->code == ORB_E_CANCELLED)
             return;
-        /* The link is the connection's to mend; NOGROUP and UNBLOCKED are ours. */
-        if (err->code == ORB_E_PROTOCOL)
+        /* The link is the connection's to mend; the rest, as NOGROUP, UNBLOCKED and NOPERM, is ours. */
+        if (err->code != ORB_E_UNREACHABLE)
             trouble(c, err);
         if (c->is_stopped)
             c->cb.idle(c->arg);
@@ -96,7 +103,8 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
  * already: a reply may have been lost with the link. */
 static void read_more(struct orb_claim *c)
 {
-    if (c->is_reading || c->is_stopped || !c->is_ready || !orb_redis_is_up(c->redis))
+    /* While `again` runs something has gone wrong: not before its time. */
+    if (c->reading || c->is_stopped || !c->is_ready || orb_timer_is_started(c->again) || !orb_redis_is_up(c->redis))
         return;
     int is_back = c->must_look_back, room = c->cb.room(c->arg);
     if (room <= 0)
@@ -118,13 +126,14 @@ static void read_more(struct orb_claim *c)
     orb_cmd_str(&b, c->stream);
     orb_cmd_str(&b, is_back ? c->back_id : ">");
     if (!orb_redis_send(c->redis, &b, 1, 0, on_read, c))
-        c->is_reading = is_back ? 2 : 1;
+        c->reading = is_back ? READING_BACK : READING_NEW;
     orb_buf_done(&b);
 }
 
 static void look_back(struct orb_claim *c)
 {
     c->must_look_back = 1;
+    c->must_start_over = c->reading == READING_BACK;
     strcpy(c->back_id, "0");
 }
 
@@ -168,9 +177,35 @@ static void make_group(struct orb_claim *c)
     orb_buf_done(&b);
 }
 
+/* The wake-up may come before the read that it is for: then it is sent again. */
+static void on_unblocked(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_claim *c = arg;
+    if (!err && !orb_reply_int(reply) && c->reading && c->again)
+        orb_timer_start(c->again, UNBLOCK_MS);
+}
+
+static void unblock(struct orb_claim *c)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 256);
+    orb_cmd_start(&b, 3);
+    orb_cmd_str(&b, "CLIENT");
+    orb_cmd_str(&b, "UNBLOCK");
+    orb_cmd_int(&b, c->client_id);
+    if (orb_redis_send(orb_store_redis(c->store), &b, 1, 0, on_unblocked, c))
+        c->client_id = 0;
+    orb_buf_done(&b);
+}
+
 static void on_again(void *arg)
 {
     struct orb_claim *c = arg;
+    if (c->is_stopped) {
+        if (c->reading && c->client_id)
+            unblock(c);
+        return;
+    }
     if (orb_redis_is_up(c->redis))
         make_group(c);
 }
@@ -192,6 +227,7 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
         c->client_id = 0;
     orb_buf_done(&b);
     look_back(c);
+    orb_timer_stop(c->again);
     make_group(c);
 }
 
@@ -247,7 +283,7 @@ static void read_due(void *arg)
 
 void orb_claim_wake(struct orb_claim *c)
 {
-    if (c->is_due || c->is_reading)
+    if (c->is_due || c->reading)
         return;
     /* At the end of the turn: what else becomes free until then is read for too. */
     c->is_due = 1;
@@ -265,20 +301,12 @@ void orb_claim_stop(struct orb_claim *c)
 {
     c->is_stopped = 1;
     orb_timer_stop(c->again);
-    if (!c->is_reading || !c->client_id)
+    if (!c->reading || !c->client_id)
         return;
-    struct orb_buf b;
-    orb_buf_init(&b, 256);
-    orb_cmd_start(&b, 3);
-    orb_cmd_str(&b, "CLIENT");
-    orb_cmd_str(&b, "UNBLOCK");
-    orb_cmd_int(&b, c->client_id);
-    if (orb_redis_send(orb_store_redis(c->store), &b, 1, 0, NULL, NULL))
-        c->client_id = 0;
-    orb_buf_done(&b);
+    unblock(c);
 }
 
 int orb_claim_is_reading(const struct orb_claim *c)
 {
-    return c->is_reading != 0;
+    return c->reading != IDLE;
 }

@@ -152,11 +152,9 @@ int orb_distributed(struct orb_client *client, const struct orb_task_spec *spec,
     orb_buf_init(&payload, ORB_PAYLOAD_MAX);
     rc = orb_task_write(spec, submit->id, orb_now(), &payload, err);
     if (!rc) {
-        char nonce[33], agent[128];
-        orb_id_new(nonce);
-        nonce[16] = '\0';
+        char agent[128];
         agent_of(spec->agent_config, agent);
-        orb_broker_submit(broker_of(client, spec->queue ? spec->queue : ORB_QUEUE_DEFAULT), submit->id, nonce, agent,
+        orb_broker_submit(broker_of(client, spec->queue ? spec->queue : ORB_QUEUE_DEFAULT), submit->id, spec->task_id != NULL, agent,
                           payload.data, payload.len, on_submitted, submit);
     } else {
         free(submit);

@@ -1,5 +1,5 @@
-/* Lists of tasks, newest first. The indexes (one sorted set for each queue and
- * state) are hints: every row is checked against its hash, and what is found to be wrong is
+/* Lists of tasks, newest first. The indexes (sorted sets for each queue: open tasks, and
+ * one for each other state) are hints: every row is checked against its hash, and what is found to be wrong is
  * repaired, if this user may write. Tasks that only Python workers have touched are in the
  * package's own set and in no index: they are looked for when that set is the
  * larger one. */
@@ -16,12 +16,20 @@
 
 enum text { ID, QUEUE, AGENT, WORKER, ERROR, ERROR_TYPE, USAGE, TEXTS };
 
+/* Pending and running tasks share an index, see common.lua. */
+enum index { OPEN, RETRYING, COMPLETED, FAILED, CANCELLED, INDEXES };
+static const char *const index_words[INDEXES] = { "open", "retrying", "completed", "failed", "cancelled" };
+static const enum index index_of[ORB_STATUS_COUNT] = {
+    [ORB_STATUS_PENDING] = OPEN, [ORB_STATUS_RUNNING] = OPEN, [ORB_STATUS_RETRYING] = RETRYING,
+    [ORB_STATUS_COMPLETED] = COMPLETED, [ORB_STATUS_FAILED] = FAILED, [ORB_STATUS_CANCELLED] = CANCELLED,
+};
+
 struct row {
     struct orb_task_info info;
     char *text[TEXTS];
     char *index_queue;            /* where the index said it was; NULL: it was in none */
-    enum orb_status index_status;
-    double score;
+    enum index index;
+    double score;                 /* when it was made, microseconds */
     int is_gone;
 };
 
@@ -33,6 +41,7 @@ struct page {
     size_t fetch;                 /* rows to take from each index */
     char *queue;
     char **queues;
+    double *delivered_ms;         /* of each queue: when the entry was queued that was delivered last */
     size_t nqueues;
     struct row *rows;             /* candidates, then the page */
     size_t nrows, cap, ncandidates;
@@ -52,7 +61,7 @@ struct question {
     void (*read)(struct page *p, const struct question *q, const struct orb_reply *reply);
     size_t row;
     const char *queue;
-    enum orb_status status;
+    enum index index;
 };
 
 static void page_done(struct page *p);
@@ -72,7 +81,7 @@ static void on_answer(void *arg, const struct orb_reply *reply, const struct orb
     struct question *q = arg;
     struct page *p = q->page;
     /* A key that is no hash (a Python task may be called "index") is no task. */
-    if (err && !strstr(err->text, "WRONGTYPE"))
+    if (err && !strstr(err->text, "WRONGTYPE") && !strstr(err->text, "no such key"))
         p->err = *err;
     else
         q->read(p, q, reply);
@@ -111,20 +120,9 @@ static void mend(struct page *p, const char *command, const char *key, const cha
         orb_error_set(&p->err, rc, "%s", orb_error_text(rc));
 }
 
-static void index_key(const struct page *p, const char *queue, enum orb_status status, char out[ORB_KEY_MAX])
+static void index_key(const struct page *p, const char *queue, enum index index, char out[ORB_KEY_MAX])
 {
-    snprintf(out, ORB_KEY_MAX, "%sorbiter:index:%s:%s", p->client->prefix, queue, orb_status_word(status));
-}
-
-static void add_to_index(struct page *p, const char *queue, const struct row *row)
-{
-    char key[ORB_KEY_MAX];
-    struct orb_buf score;
-    orb_buf_init(&score, 64);
-    orb_json_real(&score, row->score);
-    index_key(p, queue, row->info.status, key);
-    mend(p, "ZADD", key, score.data, row->text[ID]);
-    orb_buf_done(&score);
+    snprintf(out, ORB_KEY_MAX, "%sorbiter:index:%s:%s", p->client->prefix, queue, index_words[index]);
 }
 
 static void set_key(const struct page *p, char out[ORB_KEY_MAX])
@@ -215,9 +213,20 @@ static void row_read(struct row *row, const struct orb_reply *reply)
 
 static void ask_indexes(struct page *p);
 
+static int newest_made_first(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    /* Python's workers write no time of creation. */
+    double xs = x->info.created_at > 0 ? x->info.created_at : x->info.started_at;
+    double ys = y->info.created_at > 0 ? y->info.created_at : y->info.started_at;
+    return xs != ys ? (xs < ys ? 1 : -1) : newest_first(a, b);
+}
+
 static void page_done(struct page *p)
 {
     size_t count = 0;
+    if (p->nrows && !p->err.code)
+        qsort(p->rows, p->nrows, sizeof *p->rows, newest_made_first);
     struct orb_task_info *infos = p->nrows ? orb_alloc(p->nrows * sizeof *infos) : NULL;
     for (size_t i = 0; !p->err.code && i < p->nrows && (int)count < p->limit; i++)
         infos[count++] = p->rows[i].info;
@@ -230,6 +239,7 @@ static void page_done(struct page *p)
     free(p->rows);
     free(p->strays);
     free(p->queues);
+    free(p->delivered_ms);
     free(p->queue);
     free(p);
 }
@@ -244,19 +254,20 @@ static int is_wanted(const struct page *p, const struct row *row)
 /* The row is not where the index said: the index is put right. */
 static void repair(struct page *p, const struct row *row)
 {
-    char key[ORB_KEY_MAX];
-    if (!row->index_queue)
+    char key[ORB_KEY_MAX], score[32];
+    enum index index = index_of[row->info.status];
+    if (!row->index_queue || (!row->is_gone && index == row->index))
         return;
-    if (row->is_gone || row->info.status != row->index_status) {
-        index_key(p, row->index_queue, row->index_status, key);
-        mend(p, "ZREM", key, row->text[ID], NULL);
-    }
+    index_key(p, row->index_queue, row->index, key);
+    mend(p, "ZREM", key, row->text[ID], NULL);
     if (row->is_gone) {
         set_key(p, key);
         mend(p, "SREM", key, row->text[ID], NULL);
-    } else if (row->info.status != row->index_status) {
-        add_to_index(p, row->index_queue, row);
+        return;
     }
+    index_key(p, row->index_queue, index, key);
+    snprintf(score, sizeof score, "%lld", (long long)row->score);
+    mend(p, "ZADD", key, score, row->text[ID]);
 }
 
 /* Every candidate has been read: keep those that are wanted. */
@@ -327,10 +338,32 @@ static void read_index(struct page *p, const struct question *q, const struct or
         p->full_indexes++;
     for (size_t i = 0; i < n; i++) {
         struct row *row = row_add(&p->rows, &p->nrows, &p->cap);
-        *row = (struct row){ .score = orb_reply_real(orb_reply_at(reply, 2 * i + 1)), .index_status = q->status };
+        *row = (struct row){ .score = orb_reply_real(orb_reply_at(reply, 2 * i + 1)), .index = q->index };
         row->text[ID] = orb_strdup(orb_reply_str(orb_reply_at(reply, 2 * i), NULL));
         row->index_queue = orb_strdup(q->queue);
     }
+}
+
+static void ask_index(struct page *p, size_t i, enum index index)
+{
+    char key[ORB_KEY_MAX];
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 8);
+    orb_cmd_str(&b, "ZREVRANGEBYSCORE");
+    index_key(p, p->queues[i], index, key);
+    orb_cmd_str(&b, key);
+    /* Running tasks are behind all those that nobody has been given yet. */
+    if (p->status == ORB_STATUS_RUNNING && p->delivered_ms[i] > 0)
+        orb_cmd_int(&b, (int64_t)(p->delivered_ms[i] + 1) * 1000);
+    else
+        orb_cmd_str(&b, "+inf");
+    orb_cmd_str(&b, "-inf");
+    orb_cmd_str(&b, "WITHSCORES");
+    orb_cmd_str(&b, "LIMIT");
+    orb_cmd_str(&b, "0");
+    orb_cmd_int(&b, (int64_t)p->fetch);
+    put(p, &b, &(struct question){ .read = read_index, .queue = p->queues[i], .index = index });
 }
 
 static void ask_indexes(struct page *p)
@@ -338,21 +371,9 @@ static void ask_indexes(struct page *p)
     p->next = ask_rows;
     p->full_indexes = 0;
     for (size_t i = 0; i < p->nqueues; i++)
-        for (int s = 0; s < ORB_STATUS_COUNT; s++) {
-            if ((p->status >= 0 && s != p->status) || (p->queue && strcmp(p->queue, p->queues[i])))
-                continue;
-            char key[ORB_KEY_MAX];
-            struct orb_buf b;
-            orb_buf_init(&b, 4096);
-            orb_cmd_start(&b, 5);
-            orb_cmd_str(&b, "ZREVRANGE");
-            index_key(p, p->queues[i], (enum orb_status)s, key);
-            orb_cmd_str(&b, key);
-            orb_cmd_str(&b, "0");
-            orb_cmd_int(&b, (int64_t)p->fetch - 1);
-            orb_cmd_str(&b, "WITHSCORES");
-            put(p, &b, &(struct question){ .read = read_index, .queue = p->queues[i], .status = (enum orb_status)s });
-        }
+        for (int k = 0; k < INDEXES; k++)
+            if ((p->status < 0 || index_of[p->status] == (enum index)k) && (!p->queue || !strcmp(p->queue, p->queues[i])))
+                ask_index(p, i, (enum index)k);
     phase_end(p);
 }
 
@@ -361,14 +382,16 @@ static void ask_indexes(struct page *p)
 static void read_stray(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
     struct row *row = &p->strays[q->row];
-    char key[ORB_KEY_MAX];
+    char key[ORB_KEY_MAX], score[32];
     row_read(row, reply);
     if (row->is_gone) {
         set_key(p, key);
         mend(p, "SREM", key, row->text[ID], NULL);
     } else if (!*row->info.queue || row->info.created_at <= 0) {
-        row->score = row->info.created_at > 0 ? row->info.created_at : row->info.started_at;
-        add_to_index(p, ORB_QUEUE_DEFAULT, row);
+        row->score = (row->info.created_at > 0 ? row->info.created_at : row->info.started_at) * 1e6;
+        snprintf(score, sizeof score, "%lld", (long long)row->score);
+        index_key(p, ORB_QUEUE_DEFAULT, index_of[row->info.status], key);
+        mend(p, "ZADD", key, score, row->text[ID]);
         snprintf(key, sizeof key, "%sorbiter:queues", p->client->prefix);
         mend(p, "SADD", key, ORB_QUEUE_DEFAULT, NULL);
         return;
@@ -458,17 +481,43 @@ static void ask_count(struct page *p, const char *command, const char *key, cons
     put(p, &b, &(struct question){ .read = read_count, .queue = queue });
 }
 
+/* XINFO GROUPS: entry ids are milliseconds. */
+static void read_delivered(struct page *p, const struct question *q, const struct orb_reply *reply)
+{
+    for (size_t i = 0; i < orb_reply_count(reply); i++) {
+        const char *id = orb_reply_str(orb_reply_field(orb_reply_at(reply, i), "last-delivered-id"), NULL);
+        double ms = (double)strtoll(id, NULL, 10);
+        if (ms > p->delivered_ms[q->row])
+            p->delivered_ms[q->row] = ms;
+    }
+}
+
+static void ask_delivered(struct page *p, size_t i)
+{
+    char key[ORB_KEY_MAX];
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 3);
+    orb_cmd_str(&b, "XINFO");
+    orb_cmd_str(&b, "GROUPS");
+    orb_cmd_str(&b, orb_store_key(p->client->store, p->queues[i], "", key));
+    put(p, &b, &(struct question){ .read = read_delivered, .row = i });
+}
+
 static void ask_counts(struct page *p)
 {
     char key[ORB_KEY_MAX];
     p->next = compare_counts;
     set_key(p, key);
     ask_count(p, "SCARD", key, NULL);
-    for (size_t i = 0; i < p->nqueues; i++)
-        for (int s = 0; s < ORB_STATUS_COUNT; s++) {
-            index_key(p, p->queues[i], (enum orb_status)s, key);
+    for (size_t i = 0; i < p->nqueues; i++) {
+        for (int k = 0; k < INDEXES; k++) {
+            index_key(p, p->queues[i], (enum index)k, key);
             ask_count(p, "ZCARD", key, p->queues[i]);
         }
+        if (p->status == ORB_STATUS_RUNNING)
+            ask_delivered(p, i);
+    }
     phase_end(p);
 }
 
@@ -477,6 +526,7 @@ static void read_queues(struct page *p, const struct question *q, const struct o
     (void)q;
     size_t n = orb_reply_count(reply) < QUEUES_MAX ? orb_reply_count(reply) : QUEUES_MAX;
     p->queues = orb_alloc((n + 1) * sizeof *p->queues);
+    p->delivered_ms = orb_alloc((n + 1) * sizeof *p->delivered_ms);
     int has_default = 0;
     for (size_t i = 0; i < n; i++) {
         p->queues[i] = orb_strdup(orb_reply_str(orb_reply_at(reply, i), NULL));

@@ -2,11 +2,11 @@
 -- event ttl. Reply: {what, state}: unknown; finished (state it is in); ended (nobody ran it: it
 -- has ended now); asked (its worker was told). state: what it was in before.
 local id, nonce, result_ttl, event_ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local key = task_key(id)
-local h = redis.call('HMGET', key, 'status', 'completed_at', 'queue', 'entry_id', 'created_at', 'agent', 'worker_id',
+local key = TASK .. id
+local h = call('HMGET', key, 'status', 'completed_at', 'queue', 'entry_id', 'created_at', 'agent', 'worker_id',
   'attempt', 'cancel_nonce', 'cancelled_from', 'result')
 local status = h[1]
-if not status and redis.call('EXISTS', key) == 0 then return { 'unknown', '' } end
+if not status and call('EXISTS', key) == 0 then return { 'unknown', '' } end
 status = empty(status) and 'pending' or status
 -- The same request once more: the first answer.
 if h[9] == nonce then return { h[10] == 'running' and 'asked' or 'ended', h[10] } end
@@ -16,21 +16,23 @@ if is_final(status) and not (status == 'cancelled' and empty(h[2])) then return 
 if status == 'cancelled' then return { 'asked', 'cancelled' } end
 
 local queue = empty(h[3]) and 'orbiter:tasks' or h[3]
-redis.call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', status)
-redis.call('PUBLISH', P .. 'orbiter:cancel:' .. id, 'cancel')
+local created, attempt = h[5] or nil, h[8] or '0'
+call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', status)
 if status == 'running' then
-  redis.call('HSET', key, 'status', 'cancelled')
-  redis.call('EXPIRE', key, result_ttl)
-  index_move(queue, status, 'cancelled', h[5] or NOW, id)
-  feed('cancelled', id, queue, h[7], h[8])
-  write_indexes()
-  return { 'asked', status }
+  call('HSET', key, 'status', 'cancelled')
+  call('EXPIRE', key, result_ttl)
+  index_move(queue, status, 'cancelled', created or NOW, id)
+  feed('cancelled', id, attempt)
+else
+  local stream = P .. queue
+  pcall_redis('ZREM', stream .. ':delayed', id)
+  if not empty(h[4]) and pcall_redis('XDEL', stream, h[4]) == 1 then
+    pcall_redis('XACK', stream, stream .. ':group', h[4])
+  end
+  end_cancelled(id, queue, status, created, h[6], attempt, result_ttl, event_ttl)
 end
-local stream = P .. queue
-redis.call('ZREM', stream .. ':delayed', id)
-if not empty(h[4]) and redis.call('XDEL', stream, h[4]) == 1 then
-  pcall(redis.call, 'XACK', stream, stream .. ':group', h[4])
-end
-end_cancelled(id, queue, status, h[5], h[6], h[7] or '', h[8] or '0', result_ttl, event_ttl)
 write_indexes()
-return { 'ended', status }
+write_feed(queue, h[7] or '')
+-- Last: who may not publish has still cancelled.
+pcall_redis('PUBLISH', P .. 'orbiter:cancel:' .. id, 'cancel')
+return { status == 'running' and 'asked' or 'ended', status }

@@ -6,22 +6,25 @@ local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], 
 local out = {}
 
 local function finish(entry, id, attempt, outcome, agent, message, seq, err, err_type, result, partial, usage)
-  local status, completed, created = fence(id, worker, attempt)
+  local status, created = fence(id, worker, attempt)
   if not status then return 'STALE' end
-  if not is_open(status, completed) then return is_final(status) and status or 'STALE' end
+  if not is_open(id, status) then return is_final(status) and status or 'STALE' end
+  spend(entry)
   if status == 'cancelled' and outcome ~= 'cancelled' then
     outcome = 'cancelled'
     message = json_str('Task ' .. id .. ' cancelled')
     if result ~= '' then partial = cjson.decode(result).output or '' end
   end
   local f = {}
-  local function field(name, value) f[#f + 1] = name; f[#f + 1] = value end
-  if outcome == 'completed' then field('result', result) end
-  if outcome == 'failed' then field('error', err); field('error_type', err_type) end
-  if outcome ~= 'completed' and partial ~= '' then field('partial', partial) end
-  if usage ~= '' then field('usage', usage) end
-  end_task(id, queue, status, outcome, created, f, agent, message, seq, worker, attempt, result_ttl, event_ttl)
-  spend(entry)
+  if outcome == 'completed' then
+    f = { 'result', result }
+  elseif outcome == 'failed' then
+    f = { 'error', err, 'error_type', err_type }
+  end
+  local n = #f
+  if outcome ~= 'completed' and partial ~= '' then f[n + 1] = 'partial'; f[n + 2] = partial; n = n + 2 end
+  if usage ~= '' then f[n + 1] = 'usage'; f[n + 2] = usage end
+  end_task(id, queue, status, outcome, created, f, agent, message, seq, attempt, result_ttl, event_ttl)
   return outcome
 end
 
@@ -30,4 +33,5 @@ for i = 6, #ARGV, 12 do
 end
 write_spent(stream)
 write_indexes()
+write_feed(queue, worker)
 return out

@@ -7,28 +7,30 @@ local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], 
 local out = {}
 
 local function retry(entry, id, attempt, delay, most, agent, message, seq, err, err_type, partial, usage)
-  local status, completed, created, retries = fence(id, worker, attempt)
+  local status, created = fence(id, worker, attempt)
   if not status then return 'STALE' end
-  if not is_open(status, completed) then return status end
+  if not is_open(id, status) then return status end
   spend(entry)
   local f = {}
   local function field(name, value) f[#f + 1] = name; f[#f + 1] = value end
   if partial ~= '' then field('partial', partial) end
   if usage ~= '' then field('usage', usage) end
   if status == 'cancelled' then
-    end_task(id, queue, status, 'cancelled', created, f, agent, json_str('Task ' .. id .. ' cancelled'), seq, worker, attempt, result_ttl, event_ttl)
+    end_task(id, queue, status, 'cancelled', created, f, agent, json_str('Task ' .. id .. ' cancelled'), seq, attempt, result_ttl, event_ttl)
     return 'cancelled'
   end
   field('error', err)
   field('error_type', err_type)
+  local retries = tonumber(call('HGET', TASK .. id, 'retries') or 0) or 0
   if retries >= tonumber(most) then
-    end_task(id, queue, status, 'failed', created, f, agent, message, seq, worker, attempt, result_ttl, event_ttl)
+    end_task(id, queue, status, 'failed', created, f, agent, message, seq, attempt, result_ttl, event_ttl)
     return 'failed'
   end
-  redis.call('HSET', task_key(id), 'status', 'retrying', 'retries', retries + 1, unpack(f))
-  redis.call('ZADD', stream .. ':delayed', string.format('%.0f', NOW_MS + delay), id)
+  -- No entry until it is due: a late begin of the one that is spent must see that.
+  call('HSET', TASK .. id, 'status', 'retrying', 'retries', retries + 1, 'entry_id', '', unpack(f))
+  call('ZADD', stream .. ':delayed', string.format('%.0f', NOW_MS + delay), id)
   index_move(queue, status, 'retrying', created or NOW, id)
-  feed('retrying', id, queue, worker, attempt)
+  feed('retrying', id, attempt)
   return 'retrying'
 end
 
@@ -37,4 +39,5 @@ for i = 6, #ARGV, 12 do
 end
 write_spent(stream)
 write_indexes()
+write_feed(queue, worker)
 return out

@@ -12,7 +12,8 @@
  *  orbiter:events:{id}        channel the same events                        (Python's)
  *  orbiter:cancel:{id}        channel any message cancels                    (Python's)
  *  orbiter:workers:{worker}   hash    heartbeat, 30 s                        (Python's)
- *  orbiter:index:{Q}:{state}  zset    task id by the time it was made
+ *  orbiter:index:{Q}:{index}  zset    task id by the microsecond it was made; open (pending and running),
+ *                                     retrying, completed, failed, cancelled
  *  orbiter:queues             set     queue names
  *  orbiter:feed               stream  task transitions, about 100,000
  *

@@ -1,28 +1,31 @@
 -- Submit tasks. KEYS: queue. ARGV: prefix, queue name, ttl, then for each task:
--- id, nonce, agent, payload. Reply per task: its entry id, or EXISTS.
+-- id, "1" when a user chose that id, agent, payload. Reply per task: its entry id, or EXISTS.
 local stream, queue, ttl = KEYS[1], ARGV[2], ARGV[3]
 local out, ids = {}, {}
+call('XLEN', stream) -- raises, before anything is written, when the key is no stream
 for i = 4, #ARGV, 4 do
-  local id, nonce, agent, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local key = task_key(id)
-  if redis.call('EXISTS', key) == 1 then
-    local seen = redis.call('HMGET', key, 'nonce', 'submitted_as')
-    out[#out + 1] = seen[1] == nonce and seen[2] or 'EXISTS'
+  local id, is_chosen, agent, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local key = TASK .. id
+  -- A task that only Python has touched has a hash and no payload; made ids do not meet those.
+  local is_there = is_chosen == '1' and call('EXISTS', key) == 1
+  if is_there or not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', ttl) then
+    -- The same call once more: it brings the same payload, made at the same microsecond.
+    local is_same = pcall_redis('GET', PAYLOAD .. id) == payload
+    out[#out + 1] = is_same and pcall_redis('HGET', key, 'entry_id') or 'EXISTS'
   else
-    local entry = redis.call('XADD', stream, '*', 'payload', payload, 'task_id', id)
-    redis.call('HSET', key, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent,
-      'entry_id', entry, 'submitted_as', entry, 'nonce', nonce)
-    redis.call('EXPIRE', key, ttl)
-    redis.call('SET', payload_key(id), payload, 'EX', ttl)
+    local entry = call('XADD', stream, '*', 'payload', payload, 'task_id', id)
+    call('HSET', key, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
+    call('EXPIRE', key, ttl)
     index_add(queue, 'pending', NOW, id)
-    feed('pending', id, queue)
+    feed('pending', id)
     ids[#ids + 1] = id
     out[#out + 1] = entry
   end
 end
 if #ids > 0 then
-  redis.call('SADD', P .. 'orbiter:task:index', unpack(ids))
-  redis.call('SADD', P .. 'orbiter:queues', queue)
+  call('SADD', P .. 'orbiter:task:index', unpack(ids))
+  call('SADD', P .. 'orbiter:queues', queue)
 end
 write_indexes()
+write_feed(queue)
 return out

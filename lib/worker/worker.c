@@ -244,32 +244,6 @@ void orb_worker_abort_slot(struct slot *slot, enum slot_abort why)
 
 /* ---- beginning one ----------------------------------------------------- */
 
-static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_error *err)
-{
-    struct slot *slot = arg;
-    struct orb_worker *w = slot->worker;
-    int attempt, retries;
-    if (err) {
-        orb_worker_trouble(w, "a task could not be begun, trying again", err);
-        if (!w->has_ended)
-            orb_claim_look_back(w->claim);
-        release(slot);
-        return;
-    }
-    if (orb_broker_begin_reply(reply, &attempt, &retries) != ORB_BEGIN_RUN) {
-        orb_worker_log(w, ORB_LOG_DEBUG, "task %s: not run: %s", slot->task->id, orb_reply_str(orb_reply_at(reply, 0), NULL));
-        release(slot);
-        return;
-    }
-    slot->retries = retries;
-    slot->state = SLOT_RUNNING;
-    slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, attempt, retries < ORB_RETRIES_MAX, attempt_ended, slot);
-    snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));
-    drop_task(slot);
-    if (slot->abort)
-        orb_attempt_abort(slot->attempt);
-}
-
 static void on_poisoned(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_worker *w = arg;
@@ -288,8 +262,42 @@ static void on_poisoned(void *arg, const struct orb_reply *reply, const struct o
 static void poison(struct orb_worker *w, const char *entry, const char *id, const struct orb_error *why)
 {
     orb_worker_log(w, ORB_LOG_WARNING, "queue entry %s: dead-lettered: %s", entry, orb_error_message(why));
-    if (!orb_broker_poison(w->broker, entry, id, why, on_poisoned, w))
+    if (orb_broker_poison(w->broker, entry, id, why, on_poisoned, w))
+        orb_claim_look_back(w->claim);
+    else
         w->in_flight++;
+}
+
+static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct slot *slot = arg;
+    struct orb_worker *w = slot->worker;
+    int attempt, retries;
+    if (err) {
+        orb_worker_trouble(w, "a task could not be begun, trying again", err);
+        if (!w->has_ended)
+            orb_claim_look_back(w->claim);
+        release(slot);
+        return;
+    }
+    enum orb_begin what = orb_broker_begin_reply(reply, &attempt, &retries);
+    if (what == ORB_BEGIN_ERROR) {
+        struct orb_error why;
+        orb_error_set(&why, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", orb_reply_str(orb_reply_at(reply, 1), NULL));
+        poison(w, slot->entry, slot->task->id, &why);
+    }
+    if (what != ORB_BEGIN_RUN) {
+        orb_worker_log(w, ORB_LOG_DEBUG, "task %s: not run: %s", slot->task->id, orb_reply_str(orb_reply_at(reply, 0), NULL));
+        release(slot);
+        return;
+    }
+    slot->retries = retries;
+    slot->state = SLOT_RUNNING;
+    slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, attempt, retries < ORB_RETRIES_MAX, attempt_ended, slot);
+    snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));
+    drop_task(slot);
+    if (slot->abort)
+        orb_attempt_abort(slot->attempt);
 }
 
 /* Pending on us, but deleted from the stream: nothing is left to run. */

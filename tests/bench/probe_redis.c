@@ -148,15 +148,14 @@ static void bare_life(int first, int count)
 
 static void submit_ours(int first, int count)
 {
-    char id[40], nonce[40];
+    char id[40];
     eval(&orb_script_submit, (size_t)(3 + 4 * count));
     orb_cmd_str(&out, "");
     orb_cmd_str(&out, Q);
     orb_cmd_str(&out, "86400");
     for (int i = first; i < first + count; i++) {
         orb_cmd_str(&out, name(id, "", i));
-        sprintf(nonce, "%016d", i);
-        orb_cmd_str(&out, nonce);
+        orb_cmd_str(&out, "");
         orb_cmd_str(&out, "assistant");
         orb_cmd_str(&out, payload);
     }
@@ -166,8 +165,8 @@ static void submit_ours(int first, int count)
 static void begin_ours(int first, int count)
 {
     char id[40];
-    eval(&orb_script_begin, (size_t)(6 + 4 * count));
-    static const char *const fixed[] = { "", Q, "w1", "86400", "86400", "3600" };
+    eval(&orb_script_begin, (size_t)(7 + 4 * count));
+    static const char *const fixed[] = { "", Q, "w1", "0123456789abcdef", "86400", "86400", "3600" };
     for (size_t i = 0; i < ORB_COUNT(fixed); i++)
         orb_cmd_str(&out, fixed[i]);
     for (int i = first; i < first + count; i++) {

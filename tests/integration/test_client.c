@@ -228,7 +228,7 @@ static void a_thousand_submits_at_once(void **state)
     assert_int_equal(count, 1000);
     test_redis_expect(&fleet.redis, "1000", "XLEN orbiter:tasks");
     test_redis_expect(&fleet.redis, "1000", "SCARD orbiter:task:index");
-    test_redis_expect(&fleet.redis, "1000", "ZCARD orbiter:index:orbiter:tasks:pending");
+    test_redis_expect(&fleet.redis, "1000", "ZCARD orbiter:index:orbiter:tasks:open");
 }
 
 /* ---- questions ---------------------------------------------------------- */

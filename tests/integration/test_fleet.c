@@ -138,7 +138,7 @@ static void a_wrong_index_is_repaired(void **state)
     submit("a", NULL);
     free(test_redis_text(&fleet.redis, "HSET orbiter:task:a status cancelled"));
     expect_list(ORB_STATUS_PENDING, NULL, 10, "");
-    test_redis_expect(&fleet.redis, "0", "ZCARD orbiter:index:orbiter:tasks:pending");
+    test_redis_expect(&fleet.redis, "0", "ZCARD orbiter:index:orbiter:tasks:open");
     expect_list(ORB_STATUS_CANCELLED, NULL, 10, "a:cancelled");
 }
 
@@ -151,7 +151,7 @@ static void expired_tasks_are_left_out_and_pruned(void **state)
     free(test_redis_text(&fleet.redis, "DEL orbiter:task:c orbiter:task:b"));
     expect_list(-1, NULL, 1, "a:pending"); /* though the two newest are gone */
     expect_list(-1, NULL, 10, "a:pending");
-    test_redis_expect(&fleet.redis, "a", "ZRANGE orbiter:index:orbiter:tasks:pending 0 -1");
+    test_redis_expect(&fleet.redis, "a", "ZRANGE orbiter:index:orbiter:tasks:open 0 -1");
     test_redis_expect(&fleet.redis, "a", "SMEMBERS orbiter:task:index");
 }
 

@@ -15,6 +15,7 @@
 
 #define NS "{t}:"
 #define Q NS "parked"
+#define OTHER "{\"task_id\": \"a\", \"agent_config\": {}}"
 #define PAYLOAD "{\"task_id\": \"a\", \"agent_config\": {\"name\": \"bot\"}}"
 
 static struct test_redis redis = { .config = "enable-debug-command yes\n" };
@@ -58,13 +59,14 @@ static const char *run(const struct orb_script *script, const char *key, const c
 }
 #define RUN(name, key, ...) run(&orb_script_##name, key, (const char *const[]){ __VA_ARGS__, NULL })
 
-static const char *submit_as(const char *id, const char *nonce)
+static const char *submit_as(const char *id, const char *payload)
 {
-    return RUN(submit, Q, "parked", "86400", id, nonce, "bot", PAYLOAD);
+    return RUN(submit, Q, "parked", "86400", id, "1", "bot", payload);
 }
+static const char *owner = "p1"; /* the worker's process */
 static const char *begin(const char *worker, const char *entry, const char *id, const char *payload)
 {
-    return RUN(begin, Q, "parked", worker, "86400", "86400", "3600", entry, id, "bot", payload);
+    return RUN(begin, Q, "parked", worker, owner, "86400", "86400", "3600", entry, id, "bot", payload);
 }
 static const char *finish(const char *worker, const char *entry, const char *id, const char *attempt, const char *outcome)
 {
@@ -116,8 +118,10 @@ static const char *field(const char *id, const char *name)
 /* The id is in the index of this state, and in no other. */
 static void expect_indexed(const char *id, const char *status)
 {
-    static const char *const words[] = { "pending", "running", "completed", "failed", "cancelled", "retrying" };
-    for (size_t i = 0; i < 6; i++) {
+    static const char *const words[] = { "open", "completed", "failed", "cancelled", "retrying" };
+    if (!strcmp(status, "pending") || !strcmp(status, "running"))
+        status = "open";
+    for (size_t i = 0; i < 5; i++) {
         char *score = test_redis_text(&redis, "ZSCORE " NS "orbiter:index:parked:%s %s", words[i], id);
         if (!strcmp(score, "(nil)") == !strcmp(words[i], status))
             fail_msg("task %s is %s; in the index %s: %s", id, status, words[i], score);
@@ -226,7 +230,7 @@ static int check_keys(void **state)
 
 static const char *begun(const char *id)
 {
-    submit_as(id, "n1");
+    submit_as(id, PAYLOAD);
     const char *entry = deliver("w1");
     assert_string_equal(begin("w1", entry, id, ""), "run 1 0");
     return entry;
@@ -238,7 +242,7 @@ static void submit_writes_all_at_once(void **state)
 {
     (void)state;
     char entry[64];
-    strcpy(entry, submit_as("a", "n1"));
+    strcpy(entry, submit_as("a", PAYLOAD));
     expect_state("a", "pending");
     assert_string_equal(field("a", "task_id"), "a");
     assert_string_equal(field("a", "queue"), "parked");
@@ -253,20 +257,20 @@ static void submit_writes_all_at_once(void **state)
     test_redis_expect(&redis, expected, "XRANGE " Q " - +");
     expect_feed("pending");
     strcpy(answer, entry);
-    AGAIN(submit_as("a", "n1"));
-    REFUSED("EXISTS", submit_as("a", "n2"));
+    AGAIN(submit_as("a", PAYLOAD));
+    REFUSED("EXISTS", submit_as("a", OTHER));
 }
 
 static void submit_twice_gives_the_first_entry_even_after_the_end(void **state)
 {
     (void)state;
     char entry[64];
-    strcpy(entry, submit_as("a", "n1"));
+    strcpy(entry, submit_as("a", PAYLOAD));
     deliver("w1");
     begin("w1", entry, "a", "");
     finish("w1", entry, "a", "1", "completed");
-    REFUSED(entry, submit_as("a", "n1"));
-    REFUSED("EXISTS", submit_as("a", "n3"));
+    REFUSED(entry, submit_as("a", PAYLOAD));
+    REFUSED("EXISTS", submit_as("a", OTHER));
 }
 
 /* ---- begin -------------------------------------------------------------- */
@@ -278,8 +282,8 @@ static void begin_takes_the_task(void **state)
     expect_state("a", "running");
     assert_string_equal(field("a", "worker_id"), "w1");
     assert_string_equal(field("a", "attempt"), "1");
-    assert_string_equal(field("a", "completed_at"), "");
-    assert_string_equal(field("a", "error"), "");
+    assert_string_equal(field("a", "completed_at"), "(nil)");
+    assert_string_equal(field("a", "error"), "(nil)");
     assert_true(atof(field("a", "started_at")) > 1e9);
     expect_feed("pending running");
     AGAIN(begin("w1", entry, "a", ""));
@@ -343,7 +347,7 @@ static void a_python_workers_retry_is_the_next_attempt(void **state)
 static void a_task_that_python_cancelled_is_not_run(void **state)
 {
     (void)state;
-    submit_as("a", "n1");
+    submit_as("a", PAYLOAD);
     free(test_redis_text(&redis, "HSET " NS "orbiter:task:a status cancelled"));
     assert_string_equal(begin("w1", deliver("w1"), "a", ""), "cancelled 0 0");
     expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"bot\", \"message\": \"Task a cancelled\", \"seq\": 1, \"attempt\": 0}");
@@ -366,7 +370,7 @@ static void finish_completed(void **state)
     expect_end("a", "completed", "{\"type\": \"status\", \"status\": \"completed\", \"agent_name\": \"b\\u00f6t\", \"message\": \"the end\", \"seq\": 9, \"attempt\": 1}");
     assert_string_equal(field("a", "result"), "{\"output\": \"Gr\\u00fc\\u00dfe\"}");
     assert_string_equal(field("a", "usage"), "{\"total_tokens\": 5}");
-    assert_string_equal(field("a", "error"), "");
+    assert_string_equal(field("a", "error"), "(nil)");
     assert_string_equal(field("a", "partial"), "(nil)");
     expect_feed("pending running completed");
     strcpy(answer, "completed");
@@ -522,7 +526,7 @@ static void requeue_hands_back_uncounted(void **state)
 static void requeue_of_what_was_never_begun(void **state)
 {
     (void)state;
-    submit_as("a", "n1");
+    submit_as("a", PAYLOAD);
     const char *entry = deliver("w1");
     REFUSED("STALE", requeue("w2", entry, "a", ""));
     assert_string_equal(requeue("w1", entry, "a", ""), "pending");
@@ -582,7 +586,7 @@ static void cancel_of_an_unknown_task_makes_nothing(void **state)
 static void cancel_pending_ends_it_there_and_then(void **state)
 {
     (void)state;
-    submit_as("a", "n1");
+    submit_as("a", PAYLOAD);
     assert_string_equal(cancel("a", "c1"), "ended pending");
     expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"bot\", \"message\": \"Task a cancelled\", \"seq\": 1, \"attempt\": 0}");
     AGAIN(cancel("a", "c1"));
@@ -593,7 +597,7 @@ static void cancel_pending_ends_it_there_and_then(void **state)
 static void cancel_delivered_but_not_begun(void **state)
 {
     (void)state;
-    submit_as("a", "n1");
+    submit_as("a", PAYLOAD);
     const char *entry = deliver("w1");
     assert_string_equal(cancel("a", "c1"), "ended pending");
     expect_end("a", "cancelled", NULL);
@@ -606,7 +610,7 @@ static void cancel_running_is_never_reverted(void **state)
     const char *entry = begun("a");
     assert_string_equal(cancel("a", "c1"), "asked running");
     expect_state("a", "cancelled");
-    assert_string_equal(field("a", "completed_at"), "");
+    assert_string_equal(field("a", "completed_at"), "(nil)");
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:stream:a"); /* its worker ends it */
     AGAIN(cancel("a", "c1"));
     REFUSED("asked cancelled", cancel("a", "c2"));
@@ -629,7 +633,7 @@ static void cancel_before_a_retry_or_a_failure(void **state)
     cancel("b", "c1");
     assert_string_equal(finish("w1", entry, "b", "1", "failed"), "cancelled");
     expect_end("b", "cancelled", NULL);
-    assert_string_equal(field("b", "error"), "");
+    assert_string_equal(field("b", "error"), "(nil)");
 }
 
 static void cancel_retrying_in_the_delayed_set_and_promoted(void **state)
@@ -710,7 +714,7 @@ static void poison_with_an_id_fails_its_task(void **state)
 static void poison_does_not_touch_another_entrys_task(void **state)
 {
     (void)state;
-    submit_as("a", "n1");
+    submit_as("a", PAYLOAD);
     deliver("w1");
     free(test_redis_text(&redis, "XADD " Q " * payload bad"));
     assert_string_equal(poison("w1", deliver("w1"), "a"), "1");
@@ -730,16 +734,88 @@ static void poison_does_not_touch_another_entrys_task(void **state)
 static void one_call_for_many_tasks(void **state)
 {
     (void)state;
-    RUN(submit, Q, "parked", "86400", "a", "n1", "bot", PAYLOAD, "a", "n2", "bot", PAYLOAD, "b", "n3", "bot", PAYLOAD);
+    RUN(submit, Q, "parked", "86400", "a", "1", "bot", PAYLOAD, "a", "1", "bot", OTHER, "b", "1", "bot", PAYLOAD);
     char first[48], second[48];
     assert_int_equal(sscanf(answer, "%47s EXISTS %47s", first, second), 2);
     deliver("w1");
     deliver("w1");
-    assert_string_equal(RUN(begin, Q, "parked", "w1", "86400", "86400", "3600", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 run 1 0");
+    assert_string_equal(RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 run 1 0");
     assert_string_equal(RUN(finish, Q, "parked", "w1", "86400", "3600", first, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "",
                             second, "b", "7", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", ""), "completed STALE");
     expect_state("a", "completed");
     expect_state("b", "running");
+}
+
+/* ---- what is not as it should be ---------------------------------------- */
+
+static void a_spent_entry_begins_nothing(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    retry("w1", entry, "a", "1", "60000");
+    REFUSED("duplicate 1 1", begin("w2", entry, "a", "")); /* it waits for its time */
+    test_redis_int(&redis, "ZADD " Q ":delayed 1 a");
+    RUN(promote, Q, "parked", "100", "86400", "3600");
+    const char *second = deliver("w1");
+    assert_string_equal(begin("w1", second, "a", ""), "run 2 1");
+    requeue("w1", second, "a", "2");
+    REFUSED("duplicate 2 1", begin("w2", second, "a", ""));
+    assert_string_equal(begin("w2", deliver("w2"), "a", ""), "run 3 1");
+}
+
+static void a_worker_that_comes_back_under_its_id_makes_a_new_attempt(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    AGAIN(begin("w1", entry, "a", ""));
+    owner = "p2";
+    assert_string_equal(begin("w1", entry, "a", ""), "run 2 0");
+    owner = "p1";
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "STALE");
+}
+
+static void a_wrong_key_spoils_one_task_only(void **state)
+{
+    (void)state;
+    submit_as("a", PAYLOAD);
+    const char *good = deliver("w1");
+    test_redis_expect(&redis, "OK", "SET " NS "orbiter:task:bad 1 EX 86400");
+    free(test_redis_text(&redis, "XADD " Q " * payload x task_id bad"));
+    const char *bad = deliver("w1");
+    RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", bad, "bad", "bot", "", good, "a", "bot", "");
+    assert_memory_equal(answer, "error WRONGTYPE", 15);
+    assert_non_null(strstr(answer, " run 1 0"));
+    assert_string_equal(poison("w1", bad, "bad"), "1");
+    test_redis_expect(&redis, "1", "XLEN " Q ":dead");
+    /* A stream that is none keeps no task from ending. */
+    test_redis_expect(&redis, "OK", "SET " NS "orbiter:stream:a 1 EX 3600");
+    assert_string_equal(finish("w1", good, "a", "1", "completed"), "completed");
+    expect_state("a", "completed");
+    test_redis_expect(&redis, "0", "XLEN " Q);
+    test_redis_int(&redis, "DEL " NS "orbiter:task:bad");
+}
+
+static void what_has_expired_leaves_the_indexes(void **state)
+{
+    (void)state;
+    finish("w1", begun("a"), "a", "1", "completed");
+    finish("w1", begun("b"), "b", "1", "failed");
+    test_redis_int(&redis, "ZADD " NS "orbiter:index:parked:completed 1 a");
+    test_redis_int(&redis, "ZADD " NS "orbiter:index:parked:failed 1 b");
+    test_redis_int(&redis, "DEL " NS "orbiter:task:a");
+    RUN(promote, Q, "parked", "100", "86400", "3600");
+    test_redis_expect(&redis, "b", "SMEMBERS " NS "orbiter:task:index");
+    test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:index:parked:completed");
+    expect_indexed("b", "failed");
+}
+
+static void a_python_cancel_before_the_next_try_ends_the_task(void **state)
+{
+    (void)state;
+    retry("w1", begun("a"), "a", "1", "0");
+    test_redis_int(&redis, "HSET " NS "orbiter:task:a status cancelled");
+    RUN(promote, Q, "parked", "100", "86400", "3600");
+    expect_end("a", "cancelled", NULL);
 }
 
 static int open_redis(void **state)
@@ -796,6 +872,11 @@ int main(void)
         TEST(poison_with_an_id_fails_its_task),
         TEST(poison_does_not_touch_another_entrys_task),
         TEST(one_call_for_many_tasks),
+        TEST(a_spent_entry_begins_nothing),
+        TEST(a_worker_that_comes_back_under_its_id_makes_a_new_attempt),
+        TEST(a_wrong_key_spoils_one_task_only),
+        TEST(what_has_expired_leaves_the_indexes),
+        TEST(a_python_cancel_before_the_next_try_ends_the_task),
     };
     return cmocka_run_group_tests(tests, open_redis, close_redis);
 }
