@@ -10,9 +10,16 @@
 static void on_state(void *arg, int is_up, const struct orb_error *err)
 {
     struct orb_client *client = arg;
-    (void)err;
     if (is_up)
         client->was_up = 1;
+    if (client->state && !client->is_freed)
+        client->state(client->state_arg, is_up, err);
+}
+
+void orb_client_on_state(struct orb_client *client, orb_client_state_cb cb, void *arg)
+{
+    client->state = cb;
+    client->state_arg = arg;
 }
 
 int orb_client_new(struct orb_loop *loop, const struct orb_redis_options *options, struct orb_client **out, struct orb_error *err)

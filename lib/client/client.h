@@ -21,6 +21,8 @@ struct orb_client {
     struct queue *queues;              /* those submitted to */
     int was_up;                        /* Redis has been reached once */
     int is_freed;
+    orb_client_state_cb state;
+    void *state_arg;
 };
 
 struct orb_subscriber *orb_client_subscriber(struct orb_client *client);

@@ -541,6 +541,9 @@ int orb_fleet_tasks(struct orb_client *client, const struct orb_task_filter *fil
 {
     if (filter->limit < 1 || filter->limit > 10000)
         return orb_error_set(err, ORB_E_USAGE, "limit %d: use 1 to 10,000", filter->limit);
+    int bad = filter->queue ? orb_store_queue_check(filter->queue, err) : 0;
+    if (bad)
+        return bad;
     struct page *p = orb_alloc(sizeof *p);
     p->client = client;
     p->cb = cb;

@@ -31,6 +31,8 @@ int orb_store_prefix(const char *ns, char out[72], struct orb_error *err)
 
 int orb_store_queue_check(const char *queue, struct orb_error *err)
 {
+    /* {queue}:delayed and so on are keys of ours beside a queue. */
+    static const char *const taken[] = { ":group", ":delayed", ":dead" };
     size_t n = 0;
     while (isgraph((unsigned char)queue[n]))
         n++;
@@ -38,6 +40,9 @@ int orb_store_queue_check(const char *queue, struct orb_error *err)
         return orb_error_set(err, ORB_E_USAGE, "queue \"%s\": use 1 to 128 visible ASCII characters without blanks", queue);
     if (!strncmp(queue, "orbiter:", 8) && strcmp(queue, ORB_QUEUE_DEFAULT))
         return orb_error_set(err, ORB_E_USAGE, "queue \"%s\": names that begin with orbiter: are reserved, except %s", queue, ORB_QUEUE_DEFAULT);
+    for (size_t i = 0; i < ORB_COUNT(taken); i++)
+        if (n > strlen(taken[i]) && !strcmp(queue + n - strlen(taken[i]), taken[i]))
+            return orb_error_set(err, ORB_E_USAGE, "queue \"%s\": names that end in %s are reserved", queue, taken[i]);
     return 0;
 }
 

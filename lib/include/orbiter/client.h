@@ -35,6 +35,10 @@ struct orb_client;
  * fails with ORB_E_UNREACHABLE. */
 ORB_API int orb_client_new(struct orb_loop *loop, const struct orb_redis_options *options,
                            struct orb_client **out, struct orb_error *err) ORB_MUST_CHECK;
+/* Told when the connection is made (is_up 1) and when it is lost or cannot be made (0, with the
+ * reason; again for every try): results and streams that are waited for go on waiting. */
+typedef void (*orb_client_state_cb)(void *arg, int is_up, const struct orb_error *err);
+ORB_API void orb_client_on_state(struct orb_client *client, orb_client_state_cb cb, void *arg);
 /* Cancels what is pending (callbacks run, later, with ORB_E_CANCELLED) and
  * closes. Handles must be freed before. */
 ORB_API void orb_client_free(struct orb_client *client);
