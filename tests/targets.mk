@@ -53,6 +53,11 @@ check-valgrind:
 valgrind-run: test-programs
 	@$(RUN) -t 1200 $(foreach t,$(INTEG_T),'$(VALGRIND) $(t)') 'RUN_UNDER="$(VALGRIND)" bash tests/examples/run.sh $(B)'
 
+##   bench        speed and memory beside probes (docs/benchmarks.md); ROWS="tasks latency" measures only those
+.PHONY: bench
+bench: $(PROGS) $(B)/fake-provider $(BENCH_T)
+	@bash tests/bench/run.sh $(B) $(ROWS)
+
 ##   check-layers the layer law, from the #include lines and from what is linked
 .PHONY: check-layers
 check-layers:

@@ -1,0 +1,339 @@
+#!/usr/bin/env bash
+# run.sh BUILD [ROW...] - measures what orbiter promises, each figure beside a probe
+# of what the machine and the libraries allow, taken in turns with it. Rows: tasks
+# latency events http sleepers idle; none means all. Every row has a redis-server of
+# its own behind a unix socket and a new worker for each run. Prints a table of
+# medians (least-most). Exits 0 when all was measured, 1 when something was not.
+#
+# RUNS (5) and HTTP_RUNS (3) are the runs of a row, CONCURRENCY (512) the slots of
+# the worker of `tasks` and `latency`.
+# shellcheck disable=SC2317  # rows are called by their names, what they use by them
+set -u
+B=${1:?usage: run.sh BUILD [ROW...]}
+shift
+RUNS=${RUNS:-5}
+HTTP_RUNS=${HTTP_RUNS:-3}
+CONCURRENCY=${CONCURRENCY:-512}
+TASKS=40000 LIVES=2000 EVENTS=200000 STREAMS=1000 SECONDS_EACH=6 SLEEPERS=10000 IDLE_SECONDS=20
+
+die() { echo "run.sh: $1" >&2; exit 1; }
+
+# ---- processes: all are ended by their own id -------------------------------
+
+pids=()
+dir=
+worker=
+
+cleanup() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -KILL "$pid" && wait "$pid"
+    done 2>/dev/null
+    [ -z "$dir" ] || rm -rf "$dir"
+}
+
+# until_true SECONDS COMMAND...: an error when it does not come true.
+until_true() {
+    local end=$((SECONDS + $1)) what=$*
+    shift
+    while ! "$@"; do
+        [ "$SECONDS" -lt "$end" ] || die "waited in vain: $what"
+        sleep 0.02
+    done
+}
+
+# A sleep that a signal ends.
+pause() { sleep "$1" & wait $!; }
+
+redis() { redis-cli -s "$dir/redis" "$@"; }
+pings() { [ "$(redis PING 2>/dev/null)" = PONG ]; }
+ended() { ! kill -0 "$1" 2>/dev/null; }
+
+# start_redis yes|no: with or without append-only file. Rewriting the file would
+# disturb single runs, so it is left out.
+start_redis() {
+    mkdir -p "$dir/data-$1"
+    redis-server --port 0 --unixsocket "$dir/redis" --unixsocketperm 700 --dir "$dir/data-$1" --save '' --appendonly "$1" \
+        --appendfsync everysec --auto-aof-rewrite-percentage 0 --daemonize no >"$dir/redis.log" 2>&1 &
+    redis_pid=$!
+    pids+=("$redis_pid")
+    until_true 10 pings
+    # A server's first run pays for memory that the later ones find.
+    "$B/bench/probe_redis" ours "$dir/redis" "$TASKS" >/dev/null
+}
+
+stop_redis() {
+    kill -TERM "$redis_pid"
+    until_true 20 ended "$redis_pid"
+}
+
+# start_worker SLOTS, on an empty database.
+start_worker() {
+    redis FLUSHALL >/dev/null
+    rm -f "$dir/worker.log"
+    "$B/orbiter-worker" --redis-url "unix://$dir/redis" --worker-id "bench-${2:-1}" --concurrency "$1" >"$dir/worker.log" 2>&1 &
+    worker=$!
+    pids+=("$worker")
+    until_true 10 grep -qs 'serves queue' "$dir/worker.log"
+}
+
+stop_worker() {
+    kill -TERM "$worker"
+    until_true 20 ended "$worker"
+    wait "$worker" || die "the worker failed: $(tail -n 1 "$dir/worker.log")"
+}
+
+# The worker hands back what it runs.
+abort_worker() {
+    kill -TERM "$worker"
+    until_true 10 grep -q 'draining' "$dir/worker.log"
+    stop_worker
+}
+
+load() { timeout 60 "$B/bench/load" "$1" "unix://$dir/redis" "${@:2}"; }
+probe() { timeout 60 "$B/bench/probe_redis" "$1" "$dir/redis" "$2"; }
+
+# ---- figures ------------------------------------------------------------------
+
+# put NAME VALUE: one more value of a series.
+put() {
+    [[ $2 =~ ^-?[0-9.]+$ ]] || die "no figure for $1: '$2'"
+    echo "$2" >>"$dir/series.$1"
+}
+calc() { awk "BEGIN { printf \"%.6f\", $1 }"; }
+# field NAME, of lines `NAME VALUE`.
+field() { awk -v name="$1" '$1 == name { print $2 }'; }
+
+redis_cpu_us() { redis INFO cpu | tr -d '\r' | awk -F: '/^used_cpu_(sys|user):/ { s += $2 } END { printf "%.0f", s * 1e6 }'; }
+cpu_us() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.0f", ($12 + $13) * 1e6 / hz }' "/proc/$1/stat"; }
+# To the nanosecond, but without threads that have ended.
+fine_cpu_us() { cat "/proc/$1"/task/*/schedstat | awk '{ s += $1 } END { printf "%.3f", s / 1000 }'; }
+rss_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"; }
+
+median() { sort -g "$dir/series.$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+show() {
+    [ "$1" != - ] || { echo -; return; }
+    sort -g "$dir/series.$1" | awk '
+        function n(x) { return sprintf(x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : x >= 1 ? "%.2f" : "%.3f", x) }
+        { v[NR] = $1 } END { print n(v[int((NR + 1) / 2)]) " (" n(v[1]) "-" n(v[NR]) ")" }'
+}
+
+LINE='%-34s %-12s %-24s %-24s %-6s %s\n'
+# row LABEL OPERATOR LIMIT FIGURE [PROBE]: the limit is for the figure, or, as 60% or
+# 2x, for figure / probe, which is the median of what each run gave; - is no limit.
+row() {
+    local figure=$4 with=${5:--} ratio=- judged verdict=
+    judged=$(median "$figure")
+    if [ "$with" != - ]; then
+        paste "$dir/series.$figure" "$dir/series.$with" | awk '{ print $1 / $2 }' >"$dir/series.ratio"
+        ratio=$(printf '%.2f' "$(median ratio)")
+    fi
+    case $3 in
+    *%) judged=$(calc "$(median ratio) * 100") ;;
+    *x) judged=$(median ratio) ;;
+    esac
+    if [ "$2" != - ]; then
+        verdict=MISSED
+        awk -v a="$judged" -v b="${3%[x%]}" -v op="$2" 'BEGIN { exit !(op == ">=" ? a >= b : a <= b) }' && verdict=ok
+    fi
+    # shellcheck disable=SC2059  # the one format of all lines
+    printf "$LINE" "$1" "${2#-} ${3#-}" "$(show "$figure")" "$(show "$with")" "$ratio" "$verdict"
+}
+
+# ---- rows -----------------------------------------------------------------------
+
+# tasks_run NAME: the probes, then submit to finished with a worker.
+tasks_run() {
+    local bare ours real cpu redis_before
+    bare=$(probe bare "$TASKS") || die 'the probe failed'
+    ours=$(probe ours "$TASKS") || die 'the probe failed'
+    put "$1.bare_us" "$(field redis_us <<<"$bare")"
+    put "$1.probe_us" "$(field redis_us <<<"$ours")"
+    put "$1.probe" "$(field per_s <<<"$ours")"
+    start_worker "$CONCURRENCY"
+    redis_before=$(redis_cpu_us)
+    cpu=$(cpu_us "$worker")
+    real=$(load tasks "$TASKS" sim:) || die 'the load failed'
+    put "$1.real" "$(field per_s <<<"$real")"
+    put "$1.real_us" "$(calc "($(redis_cpu_us) - $redis_before) / $TASKS")"
+    put "$1.worker_us" "$(calc "($(cpu_us "$worker") - $cpu) / $TASKS")"
+    stop_worker
+}
+
+bench_tasks() {
+    local aof name
+    for aof in no yes; do
+        name=$([ "$aof" = no ] && echo 'AOF off' || echo 'AOF everysec')
+        start_redis "$aof"
+        for ((i = 0; i < RUNS; i++)); do
+            tasks_run "$aof"
+        done
+        stop_redis
+        row "tasks/s, $name" '>=' 60% "$aof.real" "$aof.probe"
+        row "  Redis us a task, probe : bare" '<=' 2x "$aof.probe_us" "$aof.bare_us"
+        row "  Redis us a task, real : probe" - - "$aof.real_us" "$aof.probe_us"
+        row "  worker us a task" - - "$aof.worker_us"
+    done
+}
+
+bench_latency() {
+    local turn ours
+    start_redis no
+    for ((i = 0; i < RUNS; i++)); do
+        turn=$(probe turn "$LIVES") || die 'the probe failed'
+        start_worker "$CONCURRENCY"
+        ours=$(load latency "$LIVES") || die 'the load failed'
+        stop_worker
+        for p in p50 p99; do
+            put "turn.$p" "$(field "${p}_ms" <<<"$turn")"
+            put "ours.$p" "$(field "${p}_ms" <<<"$ours")"
+        done
+    done
+    row 'latency p50, ms' '<=' 0.5 ours.p50 turn.p50
+    row 'latency p99, ms' '<=' 2 ours.p99 turn.p99
+}
+
+bench_events() {
+    local pairs ours before calls
+    start_redis no
+    for ((i = 0; i < RUNS; i++)); do
+        pairs=$(probe pairs "$EVENTS") || die 'the probe failed'
+        redis FLUSHALL >/dev/null
+        redis CONFIG RESETSTAT >/dev/null
+        before=$(redis_cpu_us)
+        ours=$(load events "$EVENTS") || die 'the load failed'
+        put events.us "$(calc "($(redis_cpu_us) - $before) / $EVENTS")"
+        # Events joined into one would be no measure. Each stream may hold its last one a
+        # little longer, and the load ends before.
+        calls=$(redis INFO commandstats | sed -n 's/^cmdstat_publish:calls=\([0-9]*\).*/\1/p')
+        [ "$calls" -ge $((EVENTS - 1000)) ] || die "$calls of $EVENTS events were published"
+        put pairs.us "$(field redis_us <<<"$pairs")"
+        put pairs "$(field per_s <<<"$pairs")"
+        put events "$(field per_s <<<"$ours")"
+    done
+    row 'events/s over 1,000 streams' '>=' 50% events pairs
+    row '  Redis us an event' '<=' 1.5x events.us pairs.us
+}
+
+COUNT="local n = 0
+for _, k in ipairs(redis.call('KEYS', 'orbiter:task:' .. string.rep('?', 32))) do
+  if redis.call('HGET', k, 'status') == ARGV[1] then n = n + 1 end
+end
+return n"
+have() { [ "$(redis EVAL "$COUNT" 0 "$1")" -eq "$2" ]; }
+
+LONGEST="local most = 0
+for _, k in ipairs(redis.call('KEYS', 'orbiter:task:' .. string.rep('?', 32))) do
+  local t = redis.call('HMGET', k, 'started_at', 'completed_at')
+  most = math.max(most, t[2] - t[1])
+end
+return string.format('%.3f', most)"
+
+start_provider() {
+    "$B/fake-provider" --listen 127.0.0.1:0 >"$dir/provider" 2>&1 &
+    pids+=("$!")
+    until_true 10 grep -q '^listening' "$dir/provider"
+    provider=http://$(sed -n 's/^listening //p' "$dir/provider")/v1
+}
+
+http_run() {
+    local tokens=$((SECONDS_EACH * 50)) plain cpu idle
+    plain=$(timeout 60 "$B/bench/probe_http" "$provider" "$STREAMS" "$SECONDS_EACH") || die "the probe failed: $plain"
+    put plain.us "$(sed -n 's/.* \([0-9.]*\) us CPU.*/\1/p' <<<"$plain")"
+    put plain.kib "$(sed -n 's/.* \([0-9.]*\) KiB a stream.*/\1/p' <<<"$plain")"
+    OPENAI_BASE_URL=$provider OPENAI_API_KEY=x start_worker "$STREAMS"
+    cpu=$(cpu_us "$worker")
+    idle=$(rss_kib "$worker")
+    load submit "$STREAMS" "openai:fake?tokens=$tokens&rate=50" >/dev/null || die 'the load failed'
+    pause $((SECONDS_EACH / 2))
+    have running "$STREAMS" || die 'not all streams were open in the middle'
+    put http.kib "$(calc "($(rss_kib "$worker") - $idle) / $STREAMS")"
+    until_true 30 have completed "$STREAMS"
+    put http.us "$(calc "($(cpu_us "$worker") - $cpu) / ($STREAMS * $tokens)")"
+    put http.longest "$(redis EVAL "$LONGEST" 0)"
+    stop_worker
+}
+
+bench_http() {
+    start_redis no
+    start_provider
+    for ((i = 0; i < HTTP_RUNS; i++)); do
+        http_run
+    done
+    row 'http, worker CPU us a token' '<=' 20 http.us plain.us
+    row "  longest stream of $SECONDS_EACH s, s" '<=' "$(calc "$SECONDS_EACH * 1.05" | sed 's/0*$//')" http.longest
+    row '  resident KiB a stream' '<=' 32 http.kib plain.kib
+}
+
+bench_sleepers() {
+    local idle
+    start_redis no
+    for ((i = 0; i < RUNS; i++)); do
+        start_worker "$SLEEPERS"
+        idle=$(rss_kib "$worker")
+        load submit "$SLEEPERS" sim:delay=60000 >/dev/null || die 'the load failed'
+        until_true 30 have running "$SLEEPERS"
+        put sleeper.kib "$(calc "($(rss_kib "$worker") - $idle) / $SLEEPERS")"
+        abort_worker
+    done
+    row 'resident KiB a sleeping task' '<=' 3 sleeper.kib
+}
+
+# The workers of all runs are idle at the same time.
+bench_idle() {
+    local workers=() before=() n
+    start_redis no
+    for ((n = 0; n < RUNS; n++)); do
+        start_worker "$CONCURRENCY" "$n"
+        workers+=("$worker")
+    done
+    pause 1
+    for ((n = 0; n < RUNS; n++)); do
+        before+=("$(fine_cpu_us "${workers[n]}")")
+    done
+    pause "$IDLE_SECONDS"
+    for ((n = 0; n < RUNS; n++)); do
+        put idle.cpu "$(calc "($(fine_cpu_us "${workers[n]}") - ${before[n]}) / $IDLE_SECONDS / 1e4")"
+        put empty.mib "$(calc "$("$B/bench/empty" | field rss_kib) / 1024")"
+        put idle.mib "$(calc "$(rss_kib "${workers[n]}") / 1024")"
+        put above.mib "$(calc "$(tail -n 1 "$dir/series.idle.mib") - $(tail -n 1 "$dir/series.empty.mib")")"
+    done
+    for worker in "${workers[@]}"; do
+        stop_worker
+    done
+    row 'idle worker, MiB above empty' '<=' 3 above.mib
+    row '  resident MiB' - - idle.mib empty.mib
+    row '  CPU %' '<=' 0.1 idle.cpu
+}
+
+# ---- all ----------------------------------------------------------------------
+
+# One row in a process of its own: when it fails, the others go on.
+measure() (
+    trap cleanup EXIT
+    trap 'exit 130' INT TERM
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/orbiter-bench.XXXXXX") || exit 1
+    "bench_$1"
+)
+
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(tasks latency events http sleepers idle)
+for name in "${names[@]}"; do
+    declare -F "bench_$name" >/dev/null || { echo "run.sh: no row '$name'; there are: tasks latency events http sleepers idle" >&2; exit 2; }
+done
+for program in redis-server redis-cli; do
+    command -v "$program" >/dev/null || die "$program is missing: run 'make deps'"
+done
+ulimit -n "$(ulimit -Hn)"
+echo "$(nproc) cores, $(redis-server --version | grep -o 'v=[0-9.]*'), load before $(cut -d' ' -f1 /proc/loadavg), $CONCURRENCY slots; median (least-most) of $RUNS runs, http $HTTP_RUNS"
+# shellcheck disable=SC2059  # the one format of all lines
+printf "$LINE" '' target figure probe ratio ''
+failed=0
+child=
+trap '[ -z "$child" ] || { kill -TERM "$child"; wait "$child"; }; exit 130' INT TERM
+for name in "${names[@]}"; do
+    measure "$name" &
+    child=$!
+    wait "$child" || { echo "$name: NOT MEASURED"; failed=1; }
+done
+exit $failed
