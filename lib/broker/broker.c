@@ -10,6 +10,7 @@ struct orb_broker {
     struct orb_store *store;
     char *queue, *worker_id;
     char stream[ORB_KEY_MAX];
+    char owner[33];   /* of this process: one that comes back under its old id is another owner */
     struct orb_batch *submit, *begin, *finish, *retry, *requeue;
     struct orb_buf scratch;
 };
@@ -20,7 +21,6 @@ static const char task_ttl[] = TEXT(ORB_TASK_TTL_S), event_ttl[] = TEXT(ORB_EVEN
 
 struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const char *worker_id)
 {
-    char owner[33];
     struct orb_broker *b = orb_alloc(sizeof *b);
     b->store = store;
     b->queue = orb_strdup(queue);
@@ -31,10 +31,9 @@ struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, co
         b->submit = orb_batch_new(store, &orb_script_submit, b->stream, (const char *[]){ queue, task_ttl }, 2);
         return b;
     }
-    /* A worker that comes back under its old id is another owner: what the old process began is a new attempt. */
-    orb_id_new(owner);
-    owner[16] = '\0';
-    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, (const char *[]){ queue, worker_id, owner, task_ttl, task_ttl, event_ttl }, 6);
+    orb_id_new(b->owner);
+    b->owner[16] = '\0';
+    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, (const char *[]){ queue, worker_id, b->owner, task_ttl, task_ttl, event_ttl }, 6);
     const char *const ends[] = { queue, worker_id, task_ttl, event_ttl };
     b->finish = orb_batch_new(store, &orb_script_finish, b->stream, ends, 4);
     b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, 4);
@@ -154,9 +153,11 @@ void orb_broker_requeue(struct orb_broker *b, const char *entry, const char *id,
         orb_cmd_str(body, "");
 }
 
-int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, const struct orb_error *why, orb_redis_cb cb, void *arg)
+int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, const struct orb_error *why, int is_binary,
+                      orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { b->queue, b->worker_id, entry, id, orb_error_message(why), orb_error_type(why->code), task_ttl, event_ttl };
+    const char *const args[] = { b->queue, b->worker_id, entry, id, orb_error_message(why), orb_error_type(why->code), task_ttl, event_ttl,
+                                 is_binary ? "1" : "" };
     return orb_store_eval(b->store, &orb_script_poison, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 
@@ -164,6 +165,27 @@ int orb_broker_promote(struct orb_broker *b, orb_redis_cb cb, void *arg)
 {
     const char *const args[] = { b->queue, "100", task_ttl, event_ttl };
     return orb_store_eval(b->store, &orb_script_promote, b->stream, args, ORB_COUNT(args), cb, arg);
+}
+
+int orb_broker_join(struct orb_broker *b, orb_redis_cb cb, void *arg)
+{
+    const char *const args[] = { b->worker_id, b->owner, TEXT(ORB_LEASE_MS) };
+    return orb_store_eval(b->store, &orb_script_join, NULL, args, ORB_COUNT(args), cb, arg);
+}
+
+int orb_broker_renew(struct orb_broker *b, orb_redis_cb cb, void *arg)
+{
+    struct orb_buf out;
+    orb_buf_init(&out, 4096);
+    orb_cmd_start(&out, 5);
+    orb_cmd_str(&out, "SET");
+    orb_store_key_arg(b->store, &out, ORB_LEASE_KEY, b->worker_id);
+    orb_cmd_str(&out, b->owner);
+    orb_cmd_str(&out, "PX");
+    orb_cmd_int(&out, ORB_LEASE_MS);
+    int rc = orb_redis_send(orb_store_redis(b->store), &out, 1, 0, cb, arg);
+    orb_buf_done(&out);
+    return rc;
 }
 
 int orb_broker_leave(struct orb_broker *b, orb_redis_cb cb, void *arg)

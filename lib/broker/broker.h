@@ -51,11 +51,17 @@ struct orb_outcome {
 void orb_broker_finish(struct orb_broker *broker, const struct orb_outcome *outcome, orb_redis_cb cb, void *arg);
 /* Hand back, uncounted; attempt 0: delivered but never begun. reply as above. */
 void orb_broker_requeue(struct orb_broker *broker, const char *entry, const char *id, int attempt, orb_redis_cb cb, void *arg);
-/* Dead-letter an entry that cannot be parsed. id "" when it has none. */
-int orb_broker_poison(struct orb_broker *broker, const char *entry, const char *id, const struct orb_error *why,
+/* Dead-letter an entry that cannot be parsed. id "" when it has none. is_binary: the payload is not UTF-8. */
+int orb_broker_poison(struct orb_broker *broker, const char *entry, const char *id, const struct orb_error *why, int is_binary,
                       orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 /* Move due delayed tasks to the queue. reply: {moved, ms to the next, -1 = none}. */
 int orb_broker_promote(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+/* The worker's lease: taken at the start (reply 1, or 0: another process has that id), and
+ * renewed every third of its life. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
+#define ORB_LEASE_KEY "orbiter:lease:"
+#define ORB_LEASE_MS 5000
+int orb_broker_join(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+int orb_broker_renew(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 /* The worker has ended. */
 int orb_broker_leave(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 

@@ -143,6 +143,15 @@ static void on_timeout(void *arg)
         orb_model_stream_cancel(a->model);
 }
 
+/* What this version cannot do is said, instead of done without. */
+static int check_metadata(const json_t *metadata, struct orb_error *err)
+{
+    const json_t *memory = json_object_get(metadata, "memory");
+    if (!json_object_size(memory) && !json_is_true(memory))
+        return 0;
+    return orb_error_set(err, ORB_E_AGENT, "metadata.memory: this worker has no memory; submit the task without it, or to a queue that Python workers serve");
+}
+
 struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task, int number,
                                       int may_retry, orb_attempt_cb cb, void *arg)
 {
@@ -157,7 +166,7 @@ struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publishe
     orb_event_stream_init(&a->events, publisher, a->task_id, number);
     struct orb_agent agent;
     struct orb_error why = { 0 };
-    if (!orb_agent_parse(task->agent_config, &agent, &why))
+    if (!check_metadata(task->metadata, &why) && !orb_agent_parse(task->agent_config, &agent, &why))
         a->run = orb_run_new(&agent, task->messages, task->input, task->input_len, task->detailed, emit, a, &why);
     if (a->run && task->timeout_seconds > 0) {
         a->timeout_seconds = task->timeout_seconds < TIMEOUT_MAX_S ? task->timeout_seconds : TIMEOUT_MAX_S;
@@ -230,6 +239,11 @@ const struct orb_run *orb_attempt_run(const struct orb_attempt *a)
 int64_t orb_attempt_last_seq(struct orb_attempt *a)
 {
     return orb_event_stream_last_seq(&a->events);
+}
+
+void orb_attempt_touch(struct orb_attempt *a)
+{
+    orb_event_stream_touch(&a->events);
 }
 
 int64_t orb_attempt_take_tokens(struct orb_attempt *a)

@@ -28,6 +28,8 @@ const char *orb_attempt_agent(const struct orb_attempt *attempt); /* name, "" wh
 const struct orb_run *orb_attempt_run(const struct orb_attempt *attempt);
 /* What waits goes out; the seq of the terminal event. */
 int64_t orb_attempt_last_seq(struct orb_attempt *attempt);
+/* To be called now and then: keeps the event stream of a silent task. */
+void orb_attempt_touch(struct orb_attempt *attempt);
 int64_t orb_attempt_take_tokens(struct orb_attempt *attempt); /* text and reasoning deltas since the last call */
 
 #endif

@@ -3,17 +3,55 @@
 -- has ended now); asked (its worker was told). state: what it was in before.
 local id, nonce, result_ttl, event_ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local key = TASK .. id
+local STATUS = { pending = 1, running = 1, completed = 1, failed = 1, cancelled = 1, retrying = 1 }
+
+-- A task that a Python client queued has no hash until a worker takes it: it is looked for among the
+-- entries that nobody has been given yet.
+local function cancel_unclaimed()
+  local queues = call('SMEMBERS', P .. 'orbiter:queues')
+  queues[#queues + 1] = 'orbiter:tasks'
+  for _, queue in ipairs(queues) do
+    local stream = P .. queue
+    local groups, last = pcall_redis('XINFO', 'GROUPS', stream), '0-0'
+    for _, group in ipairs(groups.err and {} or groups) do
+      for i = 1, #group, 2 do if group[i] == 'last-delivered-id' then last = group[i + 1] end end
+    end
+    local entries = pcall_redis('XRANGE', stream, '(' .. last, '+', 'COUNT', 10000)
+    for _, entry in ipairs(entries.err and {} or entries) do
+      local payload
+      for i = 1, #entry[2], 2 do if entry[2][i] == 'payload' then payload = entry[2][i + 1] end end
+      if payload and payload:find('"' .. id .. '"', 1, true) then
+        local ok, task = pcall(cjson.decode, payload)
+        if ok and type(task) == 'table' and task.task_id == id then
+          local agent = type(task.agent_config) == 'table' and task.agent_config.name
+          call('XDEL', stream, entry[1])
+          call('SADD', P .. 'orbiter:queues', queue)
+          call('HSET', key, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', 'pending', 'queue', queue)
+          call('SET', PAYLOAD .. id, payload, 'EX', result_ttl)
+          end_cancelled(id, queue, nil, nil, type(agent) == 'string' and agent or '', '0', result_ttl, event_ttl)
+          write_indexes()
+          write_feed(queue)
+          return 'pending'
+        end
+      end
+    end
+  end
+end
+
 local h = call('HMGET', key, 'status', 'completed_at', 'queue', 'entry_id', 'created_at', 'agent', 'worker_id',
   'attempt', 'cancel_nonce', 'cancelled_from', 'result')
 local status = h[1]
-if not status and call('EXISTS', key) == 0 then return { 'unknown', '' } end
-status = empty(status) and 'pending' or status
+if not status and call('EXISTS', key) == 0 then
+  status = cancel_unclaimed()
+  return { status and 'ended' or 'unknown', status or '' }
+end
+if not STATUS[status] then status = 'pending' end
 -- The same request once more: the first answer.
 if h[9] == nonce then return { h[10] == 'running' and 'asked' or 'ended', h[10] } end
 -- Python's cancel overwrites the state of a finished task, but leaves its result.
 if status == 'cancelled' and not empty(h[11]) then return { 'finished', 'completed' } end
 if is_final(status) and not (status == 'cancelled' and empty(h[2])) then return { 'finished', status } end
-if status == 'cancelled' then return { 'asked', 'cancelled' } end
+if status == 'cancelled' and not empty(h[7]) then return { 'asked', 'cancelled' } end
 
 local queue = empty(h[3]) and 'orbiter:tasks' or h[3]
 local created, attempt = h[5] or nil, h[8] or '0'

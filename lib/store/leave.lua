@@ -1,7 +1,7 @@
--- A worker has ended: its heartbeat goes, and its consumer when nothing is pending on it.
+-- A worker has ended: its heartbeat and its lease go, and its consumer when nothing is pending on it.
 -- KEYS: queue. ARGV: prefix, worker id. Reply: 1 when the consumer was removed.
 local stream, worker = KEYS[1], ARGV[2]
-call('DEL', P .. 'orbiter:workers:' .. worker)
+call('DEL', P .. 'orbiter:workers:' .. worker, P .. 'orbiter:lease:' .. worker)
 if #call('XPENDING', stream, stream .. ':group', '-', '+', 1, worker) > 0 then return 0 end
 call('XGROUP', 'DELCONSUMER', stream, stream .. ':group', worker)
 return 1

@@ -12,6 +12,7 @@
  *  orbiter:events:{id}        channel the same events                        (Python's)
  *  orbiter:cancel:{id}        channel any message cancels                    (Python's)
  *  orbiter:workers:{worker}   hash    heartbeat, 30 s                        (Python's)
+ *  orbiter:lease:{worker}     string  the worker's process, 5 s, renewed while it lives
  *  orbiter:index:{Q}:{index}  zset    task id by the microsecond it was made; open (pending and running),
  *                                     retrying, completed, failed, cancelled
  *  orbiter:queues             set     queue names

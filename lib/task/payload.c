@@ -99,14 +99,37 @@ static int read_fields(json_t *root, struct orb_task *task, struct orb_error *er
     return 0;
 }
 
+/* The id of a payload that is no JSON, when it begins with one as all writers
+ * begin: so that the task can be said to have failed. */
+static void salvage_id(const char *payload, size_t len, char out[ORB_ID_MAX + 1])
+{
+    static const char *const begin[] = { "{\"task_id\": \"", "{\"task_id\":\"" };
+    for (size_t i = 0; i < ORB_COUNT(begin); i++) {
+        size_t n = strlen(begin[i]);
+        if (len <= n || memcmp(payload, begin[i], n))
+            continue;
+        const char *end = memchr(payload + n, '"', len - n);
+        size_t id_len = end ? (size_t)(end - payload) - n : 0;
+        if (!id_len || id_len > ORB_ID_MAX)
+            return;
+        memcpy(out, payload + n, id_len);
+        out[id_len] = '\0';
+        if (!orb_id_is_valid(out))
+            out[0] = '\0';
+        return;
+    }
+}
+
 int orb_task_parse(const char *payload, size_t len, struct orb_task *out, struct orb_error *err)
 {
     memset(out, 0, sizeof *out);
     out->timeout_seconds = ORB_TIMEOUT_DEFAULT_S;
     struct orb_error why;
     json_t *root = orb_json_parse(payload, len, &orb_json_limits_default, &why);
-    if (!root)
+    if (!root) {
+        salvage_id(payload, len, out->id);
         return orb_error_set(err, why.code, "task payload: %s", why.text);
+    }
     int rc = json_is_object(root) ? read_fields(root, out, err) : bad(err, "it", "a JSON object");
     json_decref(root);
     if (rc) {

@@ -1,5 +1,5 @@
 /* The heartbeat: a hash that says this worker lives and what it does
- * (docs/WIRE.md, the Python package's fields and ours). */
+ * (docs/WIRE.md, the Python package's fields and ours), and its lease. */
 #include "worker/worker.h"
 #include "base/base.h"
 #include "base/json.h"
@@ -9,6 +9,7 @@
 
 #define BEAT_MS 10000
 #define BEAT_TTL_S 30
+#define REARM_MS (60 * 60 * 1000) /* the keys of a task that runs, which live for a day */
 
 static int64_t resident_kb(void)
 {
@@ -64,15 +65,50 @@ static void on_beat(void *arg, const struct orb_reply *reply, const struct orb_e
         orb_worker_trouble(arg, "heartbeat", err);
 }
 
+/* The keys of a task outlive it, however long it runs. */
+static void keep_keys(struct orb_worker *w)
+{
+    static const char *const names[] = { "orbiter:task:", "orbiter:payload:" };
+    int64_t now = orb_loop_now_ms(w->loop);
+    for (struct slot *slot = w->slots; slot; slot = slot->next) {
+        if (slot->state != SLOT_RUNNING)
+            continue;
+        orb_attempt_touch(slot->attempt);
+        if (now - slot->armed_ms < REARM_MS)
+            continue;
+        slot->armed_ms = now;
+        struct orb_buf b;
+        orb_buf_init(&b, 4096);
+        for (size_t i = 0; i < ORB_COUNT(names); i++) {
+            orb_cmd_start(&b, 3);
+            orb_cmd_str(&b, "EXPIRE");
+            orb_store_key_arg(w->store, &b, names[i], orb_attempt_task_id(slot->attempt));
+            orb_cmd_int(&b, ORB_TASK_TTL_S);
+        }
+        if (orb_redis_send(orb_store_redis(w->store), &b, ORB_COUNT(names), 0, on_beat, w))
+            slot->armed_ms = 0;
+        orb_buf_done(&b);
+    }
+}
+
+static void renew(void *arg)
+{
+    struct orb_worker *w = arg;
+    orb_timer_start(w->lease, ORB_LEASE_MS / 3);
+    if (orb_broker_renew(w->broker, on_beat, w))
+        orb_worker_log(w, ORB_LOG_WARNING, "lease: too much is waiting to be sent to Redis");
+}
+
 static void beat(void *arg)
 {
     struct orb_worker *w = arg;
     struct orb_buf b;
     orb_timer_start(w->beat, BEAT_MS);
+    keep_keys(w);
     if (!w->busy)
         w->current[0] = '\0';
     orb_buf_init(&b, 8192);
-    orb_cmd_start(&b, 2 + 2 * 13);
+    orb_cmd_start(&b, 2 + 2 * 14);
     orb_cmd_str(&b, "HSET");
     orb_store_key_arg(w->store, &b, "orbiter:workers:", w->id);
     text(&b, "status", w->is_draining ? "draining" : "running");
@@ -88,6 +124,8 @@ static void beat(void *arg)
     number(&b, "rss_kb", resident_kb());
     real(&b, "tok_s", tokens_per_second(w));
     text(&b, "queue", w->queue);
+    char lease[ORB_KEY_MAX];
+    text(&b, "lease", orb_store_key(w->store, ORB_LEASE_KEY, w->id, lease));
     orb_cmd_start(&b, 3);
     orb_cmd_str(&b, "EXPIRE");
     orb_store_key_arg(w->store, &b, "orbiter:workers:", w->id);
@@ -105,11 +143,13 @@ static void beat(void *arg)
 void orb_worker_beat_init(struct orb_worker *w)
 {
     w->beat = orb_timer_new(w->loop, beat, w);
+    w->lease = orb_timer_new(w->loop, renew, w);
 }
 
 void orb_worker_beat_start(struct orb_worker *w)
 {
     beat(w);
+    orb_timer_start(w->lease, ORB_LEASE_MS / 3);
 }
 
 void orb_worker_beat_now(struct orb_worker *w)
@@ -120,9 +160,11 @@ void orb_worker_beat_now(struct orb_worker *w)
 void orb_worker_beat_stop(struct orb_worker *w)
 {
     orb_timer_stop(w->beat);
+    orb_timer_stop(w->lease);
 }
 
 void orb_worker_beat_free(struct orb_worker *w)
 {
     orb_timer_free(w->beat);
+    orb_timer_free(w->lease);
 }

@@ -95,9 +95,9 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     orb_buf_done(&b);
 }
 
-void orb_worker_cancel_start(struct orb_worker *w, const struct orb_redis_config *config)
+void orb_worker_cancel_start(struct orb_worker *w)
 {
-    struct orb_redis_config mine = *config;
+    struct orb_redis_config mine = w->config;
     mine.reply_timeout_ms = 0; /* it is silent for as long as nobody cancels */
     mine.push = on_push;
     mine.state = on_state;

@@ -2,6 +2,7 @@
  * messages are in beat.c and cancel.c beside it. */
 #include "worker/worker.h"
 #include "base/base.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -259,10 +260,10 @@ static void on_poisoned(void *arg, const struct orb_reply *reply, const struct o
     check_end(w);
 }
 
-static void poison(struct orb_worker *w, const char *entry, const char *id, const struct orb_error *why)
+static void poison(struct orb_worker *w, const char *entry, const char *id, const struct orb_error *why, int is_binary)
 {
     orb_worker_log(w, ORB_LOG_WARNING, "queue entry %s: dead-lettered: %s", entry, orb_error_message(why));
-    if (orb_broker_poison(w->broker, entry, id, why, on_poisoned, w))
+    if (orb_broker_poison(w->broker, entry, id, why, is_binary, on_poisoned, w))
         orb_claim_look_back(w->claim);
     else
         w->in_flight++;
@@ -284,7 +285,7 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
     if (what == ORB_BEGIN_ERROR) {
         struct orb_error why;
         orb_error_set(&why, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", orb_reply_str(orb_reply_at(reply, 1), NULL));
-        poison(w, slot->entry, slot->task->id, &why);
+        poison(w, slot->entry, slot->task->id, &why, 0);
     }
     if (what != ORB_BEGIN_RUN) {
         orb_worker_log(w, ORB_LOG_DEBUG, "task %s: not run: %s", slot->task->id, orb_reply_str(orb_reply_at(reply, 0), NULL));
@@ -293,6 +294,7 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
     }
     slot->retries = retries;
     slot->state = SLOT_RUNNING;
+    slot->armed_ms = orb_loop_now_ms(w->loop);
     slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, attempt, retries < ORB_RETRIES_MAX, attempt_ended, slot);
     snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));
     drop_task(slot);
@@ -333,12 +335,12 @@ static int on_delivered(void *arg, const struct orb_delivery *d)
         return -1;
     if (!d->payload) {
         orb_error_set(&why, ORB_E_INVALID, "the queue entry has no field payload");
-        poison(w, d->entry, "", &why);
+        poison(w, d->entry, "", &why, 0);
         return 0;
     }
     struct orb_task *task = orb_alloc(sizeof *task);
     if (orb_task_parse(d->payload, d->len, task, &why)) {
-        poison(w, d->entry, task->id, &why);
+        poison(w, d->entry, task->id, &why, !orb_utf8_is_valid(d->payload, d->len));
         free(task);
         return 0;
     }
@@ -448,26 +450,54 @@ static void on_claim_idle(void *arg)
     check_end(arg);
 }
 
-int orb_worker_start(struct orb_worker *w, orb_worker_end_cb done, void *arg)
+/* The id is this process's: now claim. */
+static void on_joined(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     static const struct orb_claim_callbacks callbacks = {
         .room = room, .delivered = on_delivered, .ready = on_ready, .trouble = on_claim_trouble, .idle = on_claim_idle,
     };
+    struct orb_worker *w = arg;
+    struct orb_error why;
+    if (w->has_ended)
+        return;
+    if (!err && !orb_reply_int(reply)) {
+        orb_error_set(&why, ORB_E_REFUSED, "a worker with the id %s is running; choose another --worker-id, or stop that one (a dead one's id is free after %d s)",
+                      w->id, ORB_LEASE_MS / 1000);
+        err = &why;
+    }
+    if (err) {
+        end(w, err);
+        return;
+    }
+    orb_worker_cancel_start(w);
+    w->claim = orb_claim_new(w->loop, &w->config, w->store, orb_broker_stream(w->broker), w->id, &callbacks, w);
+}
+
+/* Before the worker has joined, a Redis that is not there or refuses it is the end. */
+static void on_store_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct orb_worker *w = arg;
+    if (!is_up && !w->claim)
+        end(w, err);
+}
+
+int orb_worker_start(struct orb_worker *w, orb_worker_end_cb done, void *arg)
+{
     w->done = done;
     w->done_arg = arg;
+    w->config.name = "orbiter-worker";
+    w->config.reconnect = 1;
+    w->config.reply_timeout_ms = 10000;
     struct orb_redis_config config = w->config;
-    config.name = "orbiter-worker";
-    config.reconnect = 1;
-    config.reply_timeout_ms = 10000;
+    config.state = on_store_state;
+    config.arg = w;
     w->store = orb_store_new(w->loop, &config, w->prefix);
     w->broker = orb_broker_new(w->store, w->queue, w->id);
     w->publisher = orb_publisher_new(w->loop, w->store);
     orb_store_before_flush(w->store, (void (*)(void *))orb_publisher_flush, w->publisher);
     w->group = orb_alloc(strlen(orb_broker_stream(w->broker)) + sizeof ":group");
     sprintf(w->group, "%s:group", orb_broker_stream(w->broker));
-    orb_worker_cancel_start(w, &config);
-    w->claim = orb_claim_new(w->loop, &config, w->store, orb_broker_stream(w->broker), w->id, &callbacks, w);
-    return 0;
+    return orb_broker_join(w->broker, on_joined, w);
 }
 
 void orb_worker_drain(struct orb_worker *w)

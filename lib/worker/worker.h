@@ -24,6 +24,7 @@ struct slot {
     enum slot_abort abort;
     int retries;                  /* counted failures before this attempt */
     int must_finish_again;
+    int64_t armed_ms;             /* when the expiry of the task's keys was set */
     struct orb_task *task;        /* until the attempt starts */
     struct orb_attempt *attempt;
     struct orb_error *err;        /* why it failed, or NULL */
@@ -45,7 +46,7 @@ struct orb_worker {
     int busy;
     int in_flight;                /* other calls that a drain waits for */
     int is_ready, is_draining, is_leaving, has_ended;
-    struct orb_timer *promote, *again, *give_up, *beat;
+    struct orb_timer *promote, *again, *give_up, *beat, *lease;
     int64_t trouble_ms, beat_ms;
     int64_t processed, failed, tokens;
     double started_at;
@@ -72,7 +73,7 @@ void orb_worker_beat_stop(struct orb_worker *w);
 void orb_worker_beat_free(struct orb_worker *w);
 
 /* cancel.c: cancel messages, on one connection for all tasks */
-void orb_worker_cancel_start(struct orb_worker *w, const struct orb_redis_config *config);
+void orb_worker_cancel_start(struct orb_worker *w);
 void orb_worker_cancel_stop(struct orb_worker *w);
 
 #endif

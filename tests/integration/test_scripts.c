@@ -87,7 +87,7 @@ static const char *cancel(const char *id, const char *nonce)
 }
 static const char *poison(const char *worker, const char *entry, const char *id)
 {
-    return RUN(poison, Q, "parked", worker, entry, id, "it is bad", "InvalidInput", "86400", "3600");
+    return RUN(poison, Q, "parked", worker, entry, id, "it is bad", "InvalidInput", "86400", "3600", "");
 }
 
 /* The next entry for this worker, "" when there is none. */
@@ -809,6 +809,44 @@ static void what_has_expired_leaves_the_indexes(void **state)
     expect_indexed("b", "failed");
 }
 
+static void a_python_clients_waiting_task_is_cancelled(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", "{\"task_id\": \"b\", \"input\": \"\\\"a\\\"\"}"));
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    test_redis_int(&redis, "SADD " NS "orbiter:queues parked");
+    assert_string_equal(cancel("a", "c1"), "ended pending");
+    AGAIN(cancel("a", "c1"));
+    test_redis_expect(&redis, "1", "XLEN " Q);
+    expect_state("a", "cancelled");
+    assert_string_equal(field("a", "agent"), "bot");
+    assert_string_equal(cancel("c", "c2"), "unknown ");
+    deliver("w1");
+}
+
+static void what_is_not_utf8_is_dead_lettered_readably(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * payload %b", "a\xff", (size_t)2));
+    const char *entry = deliver("w1");
+    assert_string_equal(RUN(poison, Q, "parked", "w1", entry, "", "it is bad", "InvalidInput", "86400", "3600", "1"), "1");
+    char *dead = test_redis_text(&redis, "XRANGE " Q ":dead - +");
+    assert_non_null(strstr(dead, "payload\na\\xff"));
+    free(dead);
+}
+
+static void a_worker_id_is_held_by_one_process(void **state)
+{
+    (void)state;
+    assert_string_equal(RUN(join, NULL, "w1", "p1", "5000"), "1");
+    assert_string_equal(RUN(join, NULL, "w1", "p1", "5000"), "1");
+    assert_string_equal(RUN(join, NULL, "w1", "p2", "5000"), "0");
+    assert_in_range(test_redis_int(&redis, "PTTL " NS "orbiter:lease:w1"), 3000, 5000);
+    RUN(leave, Q, "w1");
+    assert_string_equal(RUN(join, NULL, "w1", "p2", "5000"), "1");
+    test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
+}
+
 static void a_python_cancel_before_the_next_try_ends_the_task(void **state)
 {
     (void)state;
@@ -877,6 +915,9 @@ int main(void)
         TEST(a_wrong_key_spoils_one_task_only),
         TEST(what_has_expired_leaves_the_indexes),
         TEST(a_python_cancel_before_the_next_try_ends_the_task),
+        TEST(a_python_clients_waiting_task_is_cancelled),
+        TEST(what_is_not_utf8_is_dead_lettered_readably),
+        TEST(a_worker_id_is_held_by_one_process),
     };
     return cmocka_run_group_tests(tests, open_redis, close_redis);
 }

@@ -577,6 +577,34 @@ static void a_wrong_password_is_refused(void **state)
     fleet.redis.password = NULL;
 }
 
+static void one_id_is_one_worker(void **state)
+{
+    (void)state;
+    char program[TEST_PATH_MAX];
+    start_worker("1");
+    test_build_path("orbiter-worker", program);
+    test_child_start(&other, fleet.redis.dir, ARGS(program, "--redis-url", fleet.redis.url, "--queue", QUEUE, "--worker-id", "w1"), NULL);
+    assert_int_equal(test_child_wait(&other, 10000), orb_error_exit(ORB_E_REFUSED));
+    char *text = test_child_output(&other);
+    assert_non_null(strstr(text, "a worker with the id w1 is running"));
+    free(text);
+    /* A clean end frees the id at once. */
+    test_worker_stop(&worker);
+    start_worker("1");
+    test_worker_stop(&worker);
+}
+
+static void memory_is_not_ignored(void **state)
+{
+    (void)state;
+    free(test_redis_text(&fleet.redis, "XADD " QUEUE " * payload %s",
+                         "{\"task_id\": \"a\", \"agent_config\": {\"name\": \"bot\", \"model\": \"sim:\"}, \"metadata\": {\"memory\": {\"backend\": \"sqlite\"}}}"));
+    start_worker("1");
+    wait_status("a", "failed");
+    expect_in_field("a", "error", "metadata.memory");
+    test_worker_stop(&worker);
+}
+
 static void no_redis_at_start(void **state)
 {
     (void)state;
@@ -643,6 +671,8 @@ int main(void)
         TEST(redis_forgets_everything),
         TEST(the_script_cache_is_flushed_in_the_middle),
         TEST(a_wrong_password_is_refused),
+        TEST(one_id_is_one_worker),
+        TEST(memory_is_not_ignored),
         TEST(no_redis_at_start),
         TEST(a_namespace_and_a_queue_of_its_own),
     };

@@ -118,6 +118,20 @@ static void bad_payloads_are_refused_with_a_reason(void **state)
     }
 }
 
+static void the_id_of_what_is_no_json_is_still_known(void **state)
+{
+    (void)state;
+    static const struct { const char *payload, *id; } cases[] = {
+        { "{\"task_id\": \"p11\", \"input\": \"\xff\"}", "p11" }, { "{\"task_id\":\"p12\", oops", "p12" },
+        { "{\"input\": \"\xff\", \"task_id\": \"p13\"}", "" }, { "{\"task_id\": \"no good\", oops", "" }, { "{\"task_id\": \"", "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct orb_task task;
+        assert_int_equal(orb_task_parse(cases[i].payload, strlen(cases[i].payload), &task, NULL), ORB_E_INVALID);
+        assert_string_equal(task.id, cases[i].id);
+    }
+}
+
 static void what_python_writes_and_json_forbids_is_read(void **state)
 {
     (void)state;
@@ -255,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_payload_of_the_python_package),
         cmocka_unit_test(missing_keys_take_their_defaults),
         cmocka_unit_test(numbers_and_booleans_may_be_lax),
+        cmocka_unit_test(the_id_of_what_is_no_json_is_still_known),
         cmocka_unit_test(bad_payloads_are_refused_with_a_reason),
         cmocka_unit_test(what_python_writes_and_json_forbids_is_read),
         cmocka_unit_test(a_swarm_is_named_for_its_first_agent),
