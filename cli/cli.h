@@ -26,6 +26,8 @@ struct cli {
     struct orb_client *client;
     struct orb_signal *interrupt;   /* SIGINT */
     int is_interrupted, is_done;    /* why cli_wait returned */
+    int was_up, is_outage_said;     /* Redis: connected once; gone now, and that was said */
+    int is_patient;                 /* what is waited for now survives a lost connection */
 };
 
 struct cli_command {
@@ -77,6 +79,8 @@ int cli_find_redis(struct cli *cli);
 int cli_connect(struct cli *cli);
 /* Runs the loop until cli_done or Ctrl-C (ORB_E_INTERRUPTED). */
 int cli_wait(struct cli *cli);
+/* The same for results and streams, which go on when Redis is back: says when it goes and comes. */
+int cli_wait_patiently(struct cli *cli);
 void cli_done(struct cli *cli);
 /* NULL when id is none; said. */
 struct orb_task_handle *cli_handle(struct cli *cli, const char *id);
@@ -100,14 +104,14 @@ const char *cli_color_end(void);
 
 /* show.c: a task for people and as JSON */
 json_t *cli_json_text(const char *text);    /* null when "" */
-json_t *cli_json_time(double seconds);      /* null when 0 */
+json_t *cli_json_time(double seconds);      /* null when 0, or not in the years 2000 to 9999 */
 json_t *cli_json_task(const struct orb_task_info *task);
 /* Prints one document (json: indented) or one line (jsonl) and frees it. */
 void cli_json_print(const struct cli *cli, json_t *value);
 /* Prints and frees an array: one document, or a line for each item. */
 void cli_json_print_list(const struct cli *cli, json_t *list);
 char *cli_task_text(const struct orb_task_info *task); /* lines for people; new memory */
-/* How long the attempt took, or runs already, in at most 4 columns: "0.3s". */
+/* How long the attempt took, or runs already, in at most 4 columns: "0.3s"; "-" when that is not known. */
 void cli_format_took(const struct orb_task_info *task, char *out, size_t cap);
 void cli_format_age(double since, char *out, size_t cap);
 

@@ -11,7 +11,7 @@ static void on_task(void *arg, const struct orb_task_info *info, const struct or
     if (err && err->code == ORB_E_CANCELLED)
         return;
     if (!info && err->code != ORB_E_NOT_FOUND) {
-        each_answered(task, cli_fail_with(err));
+        each_answered(task, cli_fail(err->code, "task %s: %s", task->id, orb_error_message(err)));
         return;
     }
     if (info && task->each->cli->format != CLI_TABLE)

@@ -76,7 +76,7 @@ static int stream(struct cli *cli, const void *options, int argc, char **argv)
 
 const struct cli_command cli_cmd_task_stream = {
     .path = "task stream",
-    .synopsis = "ID [--from-id ENTRY] [--raw]",
+    .synopsis = "ID [--from-id ID] [--raw]",
     .brief = "print a task's tokens as they come",
     .help = "Prints the task's text from its beginning and goes on until the task has ended. To a pipe the text goes as it "
             "is; on a terminal control characters are shown as marks. --raw and -o jsonl print the events themselves, "

@@ -31,20 +31,31 @@ static json_t *worker_json(const struct orb_worker_info *w)
     return o;
 }
 
+/* A number that no worker counts to must not widen the table. */
+static void format_number(int64_t number, char *out, size_t cap)
+{
+    if (number < 0 || number > 9999999999)
+        snprintf(out, cap, "-");
+    else
+        snprintf(out, cap, "%lld", (long long)number);
+}
+
 static void number_cell(struct cli_table *table, int64_t number)
 {
     char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)number);
+    format_number(number, text, sizeof text);
     cli_table_cell(table, text, NULL);
 }
 
 static void print_row(struct cli_table *table, const struct orb_worker_info *w)
 {
-    char text[64];
+    char text[72], busy[32], all[32];
     cli_table_cell(table, w->id, NULL);
     cli_table_cell(table, w->is_alive ? w->status : "dead", cli_color(w->is_alive ? "\x1b[32m" : "\x1b[31m"));
     cli_table_cell(table, w->hostname, NULL);
-    snprintf(text, sizeof text, "%lld/%lld", (long long)w->slots_busy, (long long)w->concurrency);
+    format_number(w->slots_busy, busy, sizeof busy);
+    format_number(w->concurrency, all, sizeof all);
+    snprintf(text, sizeof text, "%s/%s", busy, all);
     cli_table_cell(table, text, NULL);
     number_cell(table, w->tasks_processed);
     number_cell(table, w->tasks_failed);

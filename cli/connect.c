@@ -30,6 +30,21 @@ static void on_interrupt(void *arg, int signo)
     orb_loop_stop(cli->loop);
 }
 
+/* Every failed try comes here; the first of an outage is worth a line. */
+static void on_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct cli *cli = arg;
+    if (is_up) {
+        if (cli->is_outage_said)
+            cli_note(cli, "Redis is back");
+        cli->was_up = 1;
+        cli->is_outage_said = 0;
+    } else if (cli->was_up && cli->is_patient && !cli->is_outage_said) {
+        cli_note(cli, "Redis cannot be reached (%s); waiting for it, Ctrl-C stops waiting", orb_error_message(err));
+        cli->is_outage_said = 1;
+    }
+}
+
 int cli_connect(struct cli *cli)
 {
     struct orb_error err = {0};
@@ -42,7 +57,10 @@ int cli_connect(struct cli *cli)
     if (!cli->interrupt)
         return cli_fail(ORB_E_SYSTEM, "cannot make an event loop: out of memory or descriptors");
     rc = orb_client_new(cli->loop, &cli->redis, &cli->client, &err);
-    return rc ? cli_fail_with(&err) : 0;
+    if (rc)
+        return cli_fail_with(&err);
+    orb_client_on_state(cli->client, on_state, cli);
+    return 0;
 }
 
 int cli_wait(struct cli *cli)
@@ -52,6 +70,14 @@ int cli_wait(struct cli *cli)
             return cli_fail(ORB_E_SYSTEM, "the event loop failed");
     cli->is_done = 0;
     return cli->is_interrupted ? ORB_E_INTERRUPTED : 0;
+}
+
+int cli_wait_patiently(struct cli *cli)
+{
+    cli->is_patient = 1;
+    int rc = cli_wait(cli);
+    cli->is_patient = 0;
+    return rc;
 }
 
 void cli_done(struct cli *cli)

@@ -11,6 +11,7 @@ struct following {
     enum style style;
     int64_t attempt;      /* of the last event, 0 = none yet */
     size_t count;         /* events seen */
+    const char *from_id;  /* NULL = from the first */
     int is_inside_line;   /* text was printed and did not end its line */
     int is_text_said;     /* text of this attempt was printed */
     char last_id[64];
@@ -90,11 +91,22 @@ static void on_event(void *arg, const struct orb_event *event, const struct orb_
         _exit(orb_error_exit(ORB_E_SYSTEM)); /* said; nobody reads what would come */
 }
 
+/* A worker that took the task wrote one event at least, its end. */
+static void explain_silence(const struct following *f, const struct orb_task_info *task)
+{
+    if (f->from_id)
+        cli_note(f->cli, "no events after %s", f->from_id);
+    else if (task->attempt > 0 || *task->worker_id)
+        cli_note(f->cli, "the events of task %s are not kept any more: see 'orbiter task result %s'", task->id, task->id);
+}
+
 static void on_outcome(void *arg, const struct orb_task_info *task, const struct orb_error *err)
 {
     struct following *f = arg;
     if (!task && err->code == ORB_E_CANCELLED)
         return;
+    if (task && f->count == 0)
+        explain_silence(f, task);
     f->code = task ? cli_task_outcome(task) : cli_fail_with(err);
     cli_done(f->cli);
 }
@@ -103,19 +115,16 @@ static void on_outcome(void *arg, const struct orb_task_info *task, const struct
  * last event was written, but a Python worker writes it after that. */
 static int outcome(struct following *f, struct orb_task_handle *handle)
 {
-    if (f->count == 0)
-        cli_note(f->cli, "the events of task %s are not kept any more: see 'orbiter task result %s'",
-                 orb_task_handle_id(handle), orb_task_handle_id(handle));
     int rc = orb_task_handle_result(handle, on_outcome, f);
     if (rc)
         return cli_fail(rc, "cannot read task %s: %s", orb_task_handle_id(handle), orb_error_text(rc));
-    return cli_wait(f->cli);
+    return cli_wait_patiently(f->cli);
 }
 
 int cli_follow(struct cli *cli, struct orb_task_handle *handle, const char *from_id, int is_raw)
 {
     struct orb_error err = {0};
-    struct following f = {.cli = cli, .style = STYLE_TEXT};
+    struct following f = {.cli = cli, .style = STYLE_TEXT, .from_id = from_id};
     if (is_raw || cli->format == CLI_JSONL)
         f.style = STYLE_LINES;
     else if (cli->format == CLI_JSON)
@@ -123,7 +132,7 @@ int cli_follow(struct cli *cli, struct orb_task_handle *handle, const char *from
     int rc = orb_task_handle_stream(handle, from_id, on_event, &f, &err);
     if (rc)
         return cli_fail_with(&err);
-    rc = cli_wait(cli);
+    rc = cli_wait_patiently(cli);
     end_line(&f);
     if (f.style == STYLE_DOCUMENT)
         fputs(f.count ? "\n]\n" : "[]\n", stdout);

@@ -69,6 +69,16 @@ static const struct orb_option leading_options[] = {
     {0},
 };
 
+static int version(struct cli *cli)
+{
+    int rc = set_format(cli);
+    if (!rc && cli->format != CLI_TABLE)
+        cli_json_print(cli, json_pack("{ss}", "version", orb_version()));
+    else if (!rc)
+        printf("orbiter %s\n", orb_version());
+    return rc;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     struct leading leading = {0};
@@ -82,10 +92,8 @@ static int run(struct cli *cli, int argc, char **argv)
     int words, rc = orb_options_parse(sets, 1, &argc, argv, &err);
     if (rc)
         return cli_fail(rc, "%s (see orbiter --help)", orb_error_message(&err));
-    if (leading.wants_version) {
-        printf("orbiter %s\n", orb_version());
-        return 0;
-    }
+    if (leading.wants_version)
+        return version(cli);
     if (argc == 0) {
         cli_help_all();
         return 0;

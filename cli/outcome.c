@@ -57,7 +57,7 @@ int cli_wait_result(struct cli *cli, struct orb_task_handle *handle)
     int rc = orb_task_handle_result(handle, on_result, &w);
     if (rc)
         return cli_fail(rc, "cannot wait for task %s: %s", orb_task_handle_id(handle), orb_error_text(rc));
-    rc = cli_wait(cli);
+    rc = cli_wait_patiently(cli);
     if (rc == ORB_E_INTERRUPTED)
         return cli_interrupted(orb_task_handle_id(handle), "");
     return rc ? rc : w.code;

@@ -8,6 +8,13 @@
 
 enum { RESULT_MAX = 200 };
 
+/* A time of the years 2000 to 9999. Anything can stand in Redis; what is outside
+ * is shown as a time that is not there. */
+static int is_known(double seconds)
+{
+    return seconds >= 946684800.0 && seconds < 253402300800.0;
+}
+
 /* ---- JSON ------------------------------------------------------------- */
 
 json_t *cli_json_text(const char *text)
@@ -25,7 +32,7 @@ json_t *cli_json_text(const char *text)
 
 json_t *cli_json_time(double seconds)
 {
-    return seconds > 0 ? json_real(seconds) : json_null();
+    return is_known(seconds) ? json_real(seconds) : json_null();
 }
 
 /* The result object; of one that jansson does not read, its output at least. */
@@ -95,13 +102,26 @@ void cli_json_print_list(const struct cli *cli, json_t *list)
 
 /* ---- people ----------------------------------------------------------- */
 
+/* Seconds that the attempt took or runs already; -1 = not known: it has not begun,
+ * or waits for another try. */
+static double took(const struct orb_task_info *t)
+{
+    double end = t->completed_at;
+    if (t->status == ORB_STATUS_RUNNING)
+        end = orb_now();
+    else if (!orb_status_is_final(t->status))
+        return -1;
+    if (!is_known(t->started_at) || !is_known(end))
+        return -1;
+    return end < t->started_at ? 0 : end - t->started_at;
+}
+
 static void format_duration(const struct orb_task_info *t, char *out, size_t cap)
 {
-    double s = t->completed_at - t->started_at;
-    s = s < 0 ? 0 : s;
-    if (t->started_at <= 0)
+    double s = took(t);
+    if (s < 0)
         snprintf(out, cap, "-");
-    else if (t->completed_at <= 0)
+    else if (t->status == ORB_STATUS_RUNNING)
         snprintf(out, cap, "running...");
     else if (s < 1)
         snprintf(out, cap, "%.0fms", s * 1000);
@@ -111,51 +131,51 @@ static void format_duration(const struct orb_task_info *t, char *out, size_t cap
         snprintf(out, cap, "%.1fm", s / 60);
 }
 
+struct unit {
+    double seconds;
+    char name;
+};
+static const struct unit units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+enum { UNIT_COUNT = sizeof units / sizeof *units };
+
+/* The largest unit of which there is one at least, else the smallest. */
+static const struct unit *unit_of(double seconds)
+{
+    size_t i = 0;
+    while (i < UNIT_COUNT - 1 && seconds < units[i].seconds)
+        i++;
+    return &units[i];
+}
+
 void cli_format_age(double since, char *out, size_t cap)
 {
-    static const struct {
-        double seconds;
-        char unit;
-    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
     double age = orb_now() - since;
-    size_t i = 0;
-    if (since <= 0) {
-        snprintf(out, cap, "-");
-        return;
-    }
     age = age < 0 ? 0 : age;
-    while (i < 3 && age < units[i].seconds)
-        i++;
-    snprintf(out, cap, "%lld%c", (long long)(age / units[i].seconds), units[i].unit);
+    const struct unit *unit = unit_of(age);
+    if (is_known(since))
+        snprintf(out, cap, "%lld%c", (long long)(age / unit->seconds), unit->name);
+    else
+        snprintf(out, cap, "-");
 }
 
 void cli_format_took(const struct orb_task_info *t, char *out, size_t cap)
 {
-    static const struct {
-        double seconds;
-        char unit;
-    } units[] = {{3600, 'h'}, {60, 'm'}, {1, 's'}};
-    double s = (t->completed_at > 0 ? t->completed_at : orb_now()) - t->started_at;
-    size_t i = 0;
-    if (t->started_at <= 0) {
+    double s = took(t);
+    const struct unit *unit = unit_of(s);
+    long long tenths = (long long)(s * 10 / unit->seconds);
+    if (s < 0 || tenths >= 10000)
         snprintf(out, cap, "-");
-        return;
-    }
-    s = s < 0 ? 0 : s;
-    while (i < 2 && s < units[i].seconds)
-        i++;
-    long long tenths = (long long)(s * 10 / units[i].seconds);
-    if (tenths < 100)
-        snprintf(out, cap, "%lld.%lld%c", tenths / 10, tenths % 10, units[i].unit);
+    else if (tenths < 100)
+        snprintf(out, cap, "%lld.%lld%c", tenths / 10, tenths % 10, unit->name);
     else
-        snprintf(out, cap, "%lld%c", tenths / 10, units[i].unit);
+        snprintf(out, cap, "%lld%c", tenths / 10, unit->name);
 }
 
 static void format_time(double seconds, char *out, size_t cap)
 {
-    time_t t = (time_t)seconds;
+    time_t t = is_known(seconds) ? (time_t)seconds : 0;
     struct tm tm;
-    if (seconds <= 0 || seconds > 4e11 || !gmtime_r(&t, &tm) || !strftime(out, cap, "%Y-%m-%d %H:%M:%S UTC", &tm))
+    if (!t || !gmtime_r(&t, &tm) || !strftime(out, cap, "%Y-%m-%d %H:%M:%S UTC", &tm))
         snprintf(out, cap, "-");
 }
 

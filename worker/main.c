@@ -197,13 +197,6 @@ static void manual(void)
     orb_man_text(stdout, "orbiter(1)");
 }
 
-static int check_queue(const char *queue)
-{
-    if (queue && (!*queue || (!strncmp(queue, "orbiter:", 8) && strcmp(queue, ORB_QUEUE_DEFAULT))))
-        return fail(ORB_E_USAGE, "--queue: names that begin with orbiter: are reserved, but for " ORB_QUEUE_DEFAULT);
-    return 0;
-}
-
 static int run(struct worker_args *args)
 {
     const char *level_name = getenv("ORBITER_LOG_LEVEL");
@@ -222,9 +215,6 @@ static int run(struct worker_args *args)
     orb_redis_args_get(&args->redis, &options.redis);
     if (!options.redis.url)
         return fail(ORB_E_CONFIG, "no Redis URL: give --redis-url or set ORBITER_REDIS_URL");
-    int rc = check_queue(args->queue);
-    if (rc)
-        return rc;
     raise_descriptor_limit();
     return serve(&options, level);
 }

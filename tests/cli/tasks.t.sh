@@ -211,6 +211,14 @@ check 'stream' orbiter task stream one <<'END'
 out: hello world
 exit 0
 END
+check 'no events after an entry' orbiter task stream one --from-id 99999999999999 <<'END'
+err: orbiter: no events after 99999999999999
+exit 0
+END
+check 'no events of a task that never ran' orbiter task stream parked <<'END'
+err: orbiter: task parked was cancelled
+exit 4
+END
 check 'status' orbiter task status one <<'END'
 out: Task one
 out:   Status:      completed
@@ -224,6 +232,32 @@ out:   Agent:       assistant
 out:   Queue:       orbiter:tasks
 out:   Attempt:     1
 exit 0
+END
+for state in pending retrying; do
+    redis hset "orbiter:task:$state" task_id "$state" status "$state" started_at 1795461238.5 attempt 1 >/dev/null
+    holds "a $state task does not run" grep -qx '  Duration:    -' <(orbiter task status "$state")
+done
+redis hset orbiter:task:absurd task_id absurd status completed created_at -1e300 started_at 1e20 completed_at 1e300 >/dev/null
+check 'times that are none' orbiter task status absurd <<'END'
+out: Task absurd
+out:   Status:      completed
+out:   Worker:      -
+out:   Started:     -
+out:   Completed:   -
+out:   Duration:    -
+out:   Retries:     0
+out:   Agent:       -
+out:   Queue:       -
+out:   Attempt:     0
+exit 0
+END
+holds 'times that are none, json' grep -q '"created_at": null, "started_at": null, "completed_at": null' <(orbiter task status absurd -o jsonl)
+redis set orbiter:task:text 'no hash' >/dev/null
+half_good() { orbiter task status absurd text | head -n 1; return "${PIPESTATUS[0]}"; }
+check 'a key that is no hash spoils its own task only' half_good <<'END'
+out: Task absurd
+err: orbiter: task text: Redis refused: WRONGTYPE Operation against a key holding the wrong kind of value
+exit 8
 END
 holds 'status in colour' grep -q $'^  Status:      \e\\[32mcompleted\e\\[0m$' <(CLICOLOR_FORCE=1 orbiter task status one)
 holds 'no colour when asked for none' grep -q '^  Status:      completed$' <(CLICOLOR_FORCE=1 orbiter --no-color task status one)
@@ -251,6 +285,31 @@ printf '{"name": "an agent whose name is far too long for a table", "model": "si
 orbiter submit --agent "$work/agent.json" -q --wait x >/dev/null
 holds 'a cell that is too long is cut' grep -qE '  an agen.*~  ' <(orbiter task list)
 holds 'with that a list fits too' wide_list
+orbiter submit -q -m sim: --id vast --wait x >/dev/null
+redis hset orbiter:task:vast created_at 1e300 started_at 946684800 completed_at 253402300000 >/dev/null
+holds 'absurd numbers do not widen a list' grep -qE '^vast +completed +orbiter:ta~ +assistant +- +-$' <(orbiter task list)
+holds 'with them a list fits too' wide_list
+orbiter submit -q -m sim: --id forgotten --wait x >/dev/null
+redis del orbiter:stream:forgotten >/dev/null
+check 'events that are gone' orbiter task stream forgotten <<'END'
+err: orbiter: the events of task forgotten are not kept any more: see 'orbiter task result forgotten'
+exit 0
+END
+check 'nothing of that with -q' orbiter task stream forgotten -q <<'END'
+exit 0
+END
+check 'list of a reserved queue' orbiter task list --queue orbiter:feed <<'END'
+err: orbiter: queue "orbiter:feed": names that begin with orbiter: are reserved, except orbiter:tasks
+exit 2
+END
+check 'list of a queue without a name' orbiter task list --queue '' <<'END'
+err: orbiter: queue "": use 1 to 128 visible ASCII characters without blanks
+exit 2
+END
+check 'start worker on a queue without a name' orbiter start worker --queue '' <<'END'
+err: orbiter-worker: queue "": use 1 to 128 visible ASCII characters without blanks
+exit 2
+END
 check 'list of another queue' orbiter task list --queue parked -o jsonl <<'END'
 out: {"id": "parked", "status": "cancelled", "queue": "parked", "agent": "assistant", "worker_id": null, "created_at": T, "started_at": null, "completed_at": T, "attempt": 0, "retries": 0, "output": null, "result": null, "error": null, "error_type": null, "partial": null, "usage": null}
 exit 0

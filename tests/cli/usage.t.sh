@@ -6,6 +6,21 @@ check 'version' orbiter --version <<END
 out: orbiter $version
 exit 0
 END
+check 'version, json' orbiter --version -o json <<END
+out: {
+out:   "version": "$version"
+out: }
+exit 0
+END
+check 'version, jsonl' orbiter -o jsonl --version <<END
+out: {"version": "$version"}
+exit 0
+END
+check 'version, no such format' orbiter -o xml --version <<END
+err: orbiter: -o needs table, json or jsonl, not 'xml'
+exit 2
+END
+holds 'one name for the id of an entry' grep -qF 'ID [--from-id ID] [--raw]' <(orbiter task stream --help)
 check 'version of the worker' orbiter-worker --version <<END
 out: orbiter-worker $version
 exit 0
@@ -63,7 +78,7 @@ err: orbiter-worker: no Redis URL: give --redis-url or set ORBITER_REDIS_URL
 exit 2
 END
 check 'reserved queue' orbiter-worker --redis-url redis://127.0.0.1 --queue orbiter:feed <<'END'
-err: orbiter-worker: --queue: names that begin with orbiter: are reserved, but for orbiter:tasks
+err: orbiter-worker: queue "orbiter:feed": names that begin with orbiter: are reserved, except orbiter:tasks
 exit 2
 END
 check 'unknown log level' env ORBITER_LOG_LEVEL=LOUD orbiter-worker --redis-url redis://127.0.0.1 <<'END'
