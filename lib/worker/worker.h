@@ -63,7 +63,15 @@ struct orb_worker {
 void orb_worker_log(struct orb_worker *w, int level, const char *fmt, ...) ORB_PRINTF(3, 4);
 /* What Redis does not do for now: at most one line a second. */
 void orb_worker_trouble(struct orb_worker *w, const char *what, const struct orb_error *err);
+/* Drained, and nothing under way any more? Then it ends. */
+void orb_worker_check_end(struct orb_worker *w);
+
+/* slot.c: one task. The first two are the claim's callbacks. */
+int orb_worker_room(void *worker);
+int orb_worker_on_delivered(void *worker, const struct orb_delivery *delivery);
+void orb_worker_finish_again(void *worker); /* a timer's: the ends that Redis refused */
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why);
+void orb_worker_release(struct slot *slot);
 
 /* beat.c: the heartbeat hash */
 void orb_worker_beat_init(struct orb_worker *w);

@@ -1,0 +1,324 @@
+/* One task in a worker, from its delivery to the script that ends the attempt. */
+#include "worker/worker.h"
+#include "base/base.h"
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AGAIN_MS 1000            /* an end that Redis refused is tried again after this */
+#define RESULT_MAX (32 * 1024 * 1024)
+
+static void finish_slot(struct slot *slot);
+
+/* ---- slots ------------------------------------------------------------- */
+
+static struct slot *slot_new(struct orb_worker *w, const char *entry)
+{
+    struct slot *slot = orb_alloc(sizeof *slot);
+    slot->worker = w;
+    snprintf(slot->entry, sizeof slot->entry, "%s", entry);
+    slot->next = w->slots;
+    if (w->slots)
+        w->slots->prev = slot;
+    w->slots = slot;
+    w->busy++;
+    return slot;
+}
+
+static void drop_task(struct slot *slot)
+{
+    if (slot->task)
+        orb_task_done(slot->task);
+    free(slot->task);
+    slot->task = NULL;
+}
+
+void orb_worker_release(struct slot *slot)
+{
+    struct orb_worker *w = slot->worker;
+    if (slot->prev)
+        slot->prev->next = slot->next;
+    else
+        w->slots = slot->next;
+    if (slot->next)
+        slot->next->prev = slot->prev;
+    w->busy--;
+    if (slot->attempt)
+        w->tokens += orb_attempt_take_tokens(slot->attempt);
+    orb_attempt_free(slot->attempt);
+    drop_task(slot);
+    free(slot->err);
+    free(slot);
+    if (!w->is_draining)
+        orb_claim_wake(w->claim);
+    orb_worker_check_end(w);
+}
+
+static struct slot *slot_of_entry(struct orb_worker *w, const char *entry)
+{
+    for (struct slot *slot = w->slots; slot; slot = slot->next)
+        if (!strcmp(slot->entry, entry))
+            return slot;
+    return NULL;
+}
+
+/* ---- ending an attempt ------------------------------------------------- */
+
+static void told(struct slot *slot, const char *state)
+{
+    struct orb_worker *w = slot->worker;
+    enum orb_status status;
+    if (orb_status_parse(state, &status)) {
+        orb_worker_log(w, ORB_LOG_WARNING, "task %s attempt %d: another worker owns it now; its outcome here is dropped",
+                       orb_attempt_task_id(slot->attempt), orb_attempt_number(slot->attempt));
+        return;
+    }
+    if (status == ORB_STATUS_COMPLETED)
+        w->processed++;
+    if (status == ORB_STATUS_FAILED || status == ORB_STATUS_RETRYING)
+        w->failed++;
+    orb_worker_log(w, status == ORB_STATUS_FAILED ? ORB_LOG_WARNING : ORB_LOG_DEBUG, "task %s attempt %d: %s%s%s",
+                   orb_attempt_task_id(slot->attempt), orb_attempt_number(slot->attempt), orb_status_word(status),
+                   slot->err ? ": " : "", slot->err ? orb_error_message(slot->err) : "");
+    if (!w->task_done)
+        return;
+    size_t len;
+    const struct orb_run *run = orb_attempt_run(slot->attempt);
+    w->task_done(w->task_done_arg, orb_attempt_task_id(slot->attempt), status, run ? orb_run_text(run, &len) : "",
+                 slot->err ? orb_error_message(slot->err) : "");
+}
+
+void orb_worker_finish_again(void *arg)
+{
+    struct orb_worker *w = arg;
+    for (struct slot *slot = w->slots, *next; slot; slot = next) {
+        next = slot->next;
+        if (slot->must_finish_again) {
+            slot->must_finish_again = 0;
+            finish_slot(slot);
+        }
+    }
+}
+
+static void on_finished(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct slot *slot = arg;
+    struct orb_worker *w = slot->worker;
+    if (!err) {
+        told(slot, orb_reply_str(reply, NULL));
+        orb_worker_release(slot);
+        return;
+    }
+    if (w->has_ended) {
+        orb_worker_release(slot);
+        return;
+    }
+    /* Out of memory, no permission: the outcome is kept until Redis takes it. */
+    orb_worker_trouble(w, "a task's outcome could not be written, trying again", err);
+    slot->must_finish_again = 1;
+    if (!orb_timer_is_started(w->again))
+        orb_timer_start(w->again, AGAIN_MS);
+}
+
+static enum orb_status status_of(const struct slot *slot)
+{
+    if (slot->abort == ABORT_CANCEL || (slot->err && slot->err->code == ORB_E_CANCELLED))
+        return ORB_STATUS_CANCELLED;
+    if (!slot->err)
+        return ORB_STATUS_COMPLETED;
+    return orb_error_is_retryable(slot->err->code) ? ORB_STATUS_RETRYING : ORB_STATUS_FAILED;
+}
+
+static void terminal_message(const struct slot *slot, enum orb_status status, char out[640])
+{
+    if (status == ORB_STATUS_COMPLETED)
+        snprintf(out, 640, "Agent '%.300s' completed execution", orb_attempt_agent(slot->attempt));
+    else if (status == ORB_STATUS_CANCELLED)
+        snprintf(out, 640, "Task %s cancelled", orb_attempt_task_id(slot->attempt));
+    else
+        snprintf(out, 640, "%s", orb_error_message(slot->err));
+}
+
+static void finish_slot(struct slot *slot)
+{
+    struct orb_worker *w = slot->worker;
+    struct orb_attempt *a = slot->attempt;
+    const struct orb_run *run = orb_attempt_run(a);
+    struct orb_buf result;
+    char message[640], usage[128] = "";
+    orb_buf_init(&result, RESULT_MAX);
+    if (run) {
+        orb_run_usage(run, usage);
+        if (!slot->err)
+            orb_run_result(run, &result);
+        if (result.err)
+            orb_error_set(slot->err = orb_alloc(sizeof *slot->err), ORB_E_TOO_LARGE, "the result is larger than %d MiB as JSON", RESULT_MAX >> 20);
+    }
+    struct orb_outcome o = {
+        .entry = slot->entry, .id = orb_attempt_task_id(a), .attempt = orb_attempt_number(a), .status = status_of(slot),
+        .agent = orb_attempt_agent(a), .seq = orb_attempt_last_seq(a), .usage = usage, .message = message,
+        .error = slot->err ? orb_error_message(slot->err) : "", .error_type = slot->err ? orb_error_type(slot->err->code) : "",
+    };
+    terminal_message(slot, o.status, message);
+    if (o.status == ORB_STATUS_COMPLETED)
+        o.result = &result;
+    else if (run)
+        o.partial = orb_run_text(run, &o.partial_len);
+    if (o.status == ORB_STATUS_RETRYING)
+        o.delay_ms = orb_broker_backoff_ms(slot->retries + 1, slot->err->retry_after_ms, orb_random_unit());
+    orb_broker_finish(w->broker, &o, on_finished, slot);
+    orb_buf_done(&result);
+}
+
+static void on_requeued(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct slot *slot = arg;
+    struct orb_worker *w = slot->worker;
+    if (err)
+        orb_worker_trouble(w, "a task could not be handed back; it stays pending on this worker", err);
+    else if (slot->attempt)
+        told(slot, orb_reply_str(reply, NULL));
+    orb_worker_release(slot);
+}
+
+static void hand_back(struct slot *slot)
+{
+    const char *id = slot->attempt ? orb_attempt_task_id(slot->attempt) : slot->task->id;
+    orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, on_requeued, slot);
+}
+
+static void attempt_ended(void *arg, const struct orb_error *err)
+{
+    struct slot *slot = arg;
+    if (err) {
+        slot->err = orb_alloc(sizeof *slot->err);
+        *slot->err = *err;
+    }
+    slot->state = SLOT_ENDING;
+    if (slot->abort == ABORT_HAND_BACK)
+        hand_back(slot);
+    else
+        finish_slot(slot);
+}
+
+void orb_worker_abort_slot(struct slot *slot, enum slot_abort why)
+{
+    if (slot->abort == ABORT_NONE || slot->abort == ABORT_HAND_BACK)
+        slot->abort = why;
+    if (slot->state == SLOT_RUNNING)
+        orb_attempt_abort(slot->attempt);
+}
+
+/* ---- beginning one ----------------------------------------------------- */
+
+static void on_poisoned(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_worker *w = arg;
+    (void)reply;
+    w->in_flight--;
+    if (err) {
+        orb_worker_trouble(w, "an entry could not be dead-lettered", err);
+        if (!w->has_ended)
+            orb_claim_look_back(w->claim);
+    }
+    if (!w->is_draining && !w->has_ended)
+        orb_claim_wake(w->claim);
+    orb_worker_check_end(w);
+}
+
+static void poison(struct orb_worker *w, const char *entry, const char *id, const struct orb_error *why, int is_binary)
+{
+    orb_worker_log(w, ORB_LOG_WARNING, "queue entry %s: dead-lettered: %s", entry, orb_error_message(why));
+    if (orb_broker_poison(w->broker, entry, id, why, is_binary, on_poisoned, w))
+        orb_claim_look_back(w->claim);
+    else
+        w->in_flight++;
+}
+
+static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct slot *slot = arg;
+    struct orb_worker *w = slot->worker;
+    int attempt, retries;
+    if (err) {
+        orb_worker_trouble(w, "a task could not be begun, trying again", err);
+        if (!w->has_ended)
+            orb_claim_look_back(w->claim);
+        orb_worker_release(slot);
+        return;
+    }
+    enum orb_begin what = orb_broker_begin_reply(reply, &attempt, &retries);
+    if (what == ORB_BEGIN_ERROR) {
+        struct orb_error why;
+        orb_error_set(&why, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", orb_reply_str(orb_reply_at(reply, 1), NULL));
+        poison(w, slot->entry, slot->task->id, &why, 0);
+    }
+    if (what != ORB_BEGIN_RUN) {
+        orb_worker_log(w, ORB_LOG_DEBUG, "task %s: not run: %s", slot->task->id, orb_reply_str(orb_reply_at(reply, 0), NULL));
+        orb_worker_release(slot);
+        return;
+    }
+    slot->retries = retries;
+    slot->state = SLOT_RUNNING;
+    slot->armed_ms = orb_loop_now_ms(w->loop);
+    slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, attempt, retries < ORB_RETRIES_MAX, attempt_ended, slot);
+    snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));
+    drop_task(slot);
+    if (slot->abort)
+        orb_attempt_abort(slot->attempt);
+}
+
+/* Pending on us, but deleted from the stream: nothing is left to run. */
+static void acknowledge(struct orb_worker *w, const char *entry)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 4);
+    orb_cmd_str(&b, "XACK");
+    orb_cmd_str(&b, orb_broker_stream(w->broker));
+    orb_cmd_str(&b, w->group);
+    orb_cmd_str(&b, entry);
+    if (orb_redis_send(orb_store_redis(w->store), &b, 1, ORB_REDIS_RETRY, NULL, NULL))
+        orb_worker_log(w, ORB_LOG_WARNING, "queue entry %s: deleted, and could not be acknowledged", entry);
+    orb_buf_done(&b);
+}
+
+int orb_worker_room(void *arg)
+{
+    const struct orb_worker *w = arg;
+    return w->concurrency - w->busy;
+}
+
+int orb_worker_on_delivered(void *arg, const struct orb_delivery *d)
+{
+    struct orb_worker *w = arg;
+    struct orb_error why;
+    if (d->is_gone)
+        acknowledge(w, d->entry);
+    if (d->is_gone || (d->is_again && slot_of_entry(w, d->entry)))
+        return 0;
+    if (d->is_again && orb_worker_room(w) <= 0)
+        return -1;
+    if (!d->payload) {
+        orb_error_set(&why, ORB_E_INVALID, "the queue entry has no field payload");
+        poison(w, d->entry, "", &why, 0);
+        return 0;
+    }
+    struct orb_task *task = orb_alloc(sizeof *task);
+    if (orb_task_parse(d->payload, d->len, task, &why)) {
+        poison(w, d->entry, task->id, &why, !orb_utf8_is_valid(d->payload, d->len));
+        free(task);
+        return 0;
+    }
+    struct slot *slot = slot_new(w, d->entry);
+    slot->task = task;
+    if (w->is_draining) {
+        hand_back(slot);
+        return 0;
+    }
+    orb_broker_begin(w->broker, d->entry, task->id, orb_task_agent_name(task->agent_config),
+                     d->has_task_id ? NULL : d->payload, d->len, on_begun, slot);
+    return 0;
+}
