@@ -2,10 +2,12 @@
  * it, and turns its code into the exit status. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int set_format(struct cli *cli)
 {
@@ -110,9 +112,19 @@ static int run(struct cli *cli, int argc, char **argv)
     return cli_command_unknown(argc, argv);
 }
 
+/* A socket must not get the number of a closed stdin, stdout or stderr. What stands in
+ * for it fails as the closed one would. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1);
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {0};
+    fill_standard_descriptors();
     setlocale(LC_CTYPE, "");
     /* Writes tell; cli_flush makes it a quiet end. */
     signal(SIGPIPE, SIG_IGN);

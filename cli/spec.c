@@ -1,55 +1,11 @@
 /* What `orbiter submit` sends, made from files, options and stdin. */
 #include "cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 1024 * 1024 };
-
-/* A JSON file of the wanted type, or NULL when it was said what is wrong; *code says which error. */
-static json_t *read_json(const char *file, int wanted, const char *wanted_name, int *code)
-{
-    struct orb_error err = {0};
-    json_error_t where;
-    json_t *value = NULL;
-    char *text = NULL;
-    size_t len = 0;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        *code = cli_fail(ORB_E_INVALID, "cannot open %s: %s", file, strerror(errno));
-        return NULL;
-    }
-    if (orb_input_read(fd, file, FILE_MAX, &text, &len, &err)) {
-        *code = cli_fail_with(&err);
-    } else if (!(value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where))) {
-        *code = cli_fail(ORB_E_INVALID, "%s: line %d, column %d: %s", file, where.line, where.column, where.text);
-    } else if ((int)json_typeof(value) != wanted) {
-        *code = cli_fail(ORB_E_INVALID, "%s must hold a JSON %s", file, wanted_name);
-        json_decref(value);
-        value = NULL;
-    }
-    free(text);
-    close(fd);
-    return value;
-}
-
 /* ---- the agent -------------------------------------------------------- */
-
-/* What a worker could not do anything with. A swarm has agents instead of a name. */
-static int check_agent(const char *file, const json_t *agent, int is_changed)
-{
-    const json_t *name = json_object_get(agent, "name"), *agents = json_object_get(agent, "agents");
-    if (agents && !json_array_size(agents))
-        return cli_fail(ORB_E_INVALID, "%s: 'agents' of a swarm must be an array with agents in it", file);
-    if (agents && is_changed)
-        return cli_fail(ORB_E_USAGE, "-m and --instructions are for one agent, and %s is a swarm: set them in the file", file);
-    if (!agents && (!json_is_string(name) || !json_string_length(name)))
-        return cli_fail(ORB_E_INVALID, "%s: the agent has no 'name': add one, for example \"name\": \"assistant\"", file);
-    return 0;
-}
 
 /* A provider that we do not know may be one of the fleet's Python workers. */
 static int check_model(const struct cli *cli, const char *model)
@@ -72,16 +28,14 @@ static json_t *plain_agent(const char *model)
 
 int cli_spec_agent(const struct cli *cli, const struct cli_spec *spec, char **out)
 {
-    json_t *agent;
+    json_t *agent = NULL;
     int rc = spec->model ? check_model(cli, spec->model) : 0;
     if (rc)
         return rc;
     if (spec->agent_file)
-        agent = read_json(spec->agent_file, JSON_OBJECT, "object", &rc);
+        rc = cli_file_agent(spec->agent_file, spec->model || spec->instructions, &agent);
     else
         agent = plain_agent(cli->is_dev ? CLI_DEV_MODEL : CLI_MODEL);
-    if (agent && spec->agent_file)
-        rc = check_agent(spec->agent_file, agent, spec->model || spec->instructions);
     if (!rc && spec->model)
         json_object_set_new(agent, "model", json_string(spec->model));
     if (!rc && spec->instructions && json_object_set_new(agent, "instructions", json_string(spec->instructions)))
@@ -127,15 +81,12 @@ int cli_spec_metadata(const struct orb_option_list *items, char **out)
 
 int cli_spec_messages(const char *file, char **out)
 {
-    int code = 0;
-    if (!file)
-        return 0;
-    json_t *messages = read_json(file, JSON_ARRAY, "array of messages", &code);
-    if (!messages)
-        return code;
-    *out = json_dumps(messages, JSON_ENSURE_ASCII);
+    json_t *messages = NULL;
+    int rc = file ? cli_file_messages(file, &messages) : 0;
+    if (messages && !(*out = json_dumps(messages, JSON_ENSURE_ASCII)))
+        rc = cli_fail(ORB_E_NOMEM, "out of memory");
     json_decref(messages);
-    return 0;
+    return rc;
 }
 
 /* ---- input ------------------------------------------------------------ */
@@ -150,8 +101,8 @@ int cli_spec_input(int argc, char **argv, char **out, size_t *len)
         rc = orb_input_check(argv[0], strlen(argv[0]), "the input", ORB_PAYLOAD_MAX, &err);
     else
         rc = orb_input_read(STDIN_FILENO, "stdin", ORB_PAYLOAD_MAX, out, len, &err);
-    if (rc)
-        return cli_fail_with(&err);
+    if (rc) /* a stdin that cannot be read is no input */
+        return cli_fail(rc == ORB_E_SYSTEM ? ORB_E_INVALID : rc, "%s", orb_error_message(&err));
     if (is_operand) {
         *out = strdup(argv[0]);
         *len = strlen(argv[0]);

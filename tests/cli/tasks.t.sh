@@ -115,6 +115,66 @@ check 'agent file that is not there' orbiter submit --agent "$work/none.json" x 
 err: orbiter: cannot open WORK/none.json: No such file or directory
 exit 2
 END
+check 'agent file that is a folder' orbiter submit --agent "$work" x <<'END'
+err: orbiter: cannot read WORK: Is a directory
+exit 2
+END
+check 'messages that are a folder' orbiter submit --messages "$work" x <<'END'
+err: orbiter: cannot read WORK: Is a directory
+exit 2
+END
+check 'stdin that is closed' bash -c 'orbiter submit -m sim: - <&-' <<'END'
+err: orbiter: cannot read stdin: Bad file descriptor
+exit 2
+END
+check 'stdout that is closed' bash -c 'orbiter submit -m sim: --queue unserved x >&-' <<'END'
+err: orbiter: cannot write to stdout: Bad file descriptor
+exit 1
+END
+printf ' \n' >"$work/empty.json"
+check 'agent file that is empty' orbiter submit --agent "$work/empty.json" x <<'END'
+err: orbiter: WORK/empty.json is empty: it must hold a JSON object
+exit 2
+END
+# wrong_agent JSON REASON, wrong_messages JSON REASON: the file is refused.
+wrong_agent() {
+    printf '%b' "$1" >"$work/wrong.json"
+    check "agent $1" orbiter submit --agent "$work/wrong.json" x <<<"err: orbiter: WORK/wrong.json: $2"$'\nexit 2'
+}
+wrong_messages() {
+    printf '%b' "$1" >"$work/wrong.json"
+    check "messages $1" orbiter submit --messages "$work/wrong.json" x <<<"err: orbiter: WORK/wrong.json: $2"$'\nexit 2'
+}
+wrong_agent '{"name":1}' "line 1, column 2: 'name' must be a string"
+wrong_agent '{"name": "a",\n "model": null}' "line 2, column 2: 'model' must be a string"
+wrong_agent '{"x": {"instructions": 1}, "y": "\\"instructions", "name": "ä", "instructions": []}' "line 1, column 64: 'instructions' must be a string"
+for steps in 0 1001 2.0 '"1"'; do
+    wrong_agent "{\"name\": \"a\", \"max_steps\": $steps}" "line 1, column 15: 'max_steps' must be a whole number from 1 to 1000"
+done
+wrong_agent '{"name": "a", "temperature": "hot"}' "line 1, column 15: 'temperature' must be a number"
+wrong_agent '{"name": "a", "max_tokens": 0}' "line 1, column 15: 'max_tokens' must be null or a whole number above 0"
+wrong_agent '{"name": "a", "tools": {}}' "line 1, column 15: 'tools' must be an array"
+wrong_agent '{"name": "a", "handoffs": "b"}' "line 1, column 15: 'handoffs' must be an array of agents"
+wrong_agent '{"name": "a", "handoffs": [{"name": "b", "handoffs": [{"name": "c", "model": 1}]}]}' "handoffs[0].handoffs[0]: 'model' must be a string"
+wrong_agent '{"agents": []}' "line 1, column 2: 'agents' must be an array with agents in it"
+wrong_agent '{"agents": [{"name": "a"}, {}]}' "agents[1]: the agent has no 'name': add one, for example \"name\": \"assistant\""
+wrong_agent '{"agents": ["a"]}' 'agents[0] must be a JSON object'
+wrong_messages '["hello"]' 'message 1 must be a JSON object'
+wrong_messages '[{"role": "user", "content": ""}, {"content": "x"}]' "message 2: 'role' must be user, system, assistant or tool"
+wrong_messages '[{"role": "robot"}]' "message 1: 'role' must be user, system, assistant or tool"
+wrong_messages '[{"role": "tool", "tool_name": "n"}]' "message 1: role tool needs a string 'tool_call_id'"
+wrong_messages '[{"role": "tool", "tool_call_id": "c"}]' "message 1: role tool needs a string 'tool_name'"
+printf '[{"role": "system", "content": "s"}, {"role": "tool", "tool_call_id": "c", "tool_name": "n"}]' >"$work/right.json"
+check 'messages that are right' orbiter submit --messages "$work/right.json" --id fine --queue unserved x <<'END'
+out: fine
+exit 0
+END
+orbiter task cancel fine >/dev/null
+printf '\357\273\277{"name": "marked", "model": "sim:", "max_steps": 1000, "max_tokens": 1}' >"$work/agent.json"
+check 'agent file with a byte order mark' orbiter submit -q --agent "$work/agent.json" --wait x <<'END'
+out: x
+exit 0
+END
 printf '{"name": "critic", "model": "openai:gpt-4o"}' >"$work/agent.json"
 check 'agent file and -m' orbiter submit --agent "$work/agent.json" -m sim: --id critic --wait -o jsonl -q hi <<'END'
 out: {"id": "critic", "status": "completed", "queue": "orbiter:tasks", "agent": "critic", "worker_id": "w1", "created_at": T, "started_at": T, "completed_at": T, "attempt": 1, "retries": 0, "output": "hi", "result": {"output": "hi"}, "error": null, "error_type": null, "partial": null, "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
