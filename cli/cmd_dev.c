@@ -78,7 +78,8 @@ static void log_line(const struct dev *dev, const char *level, const char *fmt, 
     time_t now = time(NULL);
     struct tm tm;
     va_list args;
-    if (dev->options->is_ephemeral && !strcmp(level, "INFO"))
+    int is_error = !strcmp(level, "ERROR"), is_quiet = dev->cli->common.is_quiet;
+    if (dev->options->is_ephemeral && !is_error && (is_quiet || !strcmp(level, "INFO")))
         return;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -337,7 +338,7 @@ static int prepare(struct dev *dev)
     dev->url = dev_url(&dev->paths);
     cli->redis = (struct orb_redis_options){.url = dev->url, .ns = cli->common.redis.ns};
     /* What a crashed worker of an ephemeral dev has to say must not be drowned. */
-    if (dev->options->is_ephemeral && setenv("ORBITER_LOG_LEVEL", "WARNING", 0))
+    if (dev->options->is_ephemeral && setenv("ORBITER_LOG_LEVEL", cli->common.is_quiet ? "ERROR" : "WARNING", 0))
         return cli_fail(ORB_E_NOMEM, "out of memory");
     return open_log(dev);
 }

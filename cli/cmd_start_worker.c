@@ -53,7 +53,8 @@ static int start_worker(struct cli *cli, const void *options, int argc, char **a
     add(words, &count, "--tls-key", cli->redis.tls_key);
     snprintf(number, sizeof number, "%d", o->concurrency);
     add(words, &count, "--concurrency", o->concurrency ? number : NULL);
-    if (setenv("ORBITER_REDIS_URL", cli->redis.url, 1))
+    if (setenv("ORBITER_REDIS_URL", cli->redis.url, 1) ||
+        (cli->common.is_quiet && setenv("ORBITER_LOG_LEVEL", "ERROR", 0)))
         return cli_fail(ORB_E_NOMEM, "out of memory");
     execvp(path, (char *const *)(uintptr_t)words);
     return cli_fail(ORB_E_SYSTEM, "cannot run %s: %s: install it beside orbiter or in PATH", path, strerror(errno));
@@ -64,7 +65,8 @@ const struct cli_command cli_cmd_start_worker = {
     .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID]",
     .brief = "start a worker in the foreground",
     .help = "Becomes orbiter-worker, which claims tasks from the queue and runs them until it gets SIGTERM or Ctrl-C; then "
-            "it ends what it has begun. A second one hands running tasks back to the queue. See orbiter-worker(1).",
+            "it ends what it has begun. A second one hands running tasks back to the queue. With -q it logs errors only, unless "
+            "ORBITER_LOG_LEVEL says otherwise. See orbiter-worker(1).",
     .options = rows,
     .options_size = sizeof(struct start_options),
     .min_operands = 0,

@@ -1,5 +1,6 @@
 /* The demo of `orbiter dev`: a few tasks on the offline model, their answers
- * printed as they come, each line with the start of its task's id. */
+ * printed as they come, each line with the start of its task's id; or, with -o json and
+ * jsonl, their events. */
 #include "dev.h"
 
 #include <stdlib.h>
@@ -30,14 +31,24 @@ struct demo_task {
 struct dev_demo {
     struct cli *cli;
     struct demo_task tasks[TASK_COUNT];
-    size_t open;
-    int code, is_over;
+    size_t open, events;
+    int code, is_over, is_closed;
     dev_demo_end_cb done;
     void *arg;
 };
 
+/* The end of the array of -o json. */
+static void close_list(struct dev_demo *demo)
+{
+    if (demo->cli->format == CLI_JSON && !demo->is_closed)
+        fputs(demo->events ? "\n]\n" : "[]\n", stdout);
+    demo->is_closed = 1;
+}
+
 static void demo_ended(struct dev_demo *demo, int code)
 {
+    close_list(demo);
+    fflush(stdout);
     if (!demo->is_over)
         demo->done(demo->arg, code);
     demo->is_over = 1;
@@ -52,6 +63,27 @@ static void print_line(struct demo_task *t)
     /* Nobody reads any more: a clean end of everything, not one in the middle. */
     if (fflush(stdout))
         demo_ended(t->demo, 0);
+}
+
+/* {"task_id": ID, "event": as it is stored}, one line each, also in the array. */
+static void print_event(struct demo_task *t, const struct orb_event *e)
+{
+    struct dev_demo *demo = t->demo;
+    json_t *event = json_loadb(e->json, e->json_len, 0, NULL);
+    char *text = event ? json_dumps(event, JSON_ENSURE_ASCII) : NULL;
+    json_decref(event);
+    if (!text || demo->is_closed)
+        goto out;
+    if (demo->cli->format == CLI_JSON)
+        fputs(demo->events ? ",\n " : "[\n ", stdout);
+    printf("{\"task_id\": \"%s\", \"event\": ", orb_task_handle_id(t->handle));
+    cli_print_safe(text, strlen(text), ORB_SAFE_LINE);
+    fputs(demo->cli->format == CLI_JSON ? "}" : "}\n", stdout);
+    demo->events++;
+    if (fflush(stdout))
+        demo_ended(demo, 0);
+out:
+    free(text);
 }
 
 /* Breaks the text at blanks into lines; a word that is too long is cut. */
@@ -86,7 +118,9 @@ static void on_result(void *arg, const struct orb_task_info *task, const struct 
 static void on_event(void *arg, const struct orb_event *event, const struct orb_error *err)
 {
     struct demo_task *t = arg;
-    if (event && event->type == ORB_EVENT_TEXT)
+    if (event && t->demo->cli->format != CLI_TABLE)
+        print_event(t, event);
+    else if (event && event->type == ORB_EVENT_TEXT)
         add_text(t, event->text, event->text_len);
     if (event || (err && err->code == ORB_E_CANCELLED))
         return;
@@ -144,6 +178,7 @@ void dev_demo_free(struct dev_demo *demo)
 {
     if (!demo)
         return;
+    close_list(demo); /* Ctrl-C */
     for (size_t i = 0; i < TASK_COUNT; i++)
         orb_task_handle_free(demo->tasks[i].handle);
     free(demo);

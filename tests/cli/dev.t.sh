@@ -26,6 +26,19 @@ holds 'their answers are whole' grep -q 'neither network nor key' <(sed 's/^[^ ]
 holds 'the demo leaves no socket' test ! -e "$sock"
 holds 'ephemeral: nothing on disk' test ! -e "$XDG_STATE_HOME"
 
+orbiter -q dev --demo --ephemeral --workers 1 -o jsonl >"$work/demo.jsonl" 2>"$work/demo.err"
+holds 'the demo, jsonl' test $? = 0
+holds 'every line is an event of a task' bash -c "! grep -vE '^\{\"task_id\": \"[0-9a-f]{32}\", \"event\": \{\"type\": .*\}\}\$' '$work/demo.jsonl'"
+holds 'jsonl: three tasks' test "$(cut -d '"' -f 4 "$work/demo.jsonl" | sort -u | wc -l)" = 3
+holds 'jsonl: each has one end' test "$(grep -c '"status": "completed"' "$work/demo.jsonl")" = 3
+holds 'nothing on stderr with -q' test ! -s "$work/demo.err"
+orbiter -q dev --demo --ephemeral --workers 1 -o json >"$work/demo.json"
+holds 'the demo, json' test $? = 0
+holds 'json: an array' test "$(sed -n '1p;$p' "$work/demo.json" | tr -d '\n')" = '[]'
+events_of_array() { sed -nE 's/^ (\{.*\}),?$/\1/p' "$work/demo.json"; }
+holds 'json: each has one end' test "$(events_of_array | grep -c '"status": "completed"')" = 3
+holds 'json: nothing but events and commas' test "$(($(wc -l <"$work/demo.json") - 2))" = "$(events_of_array | wc -l)"
+holds 'json: a comma after all but the last' test "$(grep -c '},$' "$work/demo.json")" = "$(($(events_of_array | wc -l) - 1))"
 # shellcheck disable=SC2016 # for the inner shell
 check 'a demo that nobody reads' bash -c 'orbiter -q dev --demo --ephemeral | head -n 0; exit "${PIPESTATUS[0]}"' <<'END'
 exit 0

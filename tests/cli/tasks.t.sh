@@ -461,6 +461,14 @@ kill -INT "$starter"
 wait "$starter"
 holds 'Ctrl-C drains the worker' test $? = 0
 
+orbiter start worker -q --redis-url "$locked" --worker-id w3 --queue nobody >"$work/w3.out" 2>"$work/w3.err" &
+starter=$!
+pids+=("$starter")
+until_ok 20 grep -q Press "$work/w3.out"
+kill -INT "$starter"
+wait "$starter"
+holds 'a quiet worker logs no notices' test ! -s "$work/w3.err"
+
 # ---- namespaces ----
 check 'another namespace has its own tasks' orbiter task status one --namespace blue <<'END'
 err: orbiter: Task not found: one
