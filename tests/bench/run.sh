@@ -232,7 +232,7 @@ return string.format('%.3f', most)"
 start_provider() {
     "$B/fake-provider" --listen 127.0.0.1:0 >"$dir/provider" 2>&1 &
     pids+=("$!")
-    until_true 10 grep -q '^listening' "$dir/provider"
+    until_true 10 grep -qs '^listening' "$dir/provider"
     provider=http://$(sed -n 's/^listening //p' "$dir/provider")/v1
 }
 
@@ -308,13 +308,14 @@ bench_idle() {
 
 # ---- all ----------------------------------------------------------------------
 
-# One row in a process of its own: when it fails, the others go on.
-measure() (
+# One row, in the background: a process of its own, so that the others go on when it
+# fails. Not a function in (), which would be a second process that no signal reaches.
+measure() {
     trap cleanup EXIT
     trap 'exit 130' INT TERM
     dir=$(mktemp -d "${TMPDIR:-/tmp}/orbiter-bench.XXXXXX") || exit 1
     "bench_$1"
-)
+}
 
 names=("$@")
 [ ${#names[@]} -gt 0 ] || names=(tasks latency events http sleepers idle)
@@ -330,7 +331,14 @@ echo "$(nproc) cores, $(redis-server --version | grep -o 'v=[0-9.]*'), load befo
 printf "$LINE" '' target figure probe ratio ''
 failed=0
 child=
-trap '[ -z "$child" ] || { kill -TERM "$child"; wait "$child"; }; exit 130' INT TERM
+stop() {
+    [ -z "$child" ] || kill -TERM "$child"
+    while [ -n "$child" ] && ! ended "$child"; do
+        wait "$child"
+    done
+    exit 130
+}
+trap stop INT TERM
 for name in "${names[@]}"; do
     measure "$name" &
     child=$!
