@@ -121,7 +121,7 @@ static void json_arg(struct orb_broker *b, struct orb_buf *body, const char *s)
 void orb_broker_finish(struct orb_broker *b, const struct orb_outcome *o, orb_redis_cb cb, void *arg)
 {
     int is_retry = o->status == ORB_STATUS_RETRYING;
-    struct orb_buf *body = orb_batch_add(is_retry ? b->retry : b->finish, 12, cb, arg);
+    struct orb_buf *body = orb_batch_add(is_retry ? b->retry : b->finish, 13, cb, arg);
     orb_cmd_str(body, o->entry);
     orb_cmd_str(body, o->id);
     orb_cmd_int(body, o->attempt);
@@ -140,6 +140,7 @@ void orb_broker_finish(struct orb_broker *b, const struct orb_outcome *o, orb_re
         orb_cmd_arg(body, o->result ? o->result->data : "", o->result ? o->result->len : 0);
     orb_cmd_arg(body, o->partial ? o->partial : "", o->partial ? o->partial_len : 0);
     arg_or_empty(body, o->usage);
+    orb_cmd_str(body, o->is_stream_fresh ? "1" : "");
 }
 
 void orb_broker_requeue(struct orb_broker *b, const char *entry, const char *id, int attempt, orb_redis_cb cb, void *arg)

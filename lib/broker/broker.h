@@ -41,6 +41,7 @@ struct orb_outcome {
     const char *agent;        /* name */
     const char *message;      /* of the terminal event */
     int64_t seq;              /* of the terminal event */
+    int is_stream_fresh;      /* the expiry of the task's events was set a moment ago */
     const char *error, *error_type;
     const struct orb_buf *result;  /* JSON object, or NULL */
     const char *partial;

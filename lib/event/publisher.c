@@ -275,6 +275,11 @@ void orb_event_stream_touch(struct orb_event_stream *s)
         arm_expiry(s);
 }
 
+int orb_event_stream_is_fresh(const struct orb_event_stream *s)
+{
+    return s->is_armed && orb_loop_now_ms(s->publisher->loop) - s->armed_ms < ORB_EVENT_TTL_S * 10;
+}
+
 int64_t orb_event_stream_last_seq(struct orb_event_stream *s)
 {
     flush_text(s);

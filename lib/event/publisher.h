@@ -53,6 +53,8 @@ void orb_event_stream_put(struct orb_event_stream *stream, const struct orb_even
 /* For a task that says nothing: to be called now and then while it runs. Sets the
  * stream's expiry anew when that is more than 5 minutes ago, else costs nothing. */
 void orb_event_stream_touch(struct orb_event_stream *stream);
+/* Was the stream's expiry set less than a hundredth of its time ago? */
+int orb_event_stream_is_fresh(const struct orb_event_stream *stream);
 /* Waiting text goes out; then the seq for an event that a script will write. */
 int64_t orb_event_stream_last_seq(struct orb_event_stream *stream);
 

@@ -236,9 +236,11 @@ const struct orb_run *orb_attempt_run(const struct orb_attempt *a)
     return a->run;
 }
 
-int64_t orb_attempt_last_seq(struct orb_attempt *a)
+int64_t orb_attempt_last_seq(struct orb_attempt *a, int *is_fresh)
 {
-    return orb_event_stream_last_seq(&a->events);
+    int64_t seq = orb_event_stream_last_seq(&a->events);
+    *is_fresh = orb_event_stream_is_fresh(&a->events);
+    return seq;
 }
 
 void orb_attempt_touch(struct orb_attempt *a)

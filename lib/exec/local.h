@@ -26,8 +26,9 @@ int orb_attempt_number(const struct orb_attempt *attempt);
 const char *orb_attempt_agent(const struct orb_attempt *attempt); /* name, "" when the config has none */
 /* NULL when the agent could not be built. */
 const struct orb_run *orb_attempt_run(const struct orb_attempt *attempt);
-/* What waits goes out; the seq of the terminal event. */
-int64_t orb_attempt_last_seq(struct orb_attempt *attempt);
+/* What waits goes out; the seq of the terminal event, and whether the expiry of the
+ * events was set a moment ago. */
+int64_t orb_attempt_last_seq(struct orb_attempt *attempt, int *is_fresh);
 /* To be called now and then: keeps the event stream of a silent task. */
 void orb_attempt_touch(struct orb_attempt *attempt);
 int64_t orb_attempt_take_tokens(struct orb_attempt *attempt); /* text and reasoning deltas since the last call */

@@ -86,20 +86,20 @@ end
 local EVENT_WORD = { completed = 'completed', failed = 'error', cancelled = 'cancelled' }
 
 -- The one terminal status event of a task. What is wrong with the stream's key, or forbidden,
--- must not keep the task from ending.
-local function terminal_event(id, status, agent_json, message_json, seq, attempt, ttl)
+-- must not keep the task from ending. is_fresh '1': the stream's expiry was set a moment ago.
+local function terminal_event(id, status, agent_json, message_json, seq, attempt, ttl, is_fresh)
   local stream = STREAM .. id
   local json = '{"type": "status", "status": "' .. EVENT_WORD[status] .. '", "agent_name": ' .. agent_json ..
     ', "message": ' .. message_json .. ', "seq": ' .. seq .. ', "attempt": ' .. attempt .. '}'
   pcall_redis('XADD', stream, '*', 'event', json)
-  pcall_redis('EXPIRE', stream, ttl)
+  if is_fresh ~= '1' then pcall_redis('EXPIRE', stream, ttl) end
   pcall_redis('PUBLISH', P .. 'orbiter:events:' .. id, json)
 end
 
 -- Write the final state of a task, then its terminal event. f: hash fields
 -- beside status and completed_at. The expiry counts from here; it is armed again unless what was
 -- armed when the task was made is off by less than a hundredth.
-local function end_task(id, queue, from, status, created, f, agent_json, message_json, seq, attempt, result_ttl, event_ttl)
+local function end_task(id, queue, from, status, created, f, agent_json, message_json, seq, attempt, result_ttl, event_ttl, is_fresh)
   local age = created and NOW - created or TASK_TTL
   created = created or NOW
   call('HSET', TASK .. id, 'status', status, 'completed_at', NOW, unpack(f))
@@ -114,7 +114,7 @@ local function end_task(id, queue, from, status, created, f, agent_json, message
   end
   index_move(queue, from, status, created, id)
   feed(status, id, attempt)
-  terminal_event(id, status, agent_json, message_json, seq, attempt, event_ttl)
+  terminal_event(id, status, agent_json, message_json, seq, attempt, event_ttl, is_fresh)
 end
 
 -- End a cancelled task that nobody runs. What Python's cancel left may be no

@@ -1,12 +1,12 @@
 -- A failed attempt that may be tried again: into the delayed set, or failed for good
 -- when it was the last one. KEYS: queue. ARGV: prefix, queue name, worker id, result ttl,
 -- event ttl, then for each task: entry id, task id, attempt, delay ms, most
--- retries, agent JSON, message JSON, seq, error, error type, partial, usage. Reply per
+-- retries, agent JSON, message JSON, seq, error, error type, partial, usage, "1" when the stream's expiry was set a moment ago. Reply per
 -- task: the state it has now, or STALE.
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 
-local function retry(entry, id, attempt, delay, most, agent, message, seq, err, err_type, partial, usage)
+local function retry(entry, id, attempt, delay, most, agent, message, seq, err, err_type, partial, usage, is_fresh)
   local status, created = fence(id, worker, attempt)
   if not status then return 'STALE' end
   if not is_open(id, status) then return status end
@@ -16,14 +16,14 @@ local function retry(entry, id, attempt, delay, most, agent, message, seq, err, 
   if partial ~= '' then field('partial', partial) end
   if usage ~= '' then field('usage', usage) end
   if status == 'cancelled' then
-    end_task(id, queue, status, 'cancelled', created, f, agent, json_str('Task ' .. id .. ' cancelled'), seq, attempt, result_ttl, event_ttl)
+    end_task(id, queue, status, 'cancelled', created, f, agent, json_str('Task ' .. id .. ' cancelled'), seq, attempt, result_ttl, event_ttl, is_fresh)
     return 'cancelled'
   end
   field('error', err)
   field('error_type', err_type)
   local retries = tonumber(call('HGET', TASK .. id, 'retries') or 0) or 0
   if retries >= tonumber(most) then
-    end_task(id, queue, status, 'failed', created, f, agent, message, seq, attempt, result_ttl, event_ttl)
+    end_task(id, queue, status, 'failed', created, f, agent, message, seq, attempt, result_ttl, event_ttl, is_fresh)
     return 'failed'
   end
   -- No entry until it is due: a late begin of the one that is spent must see that.
@@ -34,8 +34,8 @@ local function retry(entry, id, attempt, delay, most, agent, message, seq, err, 
   return 'retrying'
 end
 
-for i = 6, #ARGV, 12 do
-  out[#out + 1] = retry(unpack(ARGV, i, i + 11))
+for i = 6, #ARGV, 13 do
+  out[#out + 1] = retry(unpack(ARGV, i, i + 12))
 end
 write_spent(stream)
 write_indexes()

@@ -158,9 +158,10 @@ static void finish_slot(struct slot *slot)
     }
     struct orb_outcome o = {
         .entry = slot->entry, .id = orb_attempt_task_id(a), .attempt = orb_attempt_number(a), .status = status_of(slot),
-        .agent = orb_attempt_agent(a), .seq = orb_attempt_last_seq(a), .usage = usage, .message = message,
+        .agent = orb_attempt_agent(a), .usage = usage, .message = message,
         .error = slot->err ? orb_error_message(slot->err) : "", .error_type = slot->err ? orb_error_type(slot->err->code) : "",
     };
+    o.seq = orb_attempt_last_seq(a, &o.is_stream_fresh);
     terminal_message(slot, o.status, message);
     if (o.status == ORB_STATUS_COMPLETED)
         o.result = &result;

@@ -187,14 +187,14 @@ static void finish_ours(int first, int count)
         cmd("EXPIRE", id, "3600", NULL);
         cmd("PUBLISH", name(id, "orbiter:events:", i), event, NULL);
     }
-    eval(&orb_script_finish, (size_t)(5 + 12 * count));
+    eval(&orb_script_finish, (size_t)(5 + 13 * count));
     static const char *const fixed[] = { "", Q, "w1", "86400", "3600" };
     for (size_t i = 0; i < ORB_COUNT(fixed); i++)
         orb_cmd_str(&out, fixed[i]);
     for (int i = first; i < first + count; i++) {
         const char *const args[] = { entries[i - first], name(id, "", i), "1", "completed", "\"assistant\"",
                                      "\"Agent 'assistant' completed execution\"", "2", "", "", "{\"output\": \"hello\"}", "",
-                                     "{\"input_tokens\": 1, \"output_tokens\": 1, \"total_tokens\": 2}" };
+                                     "{\"input_tokens\": 1, \"output_tokens\": 1, \"total_tokens\": 2}", "1" };
         for (size_t k = 0; k < ORB_COUNT(args); k++)
             orb_cmd_str(&out, args[k]);
     }

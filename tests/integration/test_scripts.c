@@ -71,11 +71,11 @@ static const char *begin(const char *worker, const char *entry, const char *id, 
 static const char *finish(const char *worker, const char *entry, const char *id, const char *attempt, const char *outcome)
 {
     return RUN(finish, Q, "parked", worker, "86400", "3600", entry, id, attempt, outcome, "\"b\\u00f6t\"", "\"the end\"", "9",
-               "boom", "ModelError", "{\"output\": \"Gr\\u00fc\\u00dfe\"}", "half", "{\"total_tokens\": 5}");
+               "boom", "ModelError", "{\"output\": \"Gr\\u00fc\\u00dfe\"}", "half", "{\"total_tokens\": 5}", "");
 }
 static const char *retry(const char *worker, const char *entry, const char *id, const char *attempt, const char *delay)
 {
-    return RUN(retry, Q, "parked", worker, "86400", "3600", entry, id, attempt, delay, "3", "\"bot\"", "\"boom\"", "9", "boom", "ModelError", "half", "");
+    return RUN(retry, Q, "parked", worker, "86400", "3600", entry, id, attempt, delay, "3", "\"bot\"", "\"boom\"", "9", "boom", "ModelError", "half", "", "");
 }
 static const char *requeue(const char *worker, const char *entry, const char *id, const char *attempt)
 {
@@ -740,8 +740,8 @@ static void one_call_for_many_tasks(void **state)
     deliver("w1");
     deliver("w1");
     assert_string_equal(RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 run 1 0");
-    assert_string_equal(RUN(finish, Q, "parked", "w1", "86400", "3600", first, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "",
-                            second, "b", "7", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", ""), "completed STALE");
+    assert_string_equal(RUN(finish, Q, "parked", "w1", "86400", "3600", first, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "", "",
+                            second, "b", "7", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "", ""), "completed STALE");
     expect_state("a", "completed");
     expect_state("b", "running");
 }
