@@ -3,7 +3,10 @@
  *   load tasks URL N MODEL     submits N tasks, then waits until they are finished; N a second
  *   load submit URL N MODEL    submits N tasks, and ends
  *   load latency URL N         one task at a time, from submit to its result: p50 and p99
- *   load events URL N          N text events over 1,000 streams, as a worker publishes them */
+ *   load events URL N          N text events over 1,000 streams, as a worker publishes them
+ *   load pace URL N            what the events of N finished tasks say about their pace, which
+ *                              was 50 pieces w1 w2 w3 a second: the largest stretch of a
+ *                              stream in percent, and how late its pieces were, in ms */
 #include "base/base.h"
 #include "event/publisher.h"
 #include "store/store.h"
@@ -12,12 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define IN_FLIGHT 1024
 #define STREAMS 1000
 
 static struct orb_loop *loop;
 static struct orb_client *client;
+static struct orb_redis_config redis;
+static struct orb_store *store; /* what the client's API has not: counting, publishing */
 static int total, left, submitted;
 static char config[512];
 static double *ms;
@@ -73,29 +79,34 @@ static void submit_all(void)
     orb_loop_run(loop);
 }
 
-/* Pending and running ones are the ends' complement: none of either means finished. */
-static void on_open(void *arg, const struct orb_task_info *tasks, size_t count, const struct orb_error *err)
+static int64_t completed;
+
+static void on_count(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)tasks;
+    (void)arg;
     check(err ? err->code : 0, err);
-    *(size_t *)arg += count;
+    completed = orb_reply_int(reply);
     orb_loop_stop(loop);
 }
 
-static size_t open_tasks(int status)
+/* Asks the index of completed tasks again after a hundredth of the time it has taken so
+ * far: that is how exact the rate is, and the questions cost next to nothing. */
+static void wait_for_all(int64_t start)
 {
-    struct orb_error err;
-    size_t count = 0;
-    struct orb_task_filter filter = { .status = status, .limit = 1 };
-    check(orb_fleet_tasks(client, &filter, on_open, &count, &err), &err);
-    orb_loop_run(loop);
-    return count;
-}
-
-static void wait_for_all(void)
-{
-    while (open_tasks(ORB_STATUS_PENDING) || open_tasks(ORB_STATUS_RUNNING))
-        orb_loop_turn(loop, 2);
+    struct orb_buf b;
+    for (;;) {
+        orb_buf_init(&b, 4096);
+        orb_cmd_start(&b, 2);
+        orb_cmd_str(&b, "ZCARD");
+        orb_store_key_arg(store, &b, "orbiter:index:" ORB_QUEUE_DEFAULT ":", "completed");
+        check(orb_redis_send(orb_store_redis(store), &b, 1, 0, on_count, NULL), NULL);
+        orb_buf_done(&b);
+        orb_loop_run(loop);
+        if (completed >= total)
+            return;
+        int64_t pause_us = (orb_mono_us() - start) / 100;
+        nanosleep(&(struct timespec){ .tv_sec = pause_us / 1000000, .tv_nsec = pause_us % 1000000 * 1000 }, NULL);
+    }
 }
 
 /* ---- one at a time ------------------------------------------------------ */
@@ -146,35 +157,35 @@ static void latency(void)
 
 static struct orb_event_stream streams[STREAMS];
 static char ids[STREAMS][40];
-static struct orb_store *store;
 static struct orb_timer *turn;
 
 /* Text and reasoning in turns: no two pieces can be joined, so every one is an
  * event. */
 static void put_events(void *arg)
 {
+    struct orb_redis *link = orb_store_redis(store);
     char text[32];
     (void)arg;
-    for (int i = 0; i < STREAMS && left > 0 && orb_redis_queued_bytes(orb_store_redis(store)) < 4000000; i++, left--) {
+    for (int i = 0; i < STREAMS && left > 0 && orb_redis_queued_bytes(link) < 4000000; i++) {
+        left--;
         int n = snprintf(text, sizeof text, " token%d", left % 100);
         int stream = left % STREAMS;
         orb_event_stream_put(&streams[stream], &(struct orb_event_out){ .type = left / STREAMS % 2 ? ORB_EVENT_TEXT : ORB_EVENT_REASONING,
                                                                        .agent_name = "assistant", .text = text, .text_len = (size_t)n });
     }
-    if (left || orb_redis_queued_bytes(orb_store_redis(store)))
+    for (int i = 0; !left && i < STREAMS; i++)
+        orb_event_stream_done(&streams[i]);
+    if (left || orb_redis_queued_bytes(link))
         orb_timer_start(turn, 0);
     else
         orb_loop_stop(loop);
 }
 
-static void events(const char *url)
+static void events(void)
 {
-    struct orb_redis_config redis;
-    struct orb_redis_options options = { .url = url };
     struct orb_error err;
-    check(orb_redis_config_init(&redis, &options, &err), &err);
-    store = orb_store_new(loop, &redis, "");
     struct orb_publisher *publisher = orb_publisher_new(loop, store);
+    int64_t sent = 0;
     for (int i = 0; i < STREAMS; i++) {
         snprintf(ids[i], sizeof ids[i], "%032d", i);
         orb_event_stream_init(&streams[i], publisher, ids[i], 1);
@@ -184,42 +195,135 @@ static void events(const char *url)
     int64_t start = orb_mono_us();
     orb_timer_start(turn, 0);
     orb_loop_run(loop);
-    printf("per_s %.0f\n", total / ((double)(orb_mono_us() - start) / 1e6));
+    double seconds = (double)(orb_mono_us() - start) / 1e6;
     for (int i = 0; i < STREAMS; i++)
-        orb_event_stream_done(&streams[i]);
+        sent += streams[i].seq;
+    if (sent != total || orb_publisher_take_refused(publisher, &err))
+        check(ORB_E_INTERNAL, NULL);
+    printf("per_s %.0f\n", total / seconds);
     orb_timer_free(turn);
     orb_publisher_free(publisher);
-    orb_store_free(store);
-    orb_redis_config_done(&redis);
+}
+
+/* ---- pace ----------------------------------------------------------------- */
+
+#define RATE 50
+
+struct pace {
+    struct orb_task_handle *handle;
+    int64_t first_ms, last_ms; /* of its text, by the clock of Redis */
+    long first, last;          /* number of the piece that such an event begins with */
+};
+
+static struct pace *paces;
+static size_t npaces, nlate, late_cap;
+static double worst_stretch;
+
+/* A piece is due so long after the first one as its number says; an event with several
+ * pieces was late for the first of them most. */
+static void pace_event(struct pace *p, const struct orb_event *e)
+{
+    long piece = strtol(e->text + (*e->text == 'w'), NULL, 10);
+    p->last_ms = strtoll(e->stream_id, NULL, 10);
+    p->last = piece;
+    if (!p->first) {
+        p->first = piece;
+        p->first_ms = p->last_ms;
+    }
+    if (nlate < late_cap)
+        ms[nlate++] = (double)(p->last_ms - p->first_ms) - (double)(piece - p->first) * 1000 / RATE;
+}
+
+static void on_event(void *arg, const struct orb_event *e, const struct orb_error *err)
+{
+    struct pace *p = arg;
+    check(err ? err->code : 0, err);
+    if (e && e->type == ORB_EVENT_TEXT)
+        pace_event(p, e);
+    if (e)
+        return;
+    if (p->last <= p->first)
+        check(ORB_E_INTERNAL, NULL);
+    double stretch = (double)(p->last_ms - p->first_ms) / ((double)(p->last - p->first) * 1000 / RATE) * 100 - 100;
+    if (stretch > worst_stretch)
+        worst_stretch = stretch;
+    if (--left == 0)
+        orb_loop_stop(loop);
+}
+
+static void on_listed(void *arg, const struct orb_task_info *tasks, size_t count, const struct orb_error *err)
+{
+    (void)arg;
+    check(err ? err->code : 0, err);
+    npaces = count;
+    paces = orb_alloc(count * sizeof *paces + 1);
+    for (size_t i = 0; i < count; i++)
+        paces[i].handle = orb_task_handle_new(client, tasks[i].id);
+    orb_loop_stop(loop);
+}
+
+static void pace(void)
+{
+    struct orb_error err;
+    struct orb_task_filter filter = { .status = ORB_STATUS_COMPLETED, .limit = total };
+    check(orb_fleet_tasks(client, &filter, on_listed, NULL, &err), &err);
+    orb_loop_run(loop);
+    if (npaces != (size_t)total) {
+        fprintf(stderr, "load: %zu of %d tasks are completed\n", npaces, total);
+        exit(1);
+    }
+    late_cap = (size_t)total * 10000;
+    ms = orb_alloc(late_cap * sizeof *ms);
+    left = total;
+    for (size_t i = 0; i < npaces; i++)
+        check(orb_task_handle_stream(paces[i].handle, NULL, on_event, &paces[i], &err), &err);
+    orb_loop_run(loop);
+    qsort(ms, nlate, sizeof *ms, by_time);
+    printf("stretch_pct %.2f\nlate_p50_ms %.1f\nlate_p99_ms %.1f\nevents %zu\n", worst_stretch, ms[nlate / 2], ms[nlate * 99 / 100], nlate);
+    for (size_t i = 0; i < npaces; i++)
+        orb_task_handle_free(paces[i].handle);
+    free(paces);
+    free(ms);
+}
+
+static void many(int must_wait)
+{
+    int64_t start = orb_mono_us();
+    submit_all();
+    if (must_wait)
+        wait_for_all(start);
+    printf("per_s %.0f\n", total / ((double)(orb_mono_us() - start) / 1e6));
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 4) {
-        fprintf(stderr, "usage: load tasks|submit|latency|events URL N [MODEL]\n");
+    const char *what = argc > 1 ? argv[1] : "";
+    int is_many = !strcmp(what, "tasks") || !strcmp(what, "submit");
+    int64_t n;
+    if (argc != (is_many ? 5 : 4) || orb_parse_int(argv[3], 1, 10000000, &n) ||
+        (!is_many && strcmp(what, "latency") && strcmp(what, "events") && strcmp(what, "pace"))) {
+        fprintf(stderr, "usage: load tasks|submit URL N MODEL\n       load latency|events|pace URL N\n");
         return 2;
     }
     struct orb_redis_options options = { .url = argv[2] };
     struct orb_error err;
     loop = orb_loop_new();
-    total = atoi(argv[3]);
-    set_model(argc > 4 ? argv[4] : "sim:");
-    if (!strcmp(argv[1], "events")) {
-        events(argv[2]);
-        orb_loop_free(loop);
-        return 0;
-    }
+    total = (int)n;
+    set_model(is_many ? argv[4] : "sim:");
+    check(orb_redis_config_init(&redis, &options, &err), &err);
     check(orb_client_new(loop, &options, &client, &err), &err);
-    int64_t start = orb_mono_us();
-    if (!strcmp(argv[1], "latency")) {
+    store = orb_store_new(loop, &redis, "");
+    if (!strcmp(what, "latency"))
         latency();
-    } else {
-        submit_all();
-        if (!strcmp(argv[1], "tasks"))
-            wait_for_all();
-        printf("per_s %.0f\n", total / ((double)(orb_mono_us() - start) / 1e6));
-    }
+    else if (!strcmp(what, "events"))
+        events();
+    else if (!strcmp(what, "pace"))
+        pace();
+    else
+        many(!strcmp(what, "tasks"));
     orb_client_free(client);
+    orb_store_free(store);
     orb_loop_free(loop);
+    orb_redis_config_done(&redis);
     return 0;
 }
