@@ -253,8 +253,8 @@ http_run() {
     cpu=$(cpu_us "$worker")
     idle=$(rss_kib "$worker")
     load submit "$STREAMS" "openai:fake?tokens=$tokens&rate=50&first=1000" >/dev/null || die 'the load failed'
+    until_true 5 have running "$STREAMS"
     pause $((SECONDS_EACH / 2))
-    have running "$STREAMS" || die 'not all streams were open in the middle'
     put http.kib "$(calc "($(rss_kib "$worker") - $idle) / $STREAMS")"
     until_true 30 have completed "$STREAMS"
     put http.us "$(calc "($(cpu_us "$worker") - $cpu) / ($STREAMS * $tokens)")"
