@@ -113,11 +113,11 @@ static int add_finish(struct link *l, const struct batch *batch)
         snprintf(key, sizeof key, "orbiter:events:%s", batch->ids[i]);
         COMMAND(l, "PUBLISH", key, EVENT);
     }
-    eval(l, &orb_script_finish, (size_t)(5 + 12 * batch->count));
+    eval(l, &orb_script_finish, (size_t)(5 + 13 * batch->count));
     ARGS(&l->out, "", Q, WORKER, "86400", "3600");
     for (int i = 0; i < batch->count; i++)
         ARGS(&l->out, batch->entries[i], batch->ids[i], "1", "completed", "\"assistant\"", "\"Agent 'assistant' completed execution\"", "2",
-             "", "", "{\"output\": \"hello\"}", "", "{\"input_tokens\": 1, \"output_tokens\": 1, \"total_tokens\": 2}");
+             "", "", "{\"output\": \"hello\"}", "", "{\"input_tokens\": 1, \"output_tokens\": 1, \"total_tokens\": 2}", "1");
     return 3 * batch->count;
 }
 
