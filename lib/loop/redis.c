@@ -577,6 +577,9 @@ static void dialed(void *arg, struct bufferevent *bev, const struct orb_error *e
     }
     r->bev = bev;
     r->reader = redisReaderCreate();
+    /* libevent takes 16 KiB a turn unless told otherwise: too little for the events of a thousand tasks. */
+    bufferevent_set_max_single_write(bev, 1024 * 1024);
+    bufferevent_set_max_single_read(bev, 256 * 1024);
     bufferevent_setcb(bev, on_read, NULL, on_link_event, r);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
     login(r);
