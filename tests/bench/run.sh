@@ -251,7 +251,7 @@ start_provider() {
     provider=http://$(sed -n 's/^listening //p' "$dir/provider")/v1
 }
 
-# As in probe_http, the first token comes after a second: all streams are open by then.
+# All streams at once, by a worker that has just started.
 http_run() {
     local tokens=$((SECONDS_EACH * 50)) plain cpu idle
     plain=$(timeout 60 "$B/bench/probe_http" "$provider" "$STREAMS" "$SECONDS_EACH") || die "the probe failed: $plain"
@@ -260,7 +260,7 @@ http_run() {
     OPENAI_BASE_URL=$provider OPENAI_API_KEY=x start_worker "$STREAMS"
     cpu=$(cpu_us "$worker")
     idle=$(rss_kib "$worker")
-    load submit "$STREAMS" "openai:fake?tokens=$tokens&rate=50&first=1000" >/dev/null || die 'the load failed'
+    load submit "$STREAMS" "openai:fake?tokens=$tokens&rate=50" >/dev/null || die 'the load failed'
     until_true 5 have running "$STREAMS"
     pause $((SECONDS_EACH / 2))
     put http.kib "$(calc "($(rss_kib "$worker") - $idle) / $STREAMS")"
