@@ -42,6 +42,7 @@ struct page {
     char *queue;
     char **queues;
     double *delivered_ms;         /* of each queue: when the entry was queued that was delivered last */
+    int64_t *waiting;             /* of each queue: entries that nobody has been given (asked for pending and running ones) */
     size_t nqueues;
     struct row *rows;             /* candidates, then the page */
     size_t nrows, cap, ncandidates;
@@ -240,6 +241,7 @@ static void page_done(struct page *p)
     free(p->strays);
     free(p->queues);
     free(p->delivered_ms);
+    free(p->waiting);
     free(p->queue);
     free(p);
 }
@@ -372,7 +374,8 @@ static void ask_indexes(struct page *p)
     p->full_indexes = 0;
     for (size_t i = 0; i < p->nqueues; i++)
         for (int k = 0; k < INDEXES; k++)
-            if ((p->status < 0 || index_of[p->status] == (enum index)k) && (!p->queue || !strcmp(p->queue, p->queues[i])))
+            if ((p->status < 0 || index_of[p->status] == (enum index)k) && (!p->queue || !strcmp(p->queue, p->queues[i])) &&
+                (p->status != ORB_STATUS_PENDING || p->waiting[i] > 0))
                 ask_index(p, i, (enum index)k);
     phase_end(p);
 }
@@ -489,18 +492,32 @@ static void read_delivered(struct page *p, const struct question *q, const struc
         double ms = (double)strtoll(id, NULL, 10);
         if (ms > p->delivered_ms[q->row])
             p->delivered_ms[q->row] = ms;
+        p->waiting[q->row] -= orb_reply_int(orb_reply_field(orb_reply_at(reply, i), "pending"));
     }
 }
 
-static void ask_delivered(struct page *p, size_t i)
+static void read_length(struct page *p, const struct question *q, const struct orb_reply *reply)
+{
+    p->waiting[q->row] += orb_reply_int(reply);
+}
+
+/* Where in the queue its workers are. */
+static void ask_position(struct page *p, size_t i)
 {
     char key[ORB_KEY_MAX];
     struct orb_buf b;
+    orb_store_key(p->client->store, p->queues[i], "", key);
+    p->waiting[i] = 0;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 2);
+    orb_cmd_str(&b, "XLEN");
+    orb_cmd_str(&b, key);
+    put(p, &b, &(struct question){ .read = read_length, .row = i });
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 3);
     orb_cmd_str(&b, "XINFO");
     orb_cmd_str(&b, "GROUPS");
-    orb_cmd_str(&b, orb_store_key(p->client->store, p->queues[i], "", key));
+    orb_cmd_str(&b, key);
     put(p, &b, &(struct question){ .read = read_delivered, .row = i });
 }
 
@@ -515,8 +532,8 @@ static void ask_counts(struct page *p)
             index_key(p, p->queues[i], (enum index)k, key);
             ask_count(p, "ZCARD", key, p->queues[i]);
         }
-        if (p->status == ORB_STATUS_RUNNING)
-            ask_delivered(p, i);
+        if (p->status == ORB_STATUS_RUNNING || p->status == ORB_STATUS_PENDING)
+            ask_position(p, i);
     }
     phase_end(p);
 }
@@ -527,6 +544,7 @@ static void read_queues(struct page *p, const struct question *q, const struct o
     size_t n = orb_reply_count(reply) < QUEUES_MAX ? orb_reply_count(reply) : QUEUES_MAX;
     p->queues = orb_alloc((n + 1) * sizeof *p->queues);
     p->delivered_ms = orb_alloc((n + 1) * sizeof *p->delivered_ms);
+    p->waiting = orb_alloc((n + 1) * sizeof *p->waiting);
     int has_default = 0;
     for (size_t i = 0; i < n; i++) {
         p->queues[i] = orb_strdup(orb_reply_str(orb_reply_at(reply, i), NULL));

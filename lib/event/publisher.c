@@ -14,7 +14,7 @@ struct orb_publisher {
     struct orb_buf out;           /* commands of this turn */
     unsigned commands;
     struct orb_buf json;          /* scratch */
-    struct orb_event_stream *waiting, **tail; /* in the order their text came: each is due within 20 ms */
+    struct orb_event_stream *waiting, **tail; /* in the order their text came: each is due within ORB_COALESCE_MS */
     struct orb_timer *timer;
     int is_due;
     int64_t refused;
@@ -178,13 +178,11 @@ static void write_text(struct orb_event_stream *s, const char *text, size_t len,
 static void forget_waiting(struct orb_event_stream *s)
 {
     struct orb_publisher *p = s->publisher;
-    for (struct orb_event_stream **link = &p->waiting; *link; link = &(*link)->next)
-        if (*link == s) {
-            *link = s->next;
-            if (!*link)
-                p->tail = link;
-            break;
-        }
+    *s->link = s->next;
+    if (s->next)
+        s->next->link = s->link;
+    else
+        p->tail = s->link;
     s->next = NULL;
     s->is_waiting = 0;
 }
@@ -235,6 +233,7 @@ static void put_text(struct orb_event_stream *s, const struct orb_event_out *e)
         free(s->text_agent);
         s->text_agent = orb_strdup(agent);
     }
+    s->link = p->tail;
     *p->tail = s;
     p->tail = &s->next;
     arm(p);

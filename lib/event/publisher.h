@@ -16,7 +16,7 @@
 #include "event/event.h"
 #include "store/store.h"
 
-#define ORB_COALESCE_MS 20
+#define ORB_COALESCE_MS 18 /* the loop's own turn comes on top: 20 is the promise */
 #define ORB_STREAM_ENTRIES_MAX 10000
 #define ORB_STREAM_BYTES_MAX (8 * 1024 * 1024)
 #define ORB_STREAM_RESULT_MAX 4096 /* a tool's result in a full stream */
@@ -43,7 +43,7 @@ struct orb_event_stream {
     struct orb_buf text;          /* waiting to be joined */
     int text_is_reasoning;
     char *text_agent;
-    struct orb_event_stream *next; /* of those with waiting text */
+    struct orb_event_stream *next, **link; /* among those with waiting text; what points to this one */
     int is_waiting;
 };
 void orb_event_stream_init(struct orb_event_stream *stream, struct orb_publisher *publisher, const char *task_id, int attempt);
