@@ -8,7 +8,8 @@ set -euo pipefail
 RUN='gcc:gcc libc6-dev make:make pkg-config:pkg-config libevent-dev libhiredis-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev
 ca-certificates redis-server:redis-server'
-TEST='libcmocka-dev shellcheck:shellcheck'
+# locales: the sources of one with a decimal comma.
+TEST='libcmocka-dev shellcheck:shellcheck locales'
 VALGRIND='valgrind:valgrind libc6-dbg'
 LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl and OpenSSL'
 
