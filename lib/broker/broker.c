@@ -174,24 +174,9 @@ int orb_broker_join(struct orb_broker *b, orb_redis_cb cb, void *arg)
     return orb_store_eval(b->store, &orb_script_join, NULL, args, ORB_COUNT(args), cb, arg);
 }
 
-int orb_broker_renew(struct orb_broker *b, orb_redis_cb cb, void *arg)
-{
-    struct orb_buf out;
-    orb_buf_init(&out, 4096);
-    orb_cmd_start(&out, 5);
-    orb_cmd_str(&out, "SET");
-    orb_store_key_arg(b->store, &out, ORB_LEASE_KEY, b->worker_id);
-    orb_cmd_str(&out, b->owner);
-    orb_cmd_str(&out, "PX");
-    orb_cmd_int(&out, ORB_LEASE_MS);
-    int rc = orb_redis_send(orb_store_redis(b->store), &out, 1, 0, cb, arg);
-    orb_buf_done(&out);
-    return rc;
-}
-
 int orb_broker_leave(struct orb_broker *b, orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { b->worker_id };
+    const char *const args[] = { b->worker_id, b->owner };
     return orb_store_eval(b->store, &orb_script_leave, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 

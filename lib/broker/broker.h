@@ -57,12 +57,11 @@ int orb_broker_poison(struct orb_broker *broker, const char *entry, const char *
                       orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 /* Move due delayed tasks to the queue. reply: {moved, ms to the next, -1 = none}. */
 int orb_broker_promote(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
-/* The worker's lease: taken at the start (reply 1, or 0: another process has that id), and
- * renewed every third of its life. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
+/* The worker's lease: taken at the start, renewed every third of its life. reply 1, or 0:
+ * another process has that id. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
 #define ORB_LEASE_KEY "orbiter:lease:"
 #define ORB_LEASE_MS 5000
 int orb_broker_join(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
-int orb_broker_renew(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 /* The worker has ended. */
 int orb_broker_leave(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 

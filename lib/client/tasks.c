@@ -42,7 +42,7 @@ struct page {
     char *queue;
     char **queues;
     double *delivered_ms;         /* of each queue: when the entry was queued that was delivered last */
-    int64_t *waiting;             /* of each queue: entries that nobody has been given (asked for pending and running ones) */
+    int64_t *length;              /* of each queue: entries, waiting and running (asked for when those are listed) */
     size_t nqueues;
     struct row *rows;             /* candidates, then the page */
     size_t nrows, cap, ncandidates;
@@ -241,7 +241,7 @@ static void page_done(struct page *p)
     free(p->strays);
     free(p->queues);
     free(p->delivered_ms);
-    free(p->waiting);
+    free(p->length);
     free(p->queue);
     free(p);
 }
@@ -375,7 +375,7 @@ static void ask_indexes(struct page *p)
     for (size_t i = 0; i < p->nqueues; i++)
         for (int k = 0; k < INDEXES; k++)
             if ((p->status < 0 || index_of[p->status] == (enum index)k) && (!p->queue || !strcmp(p->queue, p->queues[i])) &&
-                (p->status != ORB_STATUS_PENDING || p->waiting[i] > 0))
+                (p->status != ORB_STATUS_PENDING || p->length[i] > 0))
                 ask_index(p, i, (enum index)k);
     phase_end(p);
 }
@@ -487,18 +487,18 @@ static void ask_count(struct page *p, const char *command, const char *key, cons
 /* XINFO GROUPS: entry ids are milliseconds. */
 static void read_delivered(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
+    char key[ORB_KEY_MAX], group[ORB_KEY_MAX + 8];
+    snprintf(group, sizeof group, "%s:group", orb_store_key(p->client->store, p->queues[q->row], "", key));
     for (size_t i = 0; i < orb_reply_count(reply); i++) {
-        const char *id = orb_reply_str(orb_reply_field(orb_reply_at(reply, i), "last-delivered-id"), NULL);
-        double ms = (double)strtoll(id, NULL, 10);
-        if (ms > p->delivered_ms[q->row])
-            p->delivered_ms[q->row] = ms;
-        p->waiting[q->row] -= orb_reply_int(orb_reply_field(orb_reply_at(reply, i), "pending"));
+        const struct orb_reply *info = orb_reply_at(reply, i);
+        if (!strcmp(orb_reply_str(orb_reply_field(info, "name"), NULL), group))
+            p->delivered_ms[q->row] = (double)strtoll(orb_reply_str(orb_reply_field(info, "last-delivered-id"), NULL), NULL, 10);
     }
 }
 
 static void read_length(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
-    p->waiting[q->row] += orb_reply_int(reply);
+    p->length[q->row] = orb_reply_int(reply);
 }
 
 /* Where in the queue its workers are. */
@@ -507,7 +507,6 @@ static void ask_position(struct page *p, size_t i)
     char key[ORB_KEY_MAX];
     struct orb_buf b;
     orb_store_key(p->client->store, p->queues[i], "", key);
-    p->waiting[i] = 0;
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 2);
     orb_cmd_str(&b, "XLEN");
@@ -544,7 +543,7 @@ static void read_queues(struct page *p, const struct question *q, const struct o
     size_t n = orb_reply_count(reply) < QUEUES_MAX ? orb_reply_count(reply) : QUEUES_MAX;
     p->queues = orb_alloc((n + 1) * sizeof *p->queues);
     p->delivered_ms = orb_alloc((n + 1) * sizeof *p->delivered_ms);
-    p->waiting = orb_alloc((n + 1) * sizeof *p->waiting);
+    p->length = orb_alloc((n + 1) * sizeof *p->length);
     int has_default = 0;
     for (size_t i = 0; i < n; i++) {
         p->queues[i] = orb_strdup(orb_reply_str(orb_reply_at(reply, i), NULL));

@@ -9,8 +9,8 @@ local out, ids = {}, {}
 
 -- The task has no hash, or only what Python's cancel writes: a Python client queued it, or it
 -- has waited longer than its keys lived.
-local function adopt(key, entry, id, agent, payload)
-  call('HSET', key, 'task_id', id, 'created_at', NOW, 'queue', queue, 'agent', agent)
+local function adopt(key, entry, created, id, agent, payload)
+  call('HSET', key, 'task_id', id, 'created_at', created, 'queue', queue, 'agent', agent)
   call('EXPIRE', key, ttl)
   ids[#ids + 1] = id
   if payload == '' then
@@ -61,8 +61,10 @@ local function begin(entry, id, agent, payload)
   end
   local attempt = tostring((tonumber(h[2] or 0) or 0) + 1)
   if not created then
-    created = NOW
-    adopt(key, entry, id, agent, payload)
+    -- It was made when it was queued: entry ids are milliseconds.
+    local ms = entry:match('^%d+')
+    created = ms:sub(1, -4) .. '.' .. ms:sub(-3) .. '000'
+    adopt(key, entry, created, id, agent, payload)
   elseif payload ~= '' then
     call('SET', PAYLOAD .. id, payload, 'EX', ttl)
   end

@@ -14,7 +14,9 @@ local function cancel_unclaimed()
     local stream = P .. queue
     local groups, last = pcall_redis('XINFO', 'GROUPS', stream), '0-0'
     for _, group in ipairs(groups.err and {} or groups) do
-      for i = 1, #group, 2 do if group[i] == 'last-delivered-id' then last = group[i + 1] end end
+      local info = {}
+      for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
+      if info.name == stream .. ':group' then last = info['last-delivered-id'] end
     end
     local entries = pcall_redis('XRANGE', stream, '(' .. last, '+', 'COUNT', 10000)
     for _, entry in ipairs(entries.err and {} or entries) do

@@ -91,11 +91,25 @@ static void keep_keys(struct orb_worker *w)
     }
 }
 
+/* While this process stood still for longer than its lease another one may have come with
+ * its id: two of them would begin each other's tasks. */
+static void on_renewed(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_worker *w = arg;
+    on_beat(arg, reply, err);
+    if (err || orb_reply_int(reply) || w->end_err.code)
+        return;
+    orb_error_set(&w->end_err, ORB_E_REFUSED, "another process is worker %s now; this one hands back its tasks and ends", w->id);
+    if (!w->is_draining)
+        orb_worker_drain(w);
+    orb_worker_drain(w);
+}
+
 static void renew(void *arg)
 {
     struct orb_worker *w = arg;
     orb_timer_start(w->lease, ORB_LEASE_MS / 3);
-    if (orb_broker_renew(w->broker, on_beat, w))
+    if (orb_redis_is_up(orb_store_redis(w->store)) && orb_broker_join(w->broker, on_renewed, w))
         orb_worker_log(w, ORB_LOG_WARNING, "lease: too much is waiting to be sent to Redis");
 }
 

@@ -566,13 +566,13 @@ static void leave_removes_what_is_empty(void **state)
     (void)state;
     const char *entry = begun("a");
     free(test_redis_text(&redis, "HSET " NS "orbiter:workers:w1 status running"));
-    assert_string_equal(RUN(leave, Q, "w1"), "0"); /* an entry is pending on it */
+    assert_string_equal(RUN(leave, Q, "w1", "p1"), "0"); /* an entry is pending on it */
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:workers:w1");
-    AGAIN(RUN(leave, Q, "w1"));
+    AGAIN(RUN(leave, Q, "w1", "p1"));
     finish("w1", entry, "a", "1", "completed");
-    assert_string_equal(RUN(leave, Q, "w1"), "1");
+    assert_string_equal(RUN(leave, Q, "w1", "p1"), "1");
     test_redis_expect(&redis, "", "XINFO CONSUMERS " Q " " Q ":group");
-    AGAIN(RUN(leave, Q, "w1"));
+    AGAIN(RUN(leave, Q, "w1", "p1"));
 }
 
 /* ---- cancel ------------------------------------------------------------- */
@@ -842,7 +842,9 @@ static void a_worker_id_is_held_by_one_process(void **state)
     assert_string_equal(RUN(join, NULL, "w1", "p1", "5000"), "1");
     assert_string_equal(RUN(join, NULL, "w1", "p2", "5000"), "0");
     assert_in_range(test_redis_int(&redis, "PTTL " NS "orbiter:lease:w1"), 3000, 5000);
-    RUN(leave, Q, "w1");
+    assert_string_equal(RUN(leave, Q, "w1", "p2"), "0"); /* it is not that one's to leave */
+    test_redis_expect(&redis, "p1", "GET " NS "orbiter:lease:w1");
+    RUN(leave, Q, "w1", "p1");
     assert_string_equal(RUN(join, NULL, "w1", "p2", "5000"), "1");
     test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
 }

@@ -594,6 +594,17 @@ static void one_id_is_one_worker(void **state)
     test_worker_stop(&worker);
 }
 
+static void who_has_lost_its_id_ends(void **state)
+{
+    (void)state;
+    start_worker("1");
+    submit_long("a");
+    test_redis_expect(&fleet.redis, "OK", "SET orbiter:lease:w1 another PX 60000");
+    assert_int_equal(test_child_wait(&worker, 10000), orb_error_exit(ORB_E_REFUSED));
+    test_expect_field(&fleet, "a", "status", "pending");
+    test_redis_expect(&fleet.redis, "another", "GET orbiter:lease:w1");
+}
+
 static void memory_is_not_ignored(void **state)
 {
     (void)state;
@@ -672,6 +683,7 @@ int main(void)
         TEST(the_script_cache_is_flushed_in_the_middle),
         TEST(a_wrong_password_is_refused),
         TEST(one_id_is_one_worker),
+        TEST(who_has_lost_its_id_ends),
         TEST(memory_is_not_ignored),
         TEST(no_redis_at_start),
         TEST(a_namespace_and_a_queue_of_its_own),
