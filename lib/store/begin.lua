@@ -97,7 +97,5 @@ if #ids > 0 then
   call('SADD', P .. 'orbiter:task:index', unpack(ids))
   call('SADD', P .. 'orbiter:queues', queue)
 end
-write_spent(stream)
-write_indexes()
-write_feed(queue, worker)
+write_all(stream, queue, worker)
 return out

@@ -141,3 +141,10 @@ local function is_open(id, status)
   return status == 'running' or (status == 'cancelled' and empty(call('HGET', TASK .. id, 'completed_at')))
 end
 
+-- The end of a call: what was collected is written.
+local function write_all(stream, queue, worker)
+  write_spent(stream)
+  write_indexes()
+  write_feed(queue, worker)
+end
+

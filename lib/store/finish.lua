@@ -31,7 +31,5 @@ end
 for i = 6, #ARGV, 13 do
   out[#out + 1] = finish(unpack(ARGV, i, i + 12))
 end
-write_spent(stream)
-write_indexes()
-write_feed(queue, worker)
+write_all(stream, queue, worker)
 return out

@@ -29,7 +29,5 @@ local function fail_task()
 end
 if id ~= '' then pcall(fail_task) end
 spend(entry)
-write_spent(stream)
-write_indexes()
-write_feed(queue, worker)
+write_all(stream, queue, worker)
 return 1

@@ -50,7 +50,5 @@ end
 for i = 6, #ARGV, 3 do
   out[#out + 1] = requeue(ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
-write_spent(stream)
-write_indexes()
-write_feed(queue, worker)
+write_all(stream, queue, worker)
 return out
