@@ -48,10 +48,14 @@ ORB_API const char *orb_version(void);
     X(REFUSED,        -23,  6, 0, "Refused",            "refused: password, permission or read-only") \
     X(FINISHED,       -24,  6, 0, "AlreadyFinished",    "the task has already finished") \
     X(EXISTS,         -25,  6, 0, "AlreadyExists",      "a task with this id is already there") \
+    X(FULL,           -26,  6, 0, "QueueFull",          "the queue is full") \
     X(UNREACHABLE,    -30,  7, 1, "RedisUnreachable",   "Redis cannot be reached") \
     X(PARTLY,         -31,  8, 0, "PartlyDone",         "done for some, not for all") \
     X(TIMEOUT,        -32, 124, 1, "TimeoutError",      "timed out") \
     X(INTERRUPTED,    -33, 130, 0, "Interrupted",       "interrupted") \
+    X(NOT_REPLICATED, -34,  9, 0, "NotReplicated",      "accepted, but no replica has it yet") \
+    X(DEADLINE,       -35,  3, 0, "DeadlineError",      "the task's deadline has passed") \
+    X(QUARANTINED,    -36,  3, 0, "Quarantined",        "the task's workers died while they ran it") \
     X(MODEL_AUTH,     -40,  1, 0, "AuthenticationError", "the model provider refused the key") \
     X(MODEL_PERMISSION, -41, 1, 0, "PermissionDeniedError", "the key may not use this model") \
     X(MODEL_NOT_FOUND, -42, 1, 0, "NotFoundError",      "no such provider or model") \

@@ -83,6 +83,16 @@ struct orb_task_spec {
     const char *task_id;         /* NULL = a new one */
     int detailed;                /* all events, not only text, tool calls and errors */
     double timeout_seconds;      /* per attempt; 0 = none; negative = the default, 300 */
+    double first_token_timeout;  /* seconds until the model says something, per model call; 0 = no limit */
+    double idle_timeout;         /* seconds between two pieces of what it says; 0 = no limit */
+    double delay_seconds;        /* not before this long from now */
+    double at;                   /* not before this time, Unix seconds; 0 = now */
+    double deadline_seconds;     /* from now (or from when it is due): has failed unless it has ended by then; 0 = none */
+    int has_priority, priority;  /* 0..9, 9 is the most urgent; 5 unless set. C workers only serve others than 5 */
+    int has_max_retries, max_retries; /* 0..100; 3 unless set */
+    int64_t max_depth;           /* refused with ORB_E_FULL when so many tasks wait already; 0 = no limit */
+    const char *idempotency_key; /* one task for all submits with this key, for a day; NULL = none; at most 1,024 bytes */
+    const char *resubmit_of;     /* id of the task that this one repeats, or NULL */
 };
 
 struct orb_task_handle;
