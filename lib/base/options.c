@@ -221,7 +221,7 @@ void orb_options_done(const struct orb_option_set *sets)
 #define AT(field) offsetof(struct orb_redis_args, field)
 const struct orb_option orb_redis_option_rows[] = {
     {"redis-url", 0, ORB_OPTION_SECRET, AT(url), "URL",
-     "where Redis is: redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://... (TLS) or unix:///PATH", 0, 0},
+     "where Redis is: redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://... (TLS), unix:///PATH or redis+sentinel://HOST:PORT,HOST:PORT/MASTER", 0, 0},
     {"namespace", 0, ORB_OPTION_TEXT, AT(ns), "NAME", "put {NAME}: before every key, so that fleets can share one Redis", 0, 0},
     {"tls-ca", 0, ORB_OPTION_TEXT, AT(tls_ca), "PATH", "PEM file or folder of the authorities to trust (default: the system's)", 0, 0},
     {"tls-cert", 0, ORB_OPTION_TEXT, AT(tls_cert), "FILE", "client certificate, PEM", 0, 0},

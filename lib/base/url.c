@@ -9,6 +9,13 @@
  * as they are, pieces of it end up where host, port or options are looked for. */
 #define ENCODE_HINT "write / ? # and @ in a user or password as %2F %3F %23 %40"
 
+enum scheme { TCP, TLS, UNIX, SENTINEL, TLS_SENTINEL };
+
+static int is_sentinel(enum scheme scheme)
+{
+    return scheme == SENTINEL || scheme == TLS_SENTINEL;
+}
+
 static int fail(struct orb_error *err, const char *what)
 {
     return orb_error_set(err, ORB_E_CONFIG, "Redis URL: %s", what);
@@ -80,7 +87,7 @@ static int parse_number(const char *s, size_t n, int64_t lo, int64_t hi, int *ou
     return 0;
 }
 
-static int parse_host_port(const char *s, size_t n, struct orb_redis_url *u, struct orb_error *err)
+static int parse_host_port(const char *s, size_t n, char host_out[256], int *port, struct orb_error *err)
 {
     const char *end = s + n, *host = s, *host_end, *p;
 
@@ -95,16 +102,41 @@ static int parse_host_port(const char *s, size_t n, struct orb_redis_url *u, str
         host_end = host_end ? host_end : end;
         p = host_end;
     }
-    if (decode(host, (size_t)(host_end - host), u->host, sizeof(u->host)) != 0 || !is_host_text(u->host))
+    if (decode(host, (size_t)(host_end - host), host_out, 256) != 0 || !is_host_text(host_out))
         return fail(err, "the host is not a name or an address; " ENCODE_HINT);
-    for (char *c = u->host; *c; c++) /* as redis-py; names have no case */
+    for (char *c = host_out; *c; c++) /* as redis-py; names have no case */
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    if (end - p > 1 && parse_number(p + 1, (size_t)(end - p) - 1, 1, 65535, &u->port) != 0)
+    if (end - p > 1 && parse_number(p + 1, (size_t)(end - p) - 1, 1, 65535, port) != 0)
         return fail(err, "the port is not a number from 1 to 65535; write an IPv6 address in []; " ENCODE_HINT);
     return 0;
 }
 
-static int parse_authority(const char *s, size_t n, int is_unix, struct orb_redis_url *u, struct orb_error *err)
+static int parse_sentinels(const char *s, size_t n, struct orb_redis_url *u, struct orb_error *err)
+{
+    const char *end = s + n;
+
+    while (s <= end) {
+        const char *comma = memchr(s, ',', (size_t)(end - s));
+        const char *stop = comma ? comma : end;
+        struct orb_redis_address *to = &u->sentinels[u->sentinel_count];
+        int rc;
+
+        if (stop == s)
+            return fail(err, "it names no Sentinel, or an empty one: redis+sentinel://host:26379,host:26379/master");
+        if (u->sentinel_count++ == ORB_SENTINELS_MAX)
+            return fail(err, "it names more than 8 Sentinels");
+        to->port = 26379;
+        rc = parse_host_port(s, (size_t)(stop - s), to->host, &to->port, err);
+        if (rc == 0 && !to->host[0])
+            rc = fail(err, "a Sentinel without a host; " ENCODE_HINT);
+        if (rc != 0)
+            return rc;
+        s = stop + 1;
+    }
+    return 0;
+}
+
+static int parse_authority(const char *s, size_t n, enum scheme scheme, struct orb_redis_url *u, struct orb_error *err)
 {
     const char *at = memrchr(s, '@', n);
 
@@ -116,19 +148,42 @@ static int parse_authority(const char *s, size_t n, int is_unix, struct orb_redi
         n -= (size_t)(at + 1 - s);
         s = at + 1;
     }
-    if (!is_unix)
-        return parse_host_port(s, n, u, err);
+    if (is_sentinel(scheme))
+        return parse_sentinels(s, n, u, err);
+    if (scheme != UNIX)
+        return parse_host_port(s, n, u->host, &u->port, err);
     return n == 0 ? 0 : fail(err, "a unix socket needs an absolute path: unix:///path/to.sock; " ENCODE_HINT);
 }
 
-static int parse_path(const char *s, size_t n, int is_unix, struct orb_redis_url *u, struct orb_error *err)
+/* "/master" before the database; *s and *n move behind it. */
+static int parse_master(const char **s, size_t *n, struct orb_redis_url *u, struct orb_error *err)
 {
-    if (is_unix) {
+    const char *slash = *n > 1 ? memchr(*s + 1, '/', *n - 1) : NULL;
+    size_t len = slash ? (size_t)(slash - *s) : *n;
+
+    if (len < 2 || decode(*s + 1, len - 1, u->master, sizeof(u->master)) != 0 ||
+        u->master[strspn(u->master, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")])
+        return fail(err, "after the Sentinels the primary's name is needed, as in redis+sentinel://host:26379/mymaster "
+                         "(1 to 127 of the characters A-Z a-z 0-9 . _ -); " ENCODE_HINT);
+    *s += len;
+    *n -= len;
+    return 0;
+}
+
+static int parse_path(const char *s, size_t n, enum scheme scheme, struct orb_redis_url *u, struct orb_error *err)
+{
+    if (scheme == UNIX) {
         if (n < 2)
             return fail(err, "a unix socket needs a path: unix:///path/to.sock");
         if (decode(s, n, u->path, sizeof(u->path)) != 0)
             return fail(err, "the socket's path is longer than 107 bytes or holds a NUL byte");
         return 0;
+    }
+    if (is_sentinel(scheme)) {
+        int rc = parse_master(&s, &n, u, err);
+
+        if (rc != 0)
+            return rc;
     }
     if (n > 1 && s[n - 1] == '/')
         n--;
@@ -137,26 +192,51 @@ static int parse_path(const char *s, size_t n, int is_unix, struct orb_redis_url
     return 0;
 }
 
+static size_t skip(const char *s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return strncmp(s, prefix, n) == 0 ? n : 0;
+}
+
 /* db=N; it wins over the path. */
-static int parse_query(const char *s, struct orb_redis_url *u, struct orb_error *err)
+static int parse_query(const char *s, enum scheme scheme, struct orb_redis_url *u, struct orb_error *err)
 {
     while (*s) {
-        size_t n = strcspn(s, "&");
+        size_t n = strcspn(s, "&"), at;
 
-        if (strncmp(s, "db=", 3) != 0)
-            return fail(err, "after the ? only db=N is supported; " ENCODE_HINT);
-        if (n > 3 && parse_number(s + 3, n - 3, 0, INT32_MAX, &u->db) != 0)
+        if (is_sentinel(scheme) && (at = skip(s, "sentinel_user=")) > 0) {
+            if (decode(s + at, n - at, u->sentinel_user, sizeof(u->sentinel_user)) != 0)
+                return fail(err, "sentinel_user is longer than 127 bytes or holds a NUL byte");
+        } else if (is_sentinel(scheme) && (at = skip(s, "sentinel_password=")) > 0) {
+            if (decode(s + at, n - at, u->sentinel_password, sizeof(u->sentinel_password)) != 0)
+                return fail(err, "sentinel_password is longer than 511 bytes or holds a NUL byte");
+        } else if (skip(s, "db=") == 0) {
+            return fail(err, is_sentinel(scheme) ? "after the ? only db=N, sentinel_user= and sentinel_password= are supported; " ENCODE_HINT
+                                                 : "after the ? only db=N is supported; " ENCODE_HINT);
+        } else if (n > 3 && parse_number(s + 3, n - 3, 0, INT32_MAX, &u->db) != 0) {
             return fail(err, "db is not a number; " ENCODE_HINT);
+        }
         s += n + (s[n] == '&');
     }
     return 0;
 }
 
+static void wipe(struct orb_redis_url *u)
+{
+    explicit_bzero(u->password, sizeof(u->password));
+    explicit_bzero(u->sentinel_password, sizeof(u->sentinel_password));
+}
+
 /* Leaves host empty when the URL names none. */
 static int parse(const char *url, struct orb_redis_url *u, struct orb_error *err)
 {
-    static const char *const schemes[] = {"redis://", "rediss://", "unix://"};
-    size_t scheme, authority_len, path_len;
+    static const char *const schemes[] = {
+        [TCP] = "redis://", [TLS] = "rediss://", [UNIX] = "unix://",
+        [SENTINEL] = "redis+sentinel://", [TLS_SENTINEL] = "rediss+sentinel://",
+    };
+    unsigned scheme;
+    size_t authority_len, path_len;
     const char *p;
     int rc;
 
@@ -172,19 +252,19 @@ static int parse(const char *url, struct orb_redis_url *u, struct orb_error *err
             break;
     }
     if (scheme == ORB_COUNT(schemes))
-        return fail(err, "it must begin with redis://, rediss:// or unix://");
+        return fail(err, "it must begin with redis://, rediss://, unix:// or redis+sentinel://");
     p = url + strlen(schemes[scheme]);
-    u->is_tls = scheme == 1;
+    u->is_tls = scheme == TLS || scheme == TLS_SENTINEL;
     if (strchr(p, '#'))
         return fail(err, "it holds a #; " ENCODE_HINT);
     authority_len = strcspn(p, "/?");
-    rc = parse_authority(p, authority_len, scheme == 2, u, err);
+    rc = parse_authority(p, authority_len, scheme, u, err);
     p += authority_len;
     path_len = strcspn(p, "?");
     if (rc == 0)
-        rc = parse_path(p, path_len, scheme == 2, u, err);
+        rc = parse_path(p, path_len, scheme, u, err);
     p += path_len;
-    return rc == 0 && *p == '?' ? parse_query(p + 1, u, err) : rc;
+    return rc == 0 && *p == '?' ? parse_query(p + 1, scheme, u, err) : rc;
 }
 
 int orb_redis_url_parse(const char *url, struct orb_redis_url *out, struct orb_error *err)
@@ -193,11 +273,11 @@ int orb_redis_url_parse(const char *url, struct orb_redis_url *out, struct orb_e
     int rc = parse(url, &u, err);
 
     if (rc == 0) {
-        if (!u.path[0] && !u.host[0])
+        if (!u.path[0] && !u.host[0] && !u.master[0])
             memcpy(u.host, "localhost", sizeof("localhost"));
         *out = u;
     }
-    explicit_bzero(u.password, sizeof(u.password));
+    wipe(&u);
     return rc;
 }
 
@@ -206,8 +286,22 @@ int orb_redis_url_check(const char *url, struct orb_error *err)
     struct orb_redis_url u;
     int rc = parse(url, &u, err);
 
-    explicit_bzero(u.password, sizeof(u.password));
+    wipe(&u);
     return rc;
+}
+
+static void mask_sentinels(const struct orb_redis_url *u, char *out, size_t cap)
+{
+    size_t used = (size_t)snprintf(out, cap, "redis+sentinel://");
+
+    for (int i = 0; i < u->sentinel_count && used < cap; i++) {
+        const struct orb_redis_address *at = &u->sentinels[i];
+
+        used += (size_t)snprintf(out + used, cap - used, strchr(at->host, ':') ? "%s[%s]:%d" : "%s%s:%d", i > 0 ? "," : "",
+                                 at->host, at->port);
+    }
+    if (used < cap)
+        (void)snprintf(out + used, cap - used, "/***");
 }
 
 void orb_redis_url_mask(const char *url, char *out, size_t cap)
@@ -218,8 +312,10 @@ void orb_redis_url_mask(const char *url, char *out, size_t cap)
         (void)snprintf(out, cap, "redis://***");
     else if (u.path[0])
         (void)snprintf(out, cap, "unix://***");
+    else if (u.master[0])
+        mask_sentinels(&u, out, cap);
     else
         (void)snprintf(out, cap, strchr(u.host, ':') ? "redis://[%s]:%d/***" : "redis://%s:%d/***",
                        u.host[0] ? u.host : "unknown", u.port);
-    explicit_bzero(u.password, sizeof(u.password));
+    wipe(&u);
 }

@@ -55,13 +55,56 @@ static void forms_of_redis_py_are_read(void **state)
     }
 }
 
+static void sentinels_are_read(void **state)
+{
+    struct orb_redis_url u;
+    struct orb_error err = {0};
+
+    (void)state;
+    if (orb_redis_url_parse("rediss+sentinel://u:p%40@A.example,b:1,[::1]:2/my-master/4?sentinel_user=s%26&sentinel_password=q%3f", &u, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_true(u.is_tls);
+    assert_string_equal(u.host, "");
+    assert_string_equal(u.path, "");
+    assert_string_equal(u.user, "u");
+    assert_string_equal(u.password, "p@");
+    assert_string_equal(u.master, "my-master");
+    assert_int_equal(u.db, 4);
+    assert_string_equal(u.sentinel_user, "s&");
+    assert_string_equal(u.sentinel_password, "q?");
+    assert_int_equal(u.sentinel_count, 3);
+    assert_string_equal(u.sentinels[0].host, "a.example");
+    assert_int_equal(u.sentinels[0].port, 26379);
+    assert_string_equal(u.sentinels[1].host, "b");
+    assert_int_equal(u.sentinels[1].port, 1);
+    assert_string_equal(u.sentinels[2].host, "::1");
+    assert_int_equal(u.sentinels[2].port, 2);
+    assert_int_equal(orb_redis_url_parse("redis+sentinel://a/m/1?db=2", &u, &err), 0);
+    assert_int_equal(u.db, 2);
+    assert_int_equal(u.sentinel_count, 1);
+}
+
 static void wrong_urls_are_refused_with_a_reason(void **state)
 {
     static const char *const rows[][2] = {
         {"", "none is given"},
         {"localhost:6379", "must begin with"},
         {"REDIS://h", "must begin with"},
-        {"redis+sentinel://h", "must begin with"},
+        {"redis+sentinels://h/m", "must begin with"},
+        {"redis+sentinel://h", "primary's name"},
+        {"redis+sentinel://h/", "primary's name"},
+        {"redis+sentinel://h//0", "primary's name"},
+        {"redis+sentinel://h/a%20b", "primary's name"},
+        {"redis+sentinel:///m", "no Sentinel"},
+        {"redis+sentinel://a,/m", "no Sentinel"},
+        {"redis+sentinel://a,,b/m", "no Sentinel"},
+        {"redis+sentinel://:1/m", "without a host"},
+        {"redis+sentinel://a:x/m", "port"},
+        {"redis+sentinel://a,a,a,a,a,a,a,a,a/m", "more than 8"},
+        {"redis+sentinel://a/m/x", "database"},
+        {"redis+sentinel://a/m?timeout=1", "sentinel_user="},
+        {"redis+sentinel://a/m?sentinel_user=%00", "sentinel_user"},
+        {"redis://a?sentinel_user=x", "only db=N is"},
         {"redis://h:0", "port"},
         {"redis://h:65536", "port"},
         {"redis://h:+1", "port"},
@@ -129,6 +172,8 @@ static void no_message_and_no_mask_shows_a_password(void **state)
         "redis://:hunter2@h/hunter2",  "unix://u:hunter2@/run/s?db=q", "http://u:hunter2@h",
         "redis://u:hunter2 @h",        "redis://u:hunter2@h:6379/0",   "unix://u:hunter2@/run/s",
         "rediss://hunter2:hunter2@h",  "redis://u:/hunter2@h",
+        "redis+sentinel://u:hunter2@a,b/m?sentinel_password=hunter2", "redis+sentinel://u:hunter2/hunter2@a/m",
+        "redis+sentinel://a/m?sentinel_password=hunter2&hunter2", "redis+sentinel://u:hunter2,hunter2@a,b/m/hunter2",
     };
     size_t i;
 
@@ -153,10 +198,12 @@ static void mask_is_that_of_the_banner(void **state)
         {"redis://[::1]:6381", "redis://[::1]:6381/***"},
         {"redis://", "redis://unknown:6379/***"},
         {"unix://u:p@/run/redis.sock", "unix://***"},
+        {"redis+sentinel://u:p@A:1,[::1]:2,c/mymaster/3?sentinel_password=p", "redis+sentinel://a:1,[::1]:2,c:26379/***"},
+        {"redis+sentinel://a", "redis://***"},
         {"nonsense", "redis://***"},
         {"redis://h:port", "redis://***"},
     };
-    char mask[64], small[8];
+    char mask[96], small[8];
     size_t i;
 
     (void)state;
@@ -172,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms_of_redis_py_are_read),
+        cmocka_unit_test(sentinels_are_read),
         cmocka_unit_test(wrong_urls_are_refused_with_a_reason),
         cmocka_unit_test(parts_over_their_limit_are_refused),
         cmocka_unit_test(no_message_and_no_mask_shows_a_password),

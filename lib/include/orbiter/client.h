@@ -12,7 +12,7 @@ extern "C" {
 
 /* Where Redis is. All strings are copied. */
 struct orb_redis_options {
-    const char *url;        /* redis:// rediss:// unix://, see orb_redis_url_check */
+    const char *url;        /* redis:// rediss:// unix:// redis+sentinel://, see docs/WIRE.md */
     const char *ns;         /* namespace, NULL or "" = none: prefixes every key with {ns}: */
     const char *tls_ca;     /* PEM file or directory of CAs, NULL = the system's */
     const char *tls_cert;   /* client certificate, PEM, or NULL */
