@@ -11,19 +11,20 @@
 #include <strings.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BRIEF "run tasks for LLM agents"
 #define ABOUT \
     "orbiter-worker claims tasks from a queue in Redis and runs them, many at a time, until it gets SIGTERM or SIGINT. " \
-    "Then it claims no more and ends when the running tasks have ended; a second signal hands them back to the queue " \
-    "and ends at once. 'orbiter start worker' runs this program.\n" \
+    "Then it claims no more and ends when the running tasks have ended; after --drain-timeout, or at a second signal, it hands " \
+    "them back to the queue and ends. 'orbiter start worker' runs this program.\n" \
     "\n" \
     "The log goes to stderr, one line each: time, level, message."
 
 struct worker_args {
     struct orb_redis_args redis;
-    const char *queue, *worker_id;
-    int concurrency, wants_help, wants_version, wants_man;
+    const char *queue, *worker_id, *alone, *holder;
+    int concurrency, drain_timeout, result_ttl, event_ttl, wants_help, wants_version, wants_man;
 };
 
 #define AT(field) offsetof(struct worker_args, field)
@@ -31,6 +32,12 @@ static const struct orb_option rows[] = {
     {"queue", 0, ORB_OPTION_TEXT, AT(queue), "NAME", "the queue to work on (default " ORB_QUEUE_DEFAULT ")", 0, 0},
     {"concurrency", 0, ORB_OPTION_INT, AT(concurrency), "N", "tasks at once, 1 to 10000 (default 1)", 1, ORB_CONCURRENCY_MAX},
     {"worker-id", 0, ORB_OPTION_TEXT, AT(worker_id), "ID", "name of the worker (default HOST-PID-XXXXXXXX)", 0, 0},
+    {"drain-timeout", 0, ORB_OPTION_INT, AT(drain_timeout), "SEC",
+     "after a signal, hand back what still runs after this time (default 60, 0 = at once)", 0, 31536000},
+    {"result-ttl", 0, ORB_OPTION_INT, AT(result_ttl), "SEC", "how long finished tasks are kept (default 86400)", 1, 31536000},
+    {"event-ttl", 0, ORB_OPTION_INT, AT(event_ttl), "SEC", "how long the events of finished tasks are kept (default 3600)", 1, 31536000},
+    {"alone", 0, ORB_OPTION_TEXT, AT(alone), "ENTRY", "run only this queue entry, then end (a worker starts this for a task that killed its workers)", 0, 0},
+    {"holder", 0, ORB_OPTION_TEXT, AT(holder), "ID", "with --alone: the worker that the entry is pending on", 0, 0},
     {"help", 'h', ORB_OPTION_FLAG, AT(wants_help), NULL, "print this help", 0, 0},
     {"version", 'V', ORB_OPTION_FLAG, AT(wants_version), NULL, "print the version", 0, 0},
     {"man", 0, ORB_OPTION_FLAG, AT(wants_man), NULL, "", 0, 0},
@@ -197,6 +204,17 @@ static void manual(void)
     orb_man_text(stdout, "orbiter(1)");
 }
 
+/* This program, for the processes that run one task alone. */
+static const char *program_path(void)
+{
+    static char path[4096];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (len <= 0)
+        return NULL;
+    path[len] = '\0';
+    return path;
+}
+
 static int run(struct worker_args *args)
 {
     const char *level_name = getenv("ORBITER_LOG_LEVEL");
@@ -211,7 +229,11 @@ static int run(struct worker_args *args)
         return fail(ORB_E_CONFIG, "ORBITER_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR");
     struct orb_worker_options options = {
         .queue = args->queue, .worker_id = args->worker_id, .concurrency = args->concurrency,
+        .drain_timeout_s = args->drain_timeout ? args->drain_timeout : -1, .result_ttl_s = args->result_ttl, .event_ttl_s = args->event_ttl,
+        .program = program_path(), .alone = args->alone, .holder = args->holder,
     };
+    if (!args->alone != !args->holder)
+        return fail(ORB_E_USAGE, "give --alone and --holder together");
     orb_redis_args_get(&args->redis, &options.redis);
     if (!options.redis.url)
         return fail(ORB_E_CONFIG, "no Redis URL: give --redis-url or set ORBITER_REDIS_URL");
@@ -221,7 +243,7 @@ static int run(struct worker_args *args)
 
 int main(int argc, char **argv)
 {
-    struct worker_args args = {.concurrency = 1};
+    struct worker_args args = {.concurrency = 1, .drain_timeout = 60, .result_ttl = 86400, .event_ttl = 3600};
     const struct orb_option_set sets[] = {{rows, &args}, {orb_redis_option_rows, &args.redis}, {0}};
     struct orb_error err = {0};
     int count = argc > 0 ? argc - 1 : 0;

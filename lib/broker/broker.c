@@ -11,7 +11,8 @@ struct orb_broker {
     char *queue, *worker_id;
     char stream[ORB_KEY_MAX];
     char owner[33];   /* of this process: one that comes back under its old id is another owner */
-    struct orb_batch *submit, *begin, *finish, *retry, *requeue;
+    char result_ttl[16], event_ttl[16];
+    struct orb_batch *submit, *begin, *finish, *retry, *requeue, *check;
     struct orb_buf scratch;
 };
 
@@ -19,25 +20,29 @@ struct orb_broker {
 #define TEXT2(number) #number
 static const char task_ttl[] = TEXT(ORB_TASK_TTL_S), event_ttl[] = TEXT(ORB_EVENT_TTL_S);
 
-struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const char *worker_id)
+struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const struct orb_broker_worker *worker)
 {
     struct orb_broker *b = orb_alloc(sizeof *b);
     b->store = store;
     b->queue = orb_strdup(queue);
-    b->worker_id = worker_id ? orb_strdup(worker_id) : NULL;
+    b->worker_id = worker ? orb_strdup(worker->id) : NULL;
     orb_store_key(store, queue, "", b->stream);
     orb_buf_init(&b->scratch, 4 * ORB_PAYLOAD_MAX);
-    if (!worker_id) {
+    if (!worker) {
         b->submit = orb_batch_new(store, &orb_script_submit, b->stream, (const char *[]){ queue, task_ttl }, 2);
         return b;
     }
     orb_id_new(b->owner);
     b->owner[16] = '\0';
-    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, (const char *[]){ queue, worker_id, b->owner, task_ttl, task_ttl, event_ttl }, 6);
-    const char *const ends[] = { queue, worker_id, task_ttl, event_ttl };
-    b->finish = orb_batch_new(store, &orb_script_finish, b->stream, ends, 4);
-    b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, 4);
-    b->requeue = orb_batch_new(store, &orb_script_requeue, b->stream, ends, 4);
+    snprintf(b->result_ttl, sizeof b->result_ttl, "%d", worker->result_ttl_s);
+    snprintf(b->event_ttl, sizeof b->event_ttl, "%d", worker->event_ttl_s);
+    const char *const begins[] = { queue, worker->id, b->owner, task_ttl, b->result_ttl, b->event_ttl, worker->is_alone ? "1" : "" };
+    const char *const ends[] = { queue, worker->id, b->result_ttl, b->event_ttl };
+    b->begin = orb_batch_new(store, &orb_script_begin, b->stream, begins, ORB_COUNT(begins));
+    b->finish = orb_batch_new(store, &orb_script_finish, b->stream, ends, ORB_COUNT(ends));
+    b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, ORB_COUNT(ends));
+    b->requeue = orb_batch_new(store, &orb_script_requeue, b->stream, ends, ORB_COUNT(ends));
+    b->check = orb_batch_new(store, &orb_script_check, b->stream, (const char *[]){ worker->id }, 1);
     return b;
 }
 
@@ -50,6 +55,7 @@ void orb_broker_free(struct orb_broker *b)
     orb_batch_free(b->finish);
     orb_batch_free(b->retry);
     orb_batch_free(b->requeue);
+    orb_batch_free(b->check);
     orb_buf_done(&b->scratch);
     free(b->queue);
     free(b->worker_id);
@@ -66,6 +72,11 @@ const char *orb_broker_stream(const struct orb_broker *b)
     return b->stream;
 }
 
+const char *orb_broker_worker_id(const struct orb_broker *b)
+{
+    return b->worker_id;
+}
+
 void orb_broker_submit(struct orb_broker *b, const char *id, int is_chosen, const char *agent, const char *payload, size_t len,
                        orb_redis_cb cb, void *arg)
 {
@@ -76,9 +87,10 @@ void orb_broker_submit(struct orb_broker *b, const char *id, int is_chosen, cons
     orb_cmd_arg(body, payload, len);
 }
 
-int orb_broker_cancel(struct orb_store *store, const char *id, const char *nonce, orb_redis_cb cb, void *arg)
+int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, orb_redis_cb cb, void *arg)
 {
-    return orb_store_eval(store, &orb_script_cancel, NULL, (const char *[]){ id, nonce, task_ttl, event_ttl }, 4, cb, arg);
+    const char *const args[] = { who, from, id, nonce, task_ttl, event_ttl };
+    return orb_store_eval(store, &orb_script_cancel, NULL, args, ORB_COUNT(args), cb, arg);
 }
 
 void orb_broker_begin(struct orb_broker *b, const char *entry, const char *id, const char *agent, const char *payload, size_t len,
@@ -91,18 +103,21 @@ void orb_broker_begin(struct orb_broker *b, const char *entry, const char *id, c
     orb_cmd_arg(body, payload ? payload : "", payload ? len : 0);
 }
 
-enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, int *attempt, int *retries)
+enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, struct orb_begun *out)
 {
-    const char *what = orb_reply_str(orb_reply_at(reply, 0), NULL);
-    *attempt = (int)orb_reply_int(orb_reply_at(reply, 1));
-    *retries = (int)orb_reply_int(orb_reply_at(reply, 2));
-    if (!strcmp(what, "run"))
-        return ORB_BEGIN_RUN;
-    if (!strcmp(what, "error"))
-        return ORB_BEGIN_ERROR;
-    if (!strcmp(what, "cancelled"))
-        return ORB_BEGIN_CANCELLED;
-    return !strcmp(what, "duplicate") ? ORB_BEGIN_DUPLICATE : ORB_BEGIN_DONE;
+    static const struct { const char *word; enum orb_begin what; } words[] = {
+        { "run", ORB_BEGIN_RUN }, { "done", ORB_BEGIN_DONE }, { "duplicate", ORB_BEGIN_DUPLICATE }, { "cancelled", ORB_BEGIN_CANCELLED },
+        { "elsewhere", ORB_BEGIN_ELSEWHERE }, { "alone", ORB_BEGIN_ALONE }, { "error", ORB_BEGIN_ERROR },
+    };
+    const char *what = orb_reply_str(orb_reply_at(reply, 0), NULL), *deadline = orb_reply_str(orb_reply_at(reply, 4), NULL);
+    out->attempt = (int)orb_reply_int(orb_reply_at(reply, 1));
+    out->retries = (int)orb_reply_int(orb_reply_at(reply, 2));
+    out->rate_waits = (int)orb_reply_int(orb_reply_at(reply, 3));
+    out->deadline_ms = orb_reply_type(orb_reply_at(reply, 4)) == ORB_REPLY_INT || *deadline ? orb_reply_int(orb_reply_at(reply, 4)) : -1;
+    for (size_t i = 0; i < ORB_COUNT(words); i++)
+        if (!strcmp(what, words[i].word))
+            return words[i].what;
+    return ORB_BEGIN_DONE;
 }
 
 static void arg_or_empty(struct orb_buf *body, const char *s)
@@ -127,7 +142,7 @@ void orb_broker_finish(struct orb_broker *b, const struct orb_outcome *o, orb_re
     orb_cmd_int(body, o->attempt);
     if (is_retry) {
         orb_cmd_int(body, o->delay_ms);
-        orb_cmd_int(body, ORB_RETRIES_MAX);
+        orb_cmd_int(body, o->max_retries);
     } else {
         orb_cmd_str(body, orb_status_word(o->status));
     }
@@ -157,21 +172,45 @@ void orb_broker_requeue(struct orb_broker *b, const char *entry, const char *id,
 int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, const struct orb_error *why, int is_binary,
                       orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { b->queue, b->worker_id, entry, id, orb_error_message(why), orb_error_type(why->code), task_ttl, event_ttl,
+    const char *const args[] = { b->queue, b->worker_id, entry, id, orb_error_message(why), orb_error_type(why->code), b->result_ttl, b->event_ttl,
                                  is_binary ? "1" : "" };
     return orb_store_eval(b->store, &orb_script_poison, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 
-int orb_broker_promote(struct orb_broker *b, orb_redis_cb cb, void *arg)
+int orb_broker_sweep(struct orb_broker *b, int is_urgent, orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { b->queue, "100", task_ttl, event_ttl };
-    return orb_store_eval(b->store, &orb_script_promote, b->stream, args, ORB_COUNT(args), cb, arg);
+    const char *const args[] = { b->queue, b->worker_id, b->owner, TEXT(ORB_LEASE_MS), task_ttl, b->result_ttl, b->event_ttl, is_urgent ? "1" : "" };
+    return orb_store_eval(b->store, &orb_script_sweep, b->stream, args, ORB_COUNT(args), cb, arg);
+}
+
+void orb_broker_write_claim(struct orb_broker *b, struct orb_buf *out, int has_text, int most, int64_t taken, const char *behind)
+{
+    char count[16], before[24];
+    snprintf(count, sizeof count, "%d", most);
+    snprintf(before, sizeof before, "%lld", (long long)taken);
+    const char *const args[] = { b->worker_id, count, before, behind };
+    orb_store_write_eval(b->store, out, &orb_script_claim, has_text, b->stream, args, ORB_COUNT(args));
+}
+
+void orb_broker_write_recover(struct orb_broker *b, struct orb_buf *out, int has_text, int most, const char *wanted, const char *holder)
+{
+    char count[16];
+    snprintf(count, sizeof count, "%d", most);
+    const char *const args[] = { b->worker_id, b->owner, TEXT(ORB_LEASE_MS), count, wanted ? wanted : "", holder ? holder : "" };
+    orb_store_write_eval(b->store, out, &orb_script_recover, has_text, b->stream, args, ORB_COUNT(args));
+}
+
+void orb_broker_check(struct orb_broker *b, const char *id, int attempt, orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->check, 2, cb, arg);
+    orb_cmd_str(body, id);
+    orb_cmd_int(body, attempt);
 }
 
 int orb_broker_join(struct orb_broker *b, orb_redis_cb cb, void *arg)
 {
     const char *const args[] = { b->worker_id, b->owner, TEXT(ORB_LEASE_MS) };
-    return orb_store_eval(b->store, &orb_script_join, NULL, args, ORB_COUNT(args), cb, arg);
+    return orb_store_eval(b->store, &orb_script_join, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 
 int orb_broker_leave(struct orb_broker *b, orb_redis_cb cb, void *arg)

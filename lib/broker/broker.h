@@ -6,31 +6,43 @@
 #include "store/store.h"
 #include "task/task.h"
 
-#define ORB_RETRIES_MAX 3
+/* Of a worker: how it takes part. */
+struct orb_broker_worker {
+    const char *id;
+    int result_ttl_s, event_ttl_s; /* of what a finished task leaves */
+    int is_alone;                  /* it runs one task, and nothing beside it */
+};
 
 struct orb_broker;
-/* worker_id NULL: a client's broker, which only submits. */
-struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const char *worker_id);
+/* worker NULL: a client's broker, which only submits. */
+struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, const struct orb_broker_worker *worker);
 void orb_broker_free(struct orb_broker *broker);
 const char *orb_broker_queue(const struct orb_broker *broker);
 const char *orb_broker_stream(const struct orb_broker *broker); /* the queue's key */
+const char *orb_broker_worker_id(const struct orb_broker *broker);
 
 /* ---- clients ---- */
 
 /* reply: the entry id, or the word EXISTS. is_chosen: the id is not one of orb_id_new. */
 void orb_broker_submit(struct orb_broker *broker, const char *id, int is_chosen, const char *agent, const char *payload,
                        size_t len, orb_redis_cb cb, void *arg);
-/* reply: {what, state}, see cancel.lua. Not bound to a queue. */
-int orb_broker_cancel(struct orb_store *store, const char *id, const char *nonce, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+/* reply: {what, state}, see cancel.lua. Not bound to a queue. who and from go to the audit stream. */
+int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, orb_redis_cb cb,
+                      void *arg) ORB_MUST_CHECK;
 
 /* ---- workers ---- */
 
 enum orb_begin { ORB_BEGIN_RUN, ORB_BEGIN_DONE, ORB_BEGIN_DUPLICATE, ORB_BEGIN_CANCELLED,
+                 ORB_BEGIN_ELSEWHERE /* a worker that lives runs it */, ORB_BEGIN_ALONE /* to be run in a process of its own */,
                  ORB_BEGIN_ERROR /* a key of the task is not what it should be: the text is element 1 */ };
+struct orb_begun {
+    int attempt, retries, rate_waits;
+    int64_t deadline_ms; /* from now; -1 = none */
+};
 /* payload: NULL when the submit script keeps it already. */
 void orb_broker_begin(struct orb_broker *broker, const char *entry, const char *id, const char *agent, const char *payload,
                       size_t len, orb_redis_cb cb, void *arg);
-enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, int *attempt, int *retries);
+enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, struct orb_begun *out);
 
 /* How an attempt ended. Strings borrowed; NULL = "". */
 struct orb_outcome {
@@ -38,6 +50,7 @@ struct orb_outcome {
     int attempt;
     enum orb_status status;   /* completed, failed, cancelled; retrying: may be tried again */
     int64_t delay_ms;         /* retrying: from now */
+    int max_retries;          /* retrying: failed when there were so many; -1 = a rate limit: not counted */
     const char *agent;        /* name */
     const char *message;      /* of the terminal event */
     int64_t seq;              /* of the terminal event */
@@ -55,12 +68,19 @@ void orb_broker_requeue(struct orb_broker *broker, const char *entry, const char
 /* Dead-letter an entry that cannot be parsed. id "" when it has none. is_binary: the payload is not UTF-8. */
 int orb_broker_poison(struct orb_broker *broker, const char *entry, const char *id, const struct orb_error *why, int is_binary,
                       orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
-/* Move due delayed tasks to the queue. reply: {moved, ms to the next, -1 = none}. */
-int orb_broker_promote(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
-/* The worker's lease: taken at the start, renewed every third of its life. reply 1, or 0:
- * another process has that id. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
+/* Look after the queue; is_urgent: all of it now. reply: {orphans, priorities in use, 1 = paused, ms until
+ * it is due again}, see sweep.lua. */
+int orb_broker_sweep(struct orb_broker *broker, int is_urgent, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+/* Commands for the connection that claims; has_text: the script itself instead of its hash. reply:
+ * {place, fields} each, see claim.lua and recover.lua. */
+void orb_broker_write_claim(struct orb_broker *broker, struct orb_buf *b, int has_text, int most, int64_t taken, const char *behind);
+void orb_broker_write_recover(struct orb_broker *broker, struct orb_buf *b, int has_text, int most, const char *wanted, const char *holder);
+/* Is a task still this worker's? reply: mine, lost or cancelled. */
+void orb_broker_check(struct orb_broker *broker, const char *id, int attempt, orb_redis_cb cb, void *arg);
+/* The worker's lease: taken at the start, renewed every third of its life. reply {code, drain}: code 0:
+ * another process has that id; 1 renewed; 2 made: it was not there. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
 #define ORB_LEASE_KEY "orbiter:lease:"
-#define ORB_LEASE_MS 5000
+#define ORB_LEASE_MS 3000
 int orb_broker_join(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 /* The worker has ended. */
 int orb_broker_leave(struct orb_broker *broker, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;

@@ -15,17 +15,27 @@ struct orb_claim {
     struct orb_loop *loop;
     struct orb_redis *redis;
     struct orb_store *store;
-    char *stream, *group, *worker_id;
+    struct orb_broker *broker;
+    const char *stream, *worker_id;
+    char *group, *wanted, *holder;
     struct orb_claim_callbacks cb;
     void *arg;
     struct orb_timer *again;
     int64_t client_id;
     int again_ms;
     int is_ready, is_stopped;
-    enum { IDLE, READING_NEW, READING_BACK } reading;
+    enum { IDLE, BLOCKING, LOOKING_BACK, RECOVERING, LOOKING_AROUND } reading;
     int must_look_back;    /* first read what is pending on us already, page by page */
-    char back_id[48];      /* the entry that page begins behind */
+    char back_id[48];      /* the place that page begins behind */
     int must_start_over;   /* a look back was asked for while its page was on the way */
+    int must_recover;      /* dead workers have left something */
+    int must_look_around;  /* there may be entries of other priorities: ask for all before blocking */
+    int has_priorities;
+    int is_paused;
+    int is_wanted_taken;
+    int must_unblock;      /* the blocking read is to end, and has not been seen to */
+    int must_load;         /* Redis does not know the scripts: send the text */
+    int64_t taken;
     int is_due;            /* a read is to be sent at the end of this turn */
 };
 
@@ -72,68 +82,123 @@ static void trouble(struct orb_claim *c, const struct orb_error *err)
 
 static void make_group(struct orb_claim *c);
 
+static void take_entries(struct orb_claim *c, const struct orb_reply *entries, int is_again)
+{
+    for (size_t i = 0; i < orb_reply_count(entries); i++)
+        take_entry(c, orb_reply_at(entries, i), is_again);
+    c->taken += (int64_t)orb_reply_count(entries);
+}
+
+static void take_reply(struct orb_claim *c, int how, const struct orb_reply *reply)
+{
+    switch (how) {
+    case BLOCKING:
+        c->must_look_around = c->has_priorities;
+        take_entries(c, orb_reply_at(orb_reply_at(reply, 0), 1), 0);
+        break;
+    case LOOKING_BACK:
+        take_page(c, reply);
+        break;
+    case RECOVERING:
+        c->must_recover = 0;
+        c->is_wanted_taken = c->wanted != NULL;
+        take_entries(c, reply, 0);
+        if (c->wanted && !orb_reply_count(reply))
+            c->cb.missing(c->arg);
+        break;
+    case LOOKING_AROUND:
+        c->must_look_around = orb_reply_count(reply) > 0;
+        take_entries(c, reply, 0);
+        break;
+    }
+}
+
 static void on_read(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_claim *c = arg;
-    int was_looking_back = c->reading == READING_BACK;
+    int how = c->reading;
     c->reading = IDLE;
+    if (c->must_unblock)
+        orb_timer_stop(c->again);
+    c->must_unblock = 0;
     if (err) {
         if (err->code == ORB_E_CANCELLED)
             return;
+        if (strstr(err->text, "NOSCRIPT") && !c->must_load)
+            c->must_load = 1;
         /* The link is the connection's to mend; the rest, as NOGROUP, UNBLOCKED and NOPERM, is ours. */
-        if (err->code != ORB_E_UNREACHABLE)
+        else if (err->code != ORB_E_UNREACHABLE)
             trouble(c, err);
         if (c->is_stopped)
             c->cb.idle(c->arg);
+        else
+            read_more(c);
         return;
     }
-    c->again_ms = 0;
-    const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
-    if (was_looking_back)
-        take_page(c, entries);
-    for (size_t i = 0; !was_looking_back && i < orb_reply_count(entries); i++)
-        take_entry(c, orb_reply_at(entries, i), 0);
+    c->again_ms = c->must_load = 0;
+    take_reply(c, how, reply);
     if (c->is_stopped)
         c->cb.idle(c->arg);
     else
         read_more(c);
 }
 
-/* XREADGROUP: new entries, or after a (re)connect those that are pending on us
- * already: a reply may have been lost with the link. */
+static void write_blocking_read(struct orb_claim *c, struct orb_buf *b, int count)
+{
+    orb_cmd_start(b, 11);
+    orb_cmd_str(b, "XREADGROUP");
+    orb_cmd_str(b, "GROUP");
+    orb_cmd_str(b, c->group);
+    orb_cmd_str(b, c->worker_id);
+    orb_cmd_str(b, "COUNT");
+    orb_cmd_int(b, count);
+    orb_cmd_str(b, "BLOCK");
+    orb_cmd_int(b, BLOCK_MS);
+    orb_cmd_str(b, "STREAMS");
+    orb_cmd_str(b, c->stream);
+    orb_cmd_str(b, ">");
+}
+
+/* What to read next, or IDLE: nothing for now. */
+static int choose(const struct orb_claim *c)
+{
+    if (c->must_look_back)
+        return LOOKING_BACK;
+    if (c->wanted)
+        return c->is_wanted_taken ? IDLE : RECOVERING;
+    if (c->is_paused)
+        return IDLE;
+    return c->must_recover ? RECOVERING : c->must_look_around ? LOOKING_AROUND : BLOCKING;
+}
+
+/* One read at a time, so that what is delivered never is more than there is room for. */
 static void read_more(struct orb_claim *c)
 {
     /* While `again` runs something has gone wrong: not before its time. */
     if (c->reading || c->is_stopped || !c->is_ready || orb_timer_is_started(c->again) || !orb_redis_is_up(c->redis))
         return;
-    int is_back = c->must_look_back, room = c->cb.room(c->arg);
-    if (room <= 0)
+    int how = choose(c), room = c->cb.room(c->arg);
+    if (room <= 0 || how == IDLE)
         return;
+    int count = room < BATCH_MAX ? room : BATCH_MAX;
     struct orb_buf b;
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, is_back ? 9 : 11);
-    orb_cmd_str(&b, "XREADGROUP");
-    orb_cmd_str(&b, "GROUP");
-    orb_cmd_str(&b, c->group);
-    orb_cmd_str(&b, c->worker_id);
-    orb_cmd_str(&b, "COUNT");
-    orb_cmd_int(&b, !is_back && room < BATCH_MAX ? room : BATCH_MAX);
-    if (!is_back) {
-        orb_cmd_str(&b, "BLOCK");
-        orb_cmd_int(&b, BLOCK_MS);
-    }
-    orb_cmd_str(&b, "STREAMS");
-    orb_cmd_str(&b, c->stream);
-    orb_cmd_str(&b, is_back ? c->back_id : ">");
+    orb_buf_init(&b, 256 * 1024);
+    if (how == BLOCKING)
+        write_blocking_read(c, &b, count);
+    else if (how == RECOVERING)
+        orb_broker_write_recover(c->broker, &b, c->must_load, count, c->wanted, c->holder);
+    else
+        orb_broker_write_claim(c->broker, &b, c->must_load, how == LOOKING_BACK ? BATCH_MAX : count, c->taken,
+                               how == LOOKING_BACK ? c->back_id : "");
     if (!orb_redis_send(c->redis, &b, 1, 0, on_read, c))
-        c->reading = is_back ? READING_BACK : READING_NEW;
+        c->reading = how;
     orb_buf_done(&b);
 }
 
 static void look_back(struct orb_claim *c)
 {
     c->must_look_back = 1;
-    c->must_start_over = c->reading == READING_BACK;
+    c->must_start_over = c->reading == LOOKING_BACK;
     strcpy(c->back_id, "0");
 }
 
@@ -181,12 +246,15 @@ static void make_group(struct orb_claim *c)
 static void on_unblocked(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_claim *c = arg;
-    if (!err && !orb_reply_int(reply) && c->reading && c->again)
+    if (!err && !orb_reply_int(reply) && c->reading == BLOCKING && c->again && c->must_unblock)
         orb_timer_start(c->again, UNBLOCK_MS);
 }
 
 static void unblock(struct orb_claim *c)
 {
+    if (!c->client_id)
+        return;
+    c->must_unblock = 1;
     struct orb_buf b;
     orb_buf_init(&b, 256);
     orb_cmd_start(&b, 3);
@@ -201,12 +269,9 @@ static void unblock(struct orb_claim *c)
 static void on_again(void *arg)
 {
     struct orb_claim *c = arg;
-    if (c->is_stopped) {
-        if (c->reading && c->client_id)
-            unblock(c);
-        return;
-    }
-    if (orb_redis_is_up(c->redis))
+    if (c->reading == BLOCKING && (c->must_unblock || choose(c) != BLOCKING))
+        unblock(c);
+    else if (!c->is_stopped && orb_redis_is_up(c->redis))
         make_group(c);
 }
 
@@ -232,15 +297,20 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
 }
 
 struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_config *config, struct orb_store *store,
-                                const char *stream, const char *worker_id, const struct orb_claim_callbacks *callbacks, void *arg)
+                                struct orb_broker *broker, const char *wanted, const char *holder,
+                                const struct orb_claim_callbacks *callbacks, void *arg)
 {
     struct orb_claim *c = orb_alloc(sizeof *c);
     c->loop = loop;
     c->store = store;
-    c->stream = orb_strdup(stream);
-    c->group = orb_alloc(strlen(stream) + sizeof ":group");
-    sprintf(c->group, "%s:group", stream);
-    c->worker_id = orb_strdup(worker_id);
+    c->broker = broker;
+    c->stream = orb_broker_stream(broker);
+    c->worker_id = orb_broker_worker_id(broker);
+    c->group = orb_alloc(strlen(c->stream) + sizeof ":group");
+    sprintf(c->group, "%s:group", c->stream);
+    c->wanted = wanted ? orb_strdup(wanted) : NULL;
+    c->holder = holder ? orb_strdup(holder) : NULL;
+    c->must_look_around = 1;
     c->cb = *callbacks;
     c->arg = arg;
     c->again = orb_timer_new(loop, on_again, c);
@@ -255,9 +325,9 @@ struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_co
 static void gone(void *arg)
 {
     struct orb_claim *c = arg;
-    free(c->stream);
     free(c->group);
-    free(c->worker_id);
+    free(c->wanted);
+    free(c->holder);
     free(c);
 }
 
@@ -301,9 +371,28 @@ void orb_claim_stop(struct orb_claim *c)
 {
     c->is_stopped = 1;
     orb_timer_stop(c->again);
-    if (!c->reading || !c->client_id)
+    if (c->reading == BLOCKING)
+        unblock(c);
+}
+
+void orb_claim_tell(struct orb_claim *c, int orphans, int has_priorities, int is_paused)
+{
+    c->must_recover = orphans > 0;
+    c->has_priorities = has_priorities;
+    c->must_look_around |= has_priorities;
+    c->is_paused = is_paused;
+    if (c->is_stopped || c->wanted)
         return;
-    unblock(c);
+    if (c->reading == BLOCKING && choose(c) != BLOCKING)
+        unblock(c);
+    orb_claim_wake(c);
+}
+
+void orb_claim_look_around(struct orb_claim *c)
+{
+    c->must_look_around = 1;
+    if (c->reading == BLOCKING && !c->is_stopped)
+        unblock(c);
 }
 
 int orb_claim_is_reading(const struct orb_claim *c)

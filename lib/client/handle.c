@@ -1,5 +1,6 @@
 /* TaskHandle: one task, asked about and acted on. */
 #include "client/client.h"
+#include "client/actor.h"
 #include "base/base.h"
 #include "task/hash.h"
 
@@ -157,7 +158,7 @@ int orb_task_handle_cancel(struct orb_task_handle *h, orb_cancel_cb cb, void *ar
     call->cancel = cb;
     orb_id_new(nonce);
     nonce[16] = '\0';
-    int rc = orb_broker_cancel(h->client->store, h->id, nonce, on_cancelled, call);
+    int rc = orb_broker_cancel(h->client->store, orb_actor_who(), orb_actor_from(), h->id, nonce, on_cancelled, call);
     if (rc) {
         call_done(call);
         free(call);

@@ -8,6 +8,17 @@
 #define REARM_MS (5 * 60 * 1000) /* the stream's expiry, while the task runs */
 #define FLUSH_BYTES (256 * 1024)
 
+#define HELD_MAX (64 * 1024 * 1024)
+
+/* An event that waits until the worker is known to hold its lease. */
+struct held {
+    struct held *next;
+    struct orb_event_stream *stream;
+    int is_stored;
+    size_t len;
+    char json[];
+};
+
 struct orb_publisher {
     struct orb_loop *loop;
     struct orb_store *store;
@@ -17,6 +28,9 @@ struct orb_publisher {
     struct orb_event_stream *waiting, **tail; /* in the order their text came: each is due within ORB_COALESCE_MS */
     struct orb_timer *timer;
     int is_due;
+    int64_t trusted_until_ms;
+    struct held *held, **held_tail;
+    size_t held_bytes;
     int64_t refused;
     struct orb_error why;
 };
@@ -109,21 +123,19 @@ static int is_rearm_due(const struct orb_event_stream *s)
     return orb_loop_now_ms(s->publisher->loop) - s->armed_ms > REARM_MS;
 }
 
-/* XADD, PUBLISH and now and then EXPIRE for the JSON in p->json. */
-static void publish(struct orb_event_stream *s, int is_stored)
+/* XADD, PUBLISH and now and then EXPIRE. */
+static void send_event(struct orb_event_stream *s, const char *json, size_t len, int is_stored)
 {
     struct orb_publisher *p = s->publisher;
     char key[ORB_KEY_MAX];
     if (is_stored) {
-        s->entries++;
-        s->bytes += (int64_t)p->json.len;
         orb_store_key(p->store, "orbiter:stream:", s->task_id, key);
         orb_cmd_start(&p->out, 5);
         orb_cmd_arg(&p->out, "XADD", 4);
         orb_cmd_str(&p->out, key);
         orb_cmd_arg(&p->out, "*", 1);
         orb_cmd_arg(&p->out, "event", 5);
-        orb_cmd_arg(&p->out, p->json.data, p->json.len);
+        orb_cmd_arg(&p->out, json, len);
         add_command(p);
         if (!s->is_armed || is_rearm_due(s)) {
             s->is_armed = 1;
@@ -134,10 +146,73 @@ static void publish(struct orb_event_stream *s, int is_stored)
     orb_cmd_start(&p->out, 3);
     orb_cmd_arg(&p->out, "PUBLISH", 7);
     orb_cmd_str(&p->out, key);
-    orb_cmd_arg(&p->out, p->json.data, p->json.len);
+    orb_cmd_arg(&p->out, json, len);
     add_command(p);
     if (p->out.len > FLUSH_BYTES)
         orb_publisher_flush(p);
+}
+
+int orb_publisher_is_held(const struct orb_publisher *p)
+{
+    return p->held || orb_loop_now_ms(p->loop) > p->trusted_until_ms;
+}
+
+static void hold_event(struct orb_event_stream *s, int is_stored)
+{
+    struct orb_publisher *p = s->publisher;
+    if (p->held_bytes + p->json.len > HELD_MAX) {
+        p->refused++;
+        orb_error_set(&p->why, ORB_E_BACKLOG, "too many events wait for the worker's lease");
+        return;
+    }
+    struct held *h = orb_alloc(sizeof *h + p->json.len);
+    h->stream = s;
+    h->is_stored = is_stored;
+    h->len = p->json.len;
+    memcpy(h->json, p->json.data, h->len);
+    p->held_bytes += h->len;
+    *p->held_tail = h;
+    p->held_tail = &h->next;
+}
+
+/* Takes out the first that is of this stream, or any when it is NULL. */
+static struct held *take_held(struct orb_publisher *p, const struct orb_event_stream *s)
+{
+    for (struct held **link = &p->held; *link; link = &(*link)->next) {
+        struct held *h = *link;
+        if (s && h->stream != s)
+            continue;
+        *link = h->next;
+        if (!h->next)
+            p->held_tail = link;
+        p->held_bytes -= h->len;
+        return h;
+    }
+    return NULL;
+}
+
+void orb_publisher_trust(struct orb_publisher *p, int64_t until_ms)
+{
+    struct held *h;
+    p->trusted_until_ms = until_ms;
+    while ((h = take_held(p, NULL))) {
+        send_event(h->stream, h->json, h->len, h->is_stored);
+        free(h);
+    }
+}
+
+/* The JSON in p->json. */
+static void publish(struct orb_event_stream *s, int is_stored)
+{
+    struct orb_publisher *p = s->publisher;
+    if (is_stored) {
+        s->entries++;
+        s->bytes += (int64_t)p->json.len;
+    }
+    if (orb_publisher_is_held(p))
+        hold_event(s, is_stored);
+    else
+        send_event(s, p->json.data, p->json.len, is_stored);
 }
 
 static int is_full(const struct orb_event_stream *s)
@@ -261,8 +336,11 @@ void orb_event_stream_init(struct orb_event_stream *s, struct orb_publisher *pub
 
 void orb_event_stream_done(struct orb_event_stream *s)
 {
+    struct held *h;
     if (s->publisher)
         flush_text(s);
+    while (s->publisher && s->publisher->held && (h = take_held(s->publisher, s)))
+        free(h);
     orb_buf_done(&s->text);
     free(s->text_agent);
     s->text_agent = NULL;
@@ -291,6 +369,8 @@ struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store 
     p->loop = loop;
     p->store = store;
     p->tail = &p->waiting;
+    p->held_tail = &p->held;
+    p->trusted_until_ms = INT64_MAX;
     p->timer = orb_timer_new(loop, on_timer, p);
     orb_buf_init(&p->out, 64 * 1024 * 1024);
     orb_buf_init(&p->json, ORB_STREAM_BYTES_MAX * 8);
@@ -301,7 +381,10 @@ void orb_publisher_free(struct orb_publisher *p)
 {
     if (!p)
         return;
+    struct held *h;
     orb_publisher_flush(p);
+    while ((h = take_held(p, NULL)))
+        free(h);
     orb_loop_forget(p->loop, p);
     orb_timer_free(p->timer);
     orb_buf_done(&p->out);

@@ -27,6 +27,10 @@ struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store 
 void orb_publisher_free(struct orb_publisher *publisher);
 /* Everything given so far goes into the pipeline now. */
 void orb_publisher_flush(struct orb_publisher *publisher);
+/* A worker may only write while it is known to hold its lease: after this time (loop's clock) events are held back, until a
+ * later time is told; then they go out, those of attempts that have ended meanwhile excepted. */
+void orb_publisher_trust(struct orb_publisher *publisher, int64_t until_ms);
+int orb_publisher_is_held(const struct orb_publisher *publisher);
 /* Events that Redis refused since the last call (they are lost, the task goes on). */
 int64_t orb_publisher_take_refused(struct orb_publisher *publisher, struct orb_error *why);
 

@@ -153,8 +153,9 @@ static int check_metadata(const json_t *metadata, struct orb_error *err)
 }
 
 struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task, int number,
-                                      int may_retry, orb_attempt_cb cb, void *arg)
+                                      int may_retry, int64_t deadline_ms, orb_attempt_cb cb, void *arg)
 {
+    (void)deadline_ms;
     struct orb_attempt *a = orb_alloc(sizeof *a);
     a->loop = loop;
     a->task_id = orb_strdup(task->id);

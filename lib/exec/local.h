@@ -13,9 +13,9 @@ struct orb_attempt;
  * failed, with the error event already written. */
 typedef void (*orb_attempt_cb)(void *arg, const struct orb_error *err);
 
-/* Takes the task's contents. may_retry: a failure that can be retried will be. */
+/* Takes the task's contents. may_retry: a failure that can be retried will be. deadline_ms: from now, -1 = none. */
 struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task_take,
-                                      int attempt, int may_retry, orb_attempt_cb cb, void *arg);
+                                      int attempt, int may_retry, int64_t deadline_ms, orb_attempt_cb cb, void *arg);
 /* Closes the model's connection at once; the callback comes later. */
 void orb_attempt_abort(struct orb_attempt *attempt);
 /* After the callback, or instead of it. */

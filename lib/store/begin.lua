@@ -1,75 +1,132 @@
 -- Begin attempts at delivered entries. KEYS: queue. ARGV: prefix, queue name,
--- worker id, owner (the worker's process), ttl, result ttl, event ttl, then for each entry: entry id,
--- task id, agent, payload ("" when the submit script keeps it). Reply per entry:
--- {what, attempt, retries}, what = run, done, duplicate, cancelled; or {error, text} when a key
+-- worker id, owner (the worker's process), ttl, result ttl, event ttl, "1" when this worker runs one task alone,
+-- then for each task: place, task id, agent, payload ("" when the submit script keeps it). Reply per task:
+-- {what, attempt, retries, rate waits, ms to the deadline or ""}, what = run; done, duplicate, cancelled; elsewhere: a worker
+-- that lives runs it, and has the entry now; alone: to be run in a process of its own; or {error, text} when a key
 -- of the task is not what it should be.
+-- with: standing
 local stream, queue, worker, owner, ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local result_ttl, event_ttl = ARGV[6], ARGV[7]
+local result_ttl, event_ttl, is_alone = ARGV[6], ARGV[7], ARGV[8] == '1'
+local ALONE_FROM = 2  -- from this recovery on a task runs alone
+local ALONE_DEATHS = 3
 local out, ids = {}, {}
 
 -- The task has no hash, or only what Python's cancel writes: a Python client queued it, or it
 -- has waited longer than its keys lived.
-local function adopt(key, entry, created, id, agent, payload)
+local function adopt(key, place, created, id, agent, payload)
   call('HSET', key, 'task_id', id, 'created_at', created, 'queue', queue, 'agent', agent)
   call('EXPIRE', key, ttl)
   ids[#ids + 1] = id
-  if payload == '' then
-    local fields = call('XRANGE', stream, entry, entry)[1]
-    for i = 1, fields and #fields[2] or 0, 2 do if fields[2][i] == 'payload' then payload = fields[2][i + 1] end end
-  end
+  if payload == '' then payload = field_of(read_entry(stream, place), 'payload') or '' end
   call('SET', PAYLOAD .. id, payload, 'EX', ttl)
 end
 
+-- A running task whose entry was delivered once more: after its worker died, or because Redis has lost
+-- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone.
+local function running(place, id, attempt, retries)
+  local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner')
+  if h[2] and h[2] ~= place then
+    spend(place)
+    return { 'duplicate', attempt or '0', retries }
+  end
+  if h[1] == worker then return h[3] == owner and { 'run', attempt, retries } or nil end
+  local state = empty(h[1]) and 'dead' or standing(stream, h[1])
+  if state == 'silent' and is_overdue(h[1], id, pcall_redis('GET', PAYLOAD .. id), 0) then state = 'dead' end
+  if state == 'dead' then return nil end
+  local key, group, entry = locate(stream, place)
+  call('XCLAIM', key, group, h[1], 0, entry, 'JUSTID')
+  return { 'elsewhere', attempt or '0', retries }
+end
+
 -- Anything but a task that waits to be run.
-local function not_waiting(key, entry, id, agent, status, attempt, retries, created)
-  local h = call('HMGET', key, 'worker_id', 'entry_id', 'completed_at', 'agent', 'owner')
-  if status == 'cancelled' and empty(h[3]) then
-    spend(entry)
-    end_cancelled(id, queue, status, created, h[4] or agent, attempt, result_ttl, event_ttl)
+local function not_waiting(key, place, id, agent, status, attempt, retries, created)
+  local h = call('HMGET', key, 'completed_at', 'agent')
+  if status == 'cancelled' and empty(h[1]) then
+    spend(place)
+    end_cancelled(id, queue, status, created, h[2] or agent, attempt, result_ttl, event_ttl)
     return { 'cancelled', attempt or '0', retries }
   end
   if is_final(status) then
-    spend(entry)
+    spend(place)
     return { 'done', attempt or '0', retries }
   end
-  if status == 'running' and h[2] == entry and h[1] == worker and h[5] == owner then
-    return { 'run', attempt, retries }
-  end
-  if status == 'running' and h[2] and h[2] ~= entry then
-    spend(entry)
-    return { 'duplicate', attempt or '0', retries }
-  end
+  return running(place, id, attempt, retries)
 end
 
 -- Was the task queued anew behind this entry, or does it wait for its next try? (Python's retry queues
 -- it anew without a word in the hash.)
 local function stands_elsewhere(id, status, queued_as)
   if queued_as == '' then return call('ZSCORE', stream .. ':delayed', id) end
-  return status == 'pending' and #call('XRANGE', stream, queued_as, queued_as) > 0
+  return status == 'pending' and read_entry(stream, queued_as)
 end
 
-local function begin(entry, id, agent, payload)
+-- A worker died while it ran the task. Such deaths are counted apart from failures; a task that was
+-- among others when they died is not to blame, so from the second on it runs alone.
+local function recovered(key, id)
+  local h = call('HMGET', key, 'recoveries', 'alone', 'alone_deaths')
+  local recoveries, deaths = (tonumber(h[1] or 0) or 0) + 1, tonumber(h[3] or 0) or 0
+  if h[2] == '1' then deaths = deaths + 1 end
+  call('HSET', key, 'recoveries', recoveries, 'alone_deaths', deaths, 'alone', '')
+  return recoveries, deaths
+end
+
+-- What the past of a task has to say about its next attempt: an answer, or nil.
+local function look_at_past(key, place, id, agent, status, attempt, retries, created)
+  local recoveries, deaths
+  if status == 'running' then
+    recoveries, deaths = recovered(key, id)
+  else
+    recoveries, deaths = tonumber(call('HGET', key, 'recoveries') or 0) or 0, 0
+  end
+  if deaths >= ALONE_DEATHS then
+    spend(place)
+    end_failed(id, queue, status, created, agent, attempt, 'quarantined: ' .. deaths ..
+      ' workers died while they ran nothing but this task', 'Quarantined', result_ttl, event_ttl)
+    return { 'done', attempt, retries }
+  end
+  if recoveries >= ALONE_FROM and not is_alone then
+    call('HSET', key, 'status', 'pending', 'worker_id', '', 'owner', '', 'entry_id', place)
+    index_move(queue, status, 'pending', created, id)
+    if status ~= 'pending' then feed('pending', id, attempt) end
+    return { 'alone', attempt, retries }
+  end
+end
+
+local function begin(place, id, agent, payload)
   local key = TASK .. id
-  local h = call('HMGET', key, 'status', 'attempt', 'retries', 'created_at', 'entry_id')
-  local status, retries, created = h[1], tonumber(h[3] or 0) or 0, h[4] or nil
+  local h = call('HMGET', key, 'status', 'attempt', 'retries', 'created_at', 'entry_id', 'deadline')
+  local status, retries, created, deadline = h[1], tonumber(h[3] or 0) or 0, h[4] or nil, tonumber(h[6] or '')
   if status and status ~= 'pending' and status ~= 'retrying' then
-    local answer = not_waiting(key, entry, id, agent, status, h[2] or nil, retries, created)
+    local answer = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created)
     if answer then return answer end
-  elseif h[5] and h[5] ~= entry and stands_elsewhere(id, status, h[5]) then
-    spend(entry)
+  elseif h[5] and h[5] ~= place and stands_elsewhere(id, status, h[5]) then
+    spend(place)
     return { 'duplicate', h[2] or '0', retries }
   end
-  local attempt = tostring((tonumber(h[2] or 0) or 0) + 1)
   if not created then
     -- It was made when it was queued: entry ids are milliseconds.
-    local ms = entry:match('^%d+')
+    local ms = place:match('^%d+')
     created = ms:sub(1, -4) .. '.' .. ms:sub(-3) .. '000'
-    adopt(key, entry, created, id, agent, payload)
+    adopt(key, place, created, id, agent, payload)
   elseif payload ~= '' then
     call('SET', PAYLOAD .. id, payload, 'EX', ttl)
   end
+  if deadline and deadline < tonumber(NOW) then
+    spend(place)
+    end_failed(id, queue, status, created, agent, h[2] or '0', 'the deadline passed before an attempt could begin', 'DeadlineError',
+      result_ttl, event_ttl)
+    return { 'done', h[2] or '0', retries }
+  end
+  local waits = 0
+  if h[2] or status == 'running' then
+    local answer = look_at_past(key, place, id, agent, status, h[2] or '0', retries, created)
+    if answer then return answer end
+    waits = tonumber(call('HGET', key, 'rate_waits') or 0) or 0
+  end
+  local attempt = tostring((tonumber(h[2] or 0) or 0) + 1)
   call('HSET', key, 'status', 'running', 'worker_id', worker, 'owner', owner, 'started_at', NOW, 'attempt', attempt)
-  if h[5] ~= entry then call('HSET', key, 'entry_id', entry) end
+  if is_alone then call('HSET', key, 'alone', '1') end
+  if h[5] ~= place then call('HSET', key, 'entry_id', place) end
   if status and status ~= 'pending' or attempt ~= '1' then
     call('HSET', key, 'task_id', id, 'completed_at', '', 'error', '', 'error_type', '', 'partial', '')
   end
@@ -80,10 +137,10 @@ local function begin(entry, id, agent, payload)
   end
   index_move(queue, status, 'running', created, id)
   feed('running', id, attempt)
-  return { 'run', attempt, retries }
+  return { 'run', attempt, retries, waits, deadline and math.floor((deadline - NOW) * 1000) or '' }
 end
 
-for i = 8, #ARGV, 4 do
+for i = 9, #ARGV, 4 do
   local ok, answer = pcall(begin, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
   if not ok then
     local text = type(answer) == 'table' and answer.err or tostring(answer)

@@ -1,7 +1,7 @@
--- Cancel one task. ARGV: prefix, task id, nonce of this request, result ttl,
+-- Cancel one task. ARGV: prefix, who, from where, task id, nonce of this request, result ttl,
 -- event ttl. Reply: {what, state}: unknown; finished (state it is in); ended (nobody ran it: it
 -- has ended now); asked (its worker was told). state: what it was in before.
-local id, nonce, result_ttl, event_ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local who, from, id, nonce, result_ttl, event_ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local key = TASK .. id
 local STATUS = { pending = 1, running = 1, completed = 1, failed = 1, cancelled = 1, retrying = 1 }
 
@@ -33,6 +33,7 @@ local function cancel_unclaimed()
           end_cancelled(id, queue, nil, nil, type(agent) == 'string' and agent or '', '0', result_ttl, event_ttl)
           write_indexes()
           write_feed(queue)
+          audit(who, from, 'cancel', id, 'pending', 'cancelled')
           return 'pending'
         end
       end
@@ -66,13 +67,15 @@ if status == 'running' then
 else
   local stream = P .. queue
   pcall_redis('ZREM', stream .. ':delayed', id)
-  if not empty(h[4]) and pcall_redis('XDEL', stream, h[4]) == 1 then
-    pcall_redis('XACK', stream, stream .. ':group', h[4])
+  if not empty(h[4]) then
+    local stream_key, group, entry = locate(stream, h[4])
+    if pcall_redis('XDEL', stream_key, entry) == 1 then pcall_redis('XACK', stream_key, group, entry) end
   end
   end_cancelled(id, queue, status, created, h[6], attempt, result_ttl, event_ttl)
 end
 write_indexes()
 write_feed(queue, h[7] or '')
+audit(who, from, 'cancel', id, status, 'cancelled')
 -- Last: who may not publish has still cancelled.
 pcall_redis('PUBLISH', P .. 'orbiter:cancel:' .. id, 'cancel')
 return { status == 'running' and 'asked' or 'ended', status }

@@ -7,6 +7,7 @@ local NOW = clock[1] .. '.' .. string.format('%06d', clock[2])
 local NOW_MS = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local FEED_MAX = 100000
 local DEAD_MAX = 10000
+local AUDIT_MAX = 100000
 local TASK_TTL = 86400 -- armed at submit and at begin; the final ones are arguments
 
 local TASK, PAYLOAD, STREAM = P .. 'orbiter:task:', P .. 'orbiter:payload:', P .. 'orbiter:stream:'
@@ -53,10 +54,46 @@ local function write_indexes()
   for key, list in pairs(zadd) do call('ZADD', key, unpack(list)) end
 end
 
+-- A place names a queue entry: "1234-0" in the queue's own stream, "1234-0@9" in its stream of
+-- priority 9. The stream's key, its group and the entry's id.
+local function locate(stream, place)
+  local n = #place
+  if place:byte(n - 1) ~= 64 then return stream, stream .. ':group', place end
+  local key = stream .. ':p' .. place:sub(n)
+  return key, key .. ':group', place:sub(1, n - 2)
+end
+
+-- A new entry behind all others of its priority; its place.
+local function enqueue(stream, priority, ...)
+  if empty(priority) or priority == '5' then return call('XADD', stream, '*', ...) end
+  local key = stream .. ':p' .. priority
+  pcall_redis('XGROUP', 'CREATE', key, key .. ':group', '0', 'MKSTREAM')
+  local entry = call('XADD', key, '*', ...)
+  pcall_redis('PUBLISH', stream .. ':wake', 'priority')
+  return entry .. '@' .. priority
+end
+
+-- The fields of an entry, or nil.
+local function read_entry(stream, place)
+  local key, _, id = locate(stream, place)
+  local found = call('XRANGE', key, id, id)[1]
+  return found and found[2]
+end
+local function field_of(fields, name)
+  for i = 1, fields and #fields or 0, 2 do if fields[i] == name then return fields[i + 1] end end
+end
+
 -- Queue entries that are done with: acknowledged and deleted together.
-local spent = {}
-local function spend(entry) spent[#spent + 1] = entry end
+local spent, spent_else = {}, {}
+local function spend(place)
+  if place:byte(#place - 1) ~= 64 then spent[#spent + 1] = place else spent_else[#spent_else + 1] = place end
+end
 local function write_spent(stream)
+  for _, place in ipairs(spent_else) do
+    local key, group, id = locate(stream, place)
+    pcall_redis('XACK', key, group, id)
+    call('XDEL', key, id)
+  end
   if #spent == 0 then return end
   call('XACK', stream, stream .. ':group', unpack(spent))
   call('XDEL', stream, unpack(spent))
@@ -92,8 +129,26 @@ local function terminal_event(id, status, agent_json, message_json, seq, attempt
   local json = '{"type": "status", "status": "' .. EVENT_WORD[status] .. '", "agent_name": ' .. agent_json ..
     ', "message": ' .. message_json .. ', "seq": ' .. seq .. ', "attempt": ' .. attempt .. '}'
   pcall_redis('XADD', stream, '*', 'event', json)
-  if is_fresh ~= '1' then pcall_redis('EXPIRE', stream, ttl) end
+  if is_fresh ~= '1' or ttl ~= '3600' then pcall_redis('EXPIRE', stream, ttl) end
   pcall_redis('PUBLISH', P .. 'orbiter:events:' .. id, json)
+end
+
+-- What an operator did: who, from where, and what it changed.
+local function audit(who, from, action, target, was, became)
+  call('XADD', P .. 'orbiter:audit', 'MAXLEN', '~', AUDIT_MAX, '*', 'at', NOW, 'who', who, 'from', from, 'action', action,
+    'target', target, 'was', was, 'became', became)
+end
+
+-- A dead letter: why it died, with all that another try needs. h: attempt, retries, recoveries, agent, resubmit_of.
+local function dead_letter(queue, reason, err_type, entry, id, worker, payload, h)
+  call('XADD', P .. queue .. ':dead', 'MAXLEN', '~', DEAD_MAX, '*', 'reason', reason, 'error_type', err_type, 'entry_id', entry or '',
+    'task_id', id, 'worker_id', worker or '', 'dead_at', NOW, 'payload', payload or '', 'attempt', h[1] or '', 'retries', h[2] or '',
+    'recoveries', h[3] or '', 'agent', h[4] or '', 'resubmit_of', h[5] or '')
+end
+local function bury(id, queue)
+  local h = call('HMGET', TASK .. id, 'attempt', 'retries', 'recoveries', 'agent', 'resubmit_of', 'error', 'error_type', 'entry_id', 'worker_id')
+  local payload = pcall_redis('GET', PAYLOAD .. id)
+  dead_letter(queue, h[6] or '', h[7] or '', h[8], id, h[9], type(payload) == 'string' and payload, h)
 end
 
 -- Write the final state of a task, then its terminal event. f: hash fields
@@ -114,6 +169,7 @@ local function end_task(id, queue, from, status, created, f, agent_json, message
   end
   index_move(queue, from, status, created, id)
   feed(status, id, attempt)
+  if status == 'failed' then pcall(bury, id, queue) end -- a task ends also where dead letters cannot be kept
   terminal_event(id, status, agent_json, message_json, seq, attempt, event_ttl, is_fresh)
 end
 
@@ -128,6 +184,13 @@ local function end_cancelled(id, queue, from, created, agent, attempt, result_tt
   end_task(id, queue, from, 'cancelled', created, f, json_str(agent or ''), json_str('Task ' .. id .. ' cancelled'),
     next_seq(id), attempt or '0', result_ttl, event_ttl)
 end
+
+-- End a task as failed that no attempt of its own ends.
+local function end_failed(id, queue, from, created, agent, attempt, message, err_type, result_ttl, event_ttl)
+  end_task(id, queue, from, 'failed', created, { 'error', message, 'error_type', err_type }, json_str(agent or ''), json_str(message),
+    next_seq(id), attempt or '0', result_ttl, event_ttl)
+end
+local PAYLOAD_GONE = 'the task cannot be run again: its payload is gone'
 
 -- The fence of everything a worker writes about a task it runs: it owns the
 -- task, in this attempt. Returns the state and the time it was made; nil when another owns it now.

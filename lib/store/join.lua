@@ -1,7 +1,16 @@
--- A worker starts under its id, or renews the lease of it: refused while another process holds
--- that lease. ARGV: prefix, worker id, owner, lease ms. Reply: 1, or 0 when refused.
-local key, owner, lease = P .. 'orbiter:lease:' .. ARGV[2], ARGV[3], ARGV[4]
-local holder = call('GET', key)
-if holder and holder ~= owner then return 0 end
-call('SET', key, owner, 'PX', lease)
-return 1
+-- A worker takes the lease of its id, or renews it: refused while another process holds it.
+-- KEYS: queue. ARGV: prefix, worker id, owner, lease ms. Reply: {code, drain}: code 0 refused,
+-- 1 renewed, 2 made (at the start, or it had lapsed); drain 1 when an operator asked for it.
+local stream, worker, owner, lease = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+local key = P .. 'orbiter:lease:' .. worker
+local holder, code = call('GET', key), 1
+if holder and holder:match('^%S+') ~= owner then return { 0, 0 } end
+if holder then
+  call('PEXPIRE', key, lease) -- works also when Redis is out of memory
+else
+  code = 2
+  call('SET', key, owner .. ' ' .. string.format('%.0f', NOW_MS), 'PX', lease)
+end
+pcall_redis('ZADD', stream .. ':leased', string.format('%.0f', NOW_MS), worker)
+local drain = pcall_redis('HGET', P .. 'orbiter:workers:' .. worker, 'drain')
+return { code, drain == '1' and 1 or 0 }

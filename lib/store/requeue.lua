@@ -1,26 +1,27 @@
 -- Hand running tasks back to the queue, uncounted. KEYS: queue. ARGV: prefix,
--- queue name, worker id, result ttl, event ttl, then for each task: entry id,
+-- queue name, worker id, result ttl, event ttl, then for each task: place,
 -- task id, attempt ("" when it was delivered but never begun). Reply per task: the state it has now, or STALE.
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 
 -- A new entry behind all others, as a fresh submit would have it. One that a
 -- Python client queued keeps its form: task_id would say that the payload is kept.
-local function queue_again(entry, id)
-  local old = call('XRANGE', stream, entry, entry)[1]
+local function queue_again(place, id)
+  local old = read_entry(stream, place)
   local payload = call('GET', PAYLOAD .. id)
-  spend(entry)
-  if payload then return call('XADD', stream, '*', 'payload', payload, 'task_id', id) end
-  for i = 1, old and #old[2] or 0, 2 do
-    if old[2][i] == 'payload' then return call('XADD', stream, '*', 'payload', old[2][i + 1]) end
-  end
+  local priority = place:match('@(%d)$')
+  spend(place)
+  if payload then return enqueue(stream, priority, 'payload', payload, 'task_id', id) end
+  payload = field_of(old, 'payload')
+  return payload and enqueue(stream, priority, 'payload', payload)
 end
 
-local function requeue(entry, id, attempt)
+local function requeue(place, id, attempt)
   if attempt == '' then
-    if #call('XPENDING', stream, stream .. ':group', entry, entry, 1, worker) == 0 then return 'STALE' end
-    local again = queue_again(entry, id)
-    if again and call('HGET', TASK .. id, 'entry_id') == entry then
+    local key, group, entry = locate(stream, place)
+    if #call('XPENDING', key, group, entry, entry, 1, worker) == 0 then return 'STALE' end
+    local again = queue_again(place, id)
+    if again and call('HGET', TASK .. id, 'entry_id') == place then
       call('HSET', TASK .. id, 'entry_id', again)
     end
     return 'pending'
@@ -30,15 +31,13 @@ local function requeue(entry, id, attempt)
   if not is_open(id, status) then return status end
   local agent = call('HGET', TASK .. id, 'agent') or ''
   if status == 'cancelled' then
-    spend(entry)
+    spend(place)
     end_cancelled(id, queue, status, created, agent, attempt, result_ttl, event_ttl)
     return 'cancelled'
   end
-  local again = queue_again(entry, id)
+  local again = queue_again(place, id)
   if not again then
-    local message = 'the task could not be handed back: its payload is gone'
-    end_task(id, queue, status, 'failed', created, { 'error', message, 'error_type', 'InternalError' }, json_str(agent),
-      json_str(message), next_seq(id), attempt, result_ttl, event_ttl)
+    end_failed(id, queue, status, created, agent, attempt, PAYLOAD_GONE, 'InternalError', result_ttl, event_ttl)
     return 'failed'
   end
   call('HSET', TASK .. id, 'status', 'pending', 'entry_id', again)

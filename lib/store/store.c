@@ -32,7 +32,8 @@ int orb_store_prefix(const char *ns, char out[72], struct orb_error *err)
 int orb_store_queue_check(const char *queue, struct orb_error *err)
 {
     /* {queue}:delayed and so on are keys of ours beside a queue. */
-    static const char *const taken[] = { ":group", ":delayed", ":dead" };
+    static const char *const taken[] = { ":group", ":delayed", ":dead", ":paused", ":leased", ":sweep", ":wake",
+                                         ":p0", ":p1", ":p2", ":p3", ":p4", ":p5", ":p6", ":p7", ":p8", ":p9" };
     size_t n = 0;
     while (isgraph((unsigned char)queue[n]))
         n++;
@@ -132,12 +133,12 @@ void orb_store_key_arg(const struct orb_store *store, struct orb_buf *b, const c
 }
 
 /* EVALSHA and what every script takes first. */
-static void start_eval(const struct orb_store *store, struct orb_buf *b, const struct orb_script *script, const char *key,
+static void start_eval(const struct orb_store *store, struct orb_buf *b, const struct orb_script *script, int has_text, const char *key,
                        const char *const *args, size_t nargs, size_t more)
 {
     orb_cmd_start(b, 3 + (key ? 1 : 0) + 1 + nargs + more);
-    orb_cmd_str(b, "EVALSHA");
-    orb_cmd_str(b, script->sha1);
+    orb_cmd_str(b, has_text ? "EVAL" : "EVALSHA");
+    orb_cmd_str(b, has_text ? script->text : script->sha1);
     orb_cmd_str(b, key ? "1" : "0");
     if (key)
         orb_cmd_str(b, key);
@@ -146,12 +147,18 @@ static void start_eval(const struct orb_store *store, struct orb_buf *b, const s
         orb_cmd_str(b, args[i]);
 }
 
+void orb_store_write_eval(const struct orb_store *store, struct orb_buf *b, const struct orb_script *script, int has_text, const char *key,
+                          const char *const *args, size_t nargs)
+{
+    start_eval(store, b, script, has_text, key, args, nargs, 0);
+}
+
 int orb_store_eval(struct orb_store *store, const struct orb_script *script, const char *key, const char *const *args, size_t nargs,
                    orb_redis_cb cb, void *arg)
 {
     struct orb_buf b;
     orb_buf_init(&b, 4 * ORB_PAYLOAD_MAX);
-    start_eval(store, &b, script, key, args, nargs, 0);
+    start_eval(store, &b, script, 0, key, args, nargs, 0);
     int rc = orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY, cb, arg);
     orb_buf_done(&b);
     return rc;
@@ -234,7 +241,7 @@ static void flush_batch(void *arg)
     struct orb_buf b;
     orb_buf_init(&b, 80 * 1024 * 1024);
     orb_buf_reserve(&b, batch->body.len + 512);
-    start_eval(store, &b, batch->script, batch->key, (const char *const *)batch->args, batch->nargs, batch->body_args);
+    start_eval(store, &b, batch->script, 0, batch->key, (const char *const *)batch->args, batch->nargs, batch->body_args);
     orb_buf_add(&b, batch->body.data, batch->body.len);
     if (batch->body.err)
         b.err = batch->body.err;

@@ -3,8 +3,13 @@
  *
  *  {Q}                        stream  the queue; fields payload, task_id     (Python's; task_id ours)
  *  {Q}:group                  group   of the queue, consumer = worker id     (Python's)
+ *  {Q}:p{n}                   stream  the same for priority n other than 5, with a group {Q}:p{n}:group
  *  {Q}:delayed                zset    task id by due time, ms
- *  {Q}:dead                   stream  dead letters, about 10,000
+ *  {Q}:dead                   stream  dead letters, about 10,000 and at most 7 days old
+ *  {Q}:paused                 string  who paused the queue
+ *  {Q}:leased                 zset    workers that hold leases, by the ms of their last renewal
+ *  {Q}:sweep                  hash    what the sweep has found and where it stands
+ *  {Q}:wake                   channel something was queued with a priority, or the queue was paused or resumed
  *  orbiter:task:{id}          hash    the task's state, 24 h after its end    (Python's)
  *  orbiter:task:index         set     task ids                               (Python's)
  *  orbiter:payload:{id}       string  the payload, as long as the hash
@@ -12,11 +17,13 @@
  *  orbiter:events:{id}        channel the same events                        (Python's)
  *  orbiter:cancel:{id}        channel any message cancels                    (Python's)
  *  orbiter:workers:{worker}   hash    heartbeat, 30 s                        (Python's)
- *  orbiter:lease:{worker}     string  the worker's process, 5 s, renewed while it lives
+ *  orbiter:lease:{worker}     string  the worker's process and since when, 3 s, renewed while it lives
  *  orbiter:index:{Q}:{index}  zset    task id by the microsecond it was made; open (pending and running),
  *                                     retrying, completed, failed, cancelled
  *  orbiter:queues             set     queue names
  *  orbiter:feed               stream  task transitions, about 100,000
+ *  orbiter:audit              stream  what operators did, about 100,000
+ *  orbiter:idem:{sha1}        string  id of the task that was submitted with this idempotency key
  *
  * {Q} is the queue's name; a namespace puts "{NS}:" before each of them. */
 #ifndef ORB_STORE_STORE_H
@@ -62,6 +69,10 @@ void orb_batch_free(struct orb_batch *batch); /* sends what was added */
  * buffer returned, with orb_cmd_arg and its friends. The callback gets the
  * item's reply element. */
 struct orb_buf *orb_batch_add(struct orb_batch *batch, size_t nargs, orb_redis_cb cb, void *arg);
+
+/* The same as a command for another connection; has_text: the script itself instead of its hash. */
+void orb_store_write_eval(const struct orb_store *store, struct orb_buf *b, const struct orb_script *script, int has_text, const char *key,
+                          const char *const *args, size_t nargs);
 
 /* One call of a script that is not batched. */
 int orb_store_eval(struct orb_store *store, const struct orb_script *script, const char *key, const char *const *args, size_t nargs,

@@ -124,6 +124,7 @@ int orb_task_parse(const char *payload, size_t len, struct orb_task *out, struct
 {
     memset(out, 0, sizeof *out);
     out->timeout_seconds = ORB_TIMEOUT_DEFAULT_S;
+    out->max_retries = ORB_RETRIES_DEFAULT;
     struct orb_error why;
     json_t *root = orb_json_parse(payload, len, &orb_json_limits_default, &why);
     if (!root) {

@@ -7,6 +7,7 @@
 #include <orbiter/client.h>
 
 #define ORB_TIMEOUT_DEFAULT_S 300.0
+#define ORB_RETRIES_DEFAULT 3
 
 /* A payload that was read. Owns its members. */
 struct orb_task {
@@ -18,6 +19,7 @@ struct orb_task {
     size_t input_len;
     int detailed;
     double timeout_seconds;  /* 0 = none */
+    int max_retries;
 };
 
 /* Payload JSON, as lax as Python's reader: unknown keys are ignored, missing

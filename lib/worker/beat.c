@@ -91,26 +91,60 @@ static void keep_keys(struct orb_worker *w)
     }
 }
 
-/* While this process stood still for longer than its lease another one may have come with
- * its id: two of them would begin each other's tasks. */
+void orb_worker_renewed(struct orb_worker *w)
+{
+    w->renewed_ms = w->renewal_sent_ms;
+    /* While what runs is being checked nothing may be written about it. */
+    if (w->has_lapsed)
+        return;
+    orb_publisher_trust(w->publisher, w->renewed_ms + ORB_LEASE_MS * 2 / 3);
+    orb_worker_finish_again(w);
+}
+
+/* While this process stood still for longer than its lease, others have taken what it ran; and another one may have
+ * come with its id: two of them would begin each other's tasks. */
 static void on_renewed(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_worker *w = arg;
+    w->is_renewing = 0;
     on_beat(arg, reply, err);
-    if (err || orb_reply_int(reply) || w->end_err.code)
+    if (err || w->has_ended || w->end_err.code)
         return;
-    orb_error_set(&w->end_err, ORB_E_REFUSED, "another process is worker %s now; this one hands back its tasks and ends", w->id);
-    if (!w->is_draining)
+    int64_t code = orb_reply_int(orb_reply_at(reply, 0));
+    if (!code) {
+        orb_error_set(&w->end_err, ORB_E_REFUSED, "another process is worker %s now; this one hands back its tasks and ends", w->id);
+        if (!w->is_draining)
+            orb_worker_drain(w);
         orb_worker_drain(w);
-    orb_worker_drain(w);
+        return;
+    }
+    if (code == 2) {
+        orb_worker_log(w, ORB_LOG_WARNING, "the lease had run out for a while: checking %d tasks", w->busy);
+        w->recover_from_ms = orb_loop_now_ms(w->loop) + ORB_LEASE_MS;
+        w->has_lapsed = 1;
+    }
+    if (w->has_lapsed)
+        orb_worker_check_tasks(w);
+    orb_worker_renewed(w);
+    if (orb_reply_int(orb_reply_at(reply, 1)) && !w->is_draining)
+        orb_worker_drain(w);
 }
 
-static void renew(void *arg)
+void orb_worker_renew(struct orb_worker *w)
 {
-    struct orb_worker *w = arg;
     orb_timer_start(w->lease, ORB_LEASE_MS / 3);
-    if (orb_redis_is_up(orb_store_redis(w->store)) && orb_broker_join(w->broker, on_renewed, w))
+    if (w->is_renewing || !orb_redis_is_up(orb_store_redis(w->store)))
+        return;
+    w->renewal_sent_ms = orb_loop_now_ms(w->loop);
+    if (orb_broker_join(w->broker, on_renewed, w))
         orb_worker_log(w, ORB_LOG_WARNING, "lease: too much is waiting to be sent to Redis");
+    else
+        w->is_renewing = 1;
+}
+
+static void renew_due(void *arg)
+{
+    orb_worker_renew(arg);
 }
 
 static void beat(void *arg)
@@ -119,6 +153,7 @@ static void beat(void *arg)
     struct orb_buf b;
     orb_timer_start(w->beat, BEAT_MS);
     keep_keys(w);
+    orb_worker_check_tasks(w);
     if (!w->busy)
         w->current[0] = '\0';
     orb_buf_init(&b, 8192);
@@ -157,7 +192,7 @@ static void beat(void *arg)
 void orb_worker_beat_init(struct orb_worker *w)
 {
     w->beat = orb_timer_new(w->loop, beat, w);
-    w->lease = orb_timer_new(w->loop, renew, w);
+    w->lease = orb_timer_new(w->loop, renew_due, w);
 }
 
 void orb_worker_beat_start(struct orb_worker *w)

@@ -1,6 +1,5 @@
-/* Cancel messages: one pattern subscription for all tasks of the worker. A message
- * wakes; the flag in the hash is the truth, and is looked at whenever the
- * subscription begins to stand, since what was published before is lost. */
+/* Cancel messages: one pattern subscription for all tasks of the worker. A message wakes; the flag in
+ * the hash is the truth (check.c). On the same connection: the queue's wake-ups. */
 #include "worker/worker.h"
 #include "base/base.h"
 
@@ -27,37 +26,14 @@ static void cancel_task(struct orb_worker *w, const char *id)
     orb_worker_abort_slot(slot, ABORT_CANCEL);
 }
 
-struct check {
-    struct orb_worker *worker;
-    char id[ORB_ID_MAX + 1];
-};
-
-static void on_checked(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+static void on_wake(struct orb_worker *w, const char *why)
 {
-    struct check *check = arg;
-    if (!err && !check->worker->has_ended && !strcmp(orb_reply_str(reply, NULL), "cancelled"))
-        cancel_task(check->worker, check->id);
-    free(check);
-}
-
-static void check_running(struct orb_worker *w)
-{
-    for (struct slot *slot = w->slots; slot; slot = slot->next) {
-        if (slot->state != SLOT_RUNNING)
-            continue;
-        struct check *check = orb_alloc(sizeof *check);
-        check->worker = w;
-        snprintf(check->id, sizeof check->id, "%s", orb_attempt_task_id(slot->attempt));
-        struct orb_buf b;
-        orb_buf_init(&b, 4096);
-        orb_cmd_start(&b, 3);
-        orb_cmd_str(&b, "HGET");
-        orb_store_key_arg(w->store, &b, "orbiter:task:", check->id);
-        orb_cmd_str(&b, "status");
-        if (orb_redis_send(orb_store_redis(w->store), &b, 1, ORB_REDIS_RETRY, on_checked, check))
-            free(check);
-        orb_buf_done(&b);
-    }
+    if (!w->claim || w->is_draining)
+        return;
+    if (!strcmp(why, "priority"))
+        orb_claim_look_around(w->claim);
+    else
+        orb_worker_sweep(w); /* it tells whether the queue is paused */
 }
 
 static void on_push(void *arg, const struct orb_reply *reply)
@@ -66,9 +42,13 @@ static void on_push(void *arg, const struct orb_reply *reply)
     if (orb_reply_type(reply) == ORB_REPLY_ERROR)
         orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels: %s", orb_reply_str(reply, NULL));
     const char *kind = orb_reply_str(orb_reply_at(reply, 0), NULL);
-    if (!w->has_ended && !strcmp(kind, "psubscribe"))
-        check_running(w);
-    if (w->has_ended || strcmp(kind, "pmessage"))
+    if (w->has_ended)
+        return;
+    if (!strcmp(kind, "psubscribe"))
+        orb_worker_check_tasks(w);
+    if (!strcmp(kind, "message"))
+        on_wake(w, orb_reply_str(orb_reply_at(reply, 2), NULL));
+    if (strcmp(kind, "pmessage"))
         return;
     const char *channel = orb_reply_str(orb_reply_at(reply, 2), NULL);
     size_t skip = strlen(w->prefix) + strlen("orbiter:cancel:");
@@ -90,7 +70,10 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     orb_cmd_start(&b, 2);
     orb_cmd_str(&b, "PSUBSCRIBE");
     orb_cmd_str(&b, orb_store_key(w->store, "orbiter:cancel:", "*", pattern));
-    if (orb_redis_send(w->cancels, &b, 1, 0, NULL, NULL))
+    orb_cmd_start(&b, 2);
+    orb_cmd_str(&b, "SUBSCRIBE");
+    orb_cmd_str(&b, orb_store_key(w->store, w->queue, ":wake", pattern));
+    if (orb_redis_send(w->cancels, &b, 2, 0, NULL, NULL))
         orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels");
     orb_buf_done(&b);
 }

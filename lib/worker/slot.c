@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "base/utf8.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +51,11 @@ void orb_worker_release(struct slot *slot)
     orb_attempt_free(slot->attempt);
     drop_task(slot);
     free(slot->err);
+    orb_child_free(slot->child);
     free(slot);
-    if (!w->is_draining)
+    if (w->alone && w->claim && !w->has_ended && !w->is_draining)
+        orb_worker_drain(w);
+    else if (!w->is_draining)
         orb_claim_wake(w->claim);
     orb_worker_check_end(w);
 }
@@ -145,6 +149,11 @@ static void finish_slot(struct slot *slot)
 {
     struct orb_worker *w = slot->worker;
     struct orb_attempt *a = slot->attempt;
+    /* Its events are held back until the lease is known to be there: so is its end. */
+    if (orb_publisher_is_held(w->publisher) && !w->has_ended) {
+        slot->must_finish_again = 1;
+        return;
+    }
     const struct orb_run *run = orb_attempt_run(a);
     struct orb_buf result;
     char message[640], usage[128] = "";
@@ -167,8 +176,11 @@ static void finish_slot(struct slot *slot)
         o.result = &result;
     else if (run)
         o.partial = orb_run_text(run, &o.partial_len);
-    if (o.status == ORB_STATUS_RETRYING)
-        o.delay_ms = orb_broker_backoff_ms(slot->retries + 1, slot->err->retry_after_ms, orb_random_unit());
+    if (o.status == ORB_STATUS_RETRYING) {
+        int is_rate = slot->err->code == ORB_E_MODEL_RATE;
+        o.max_retries = is_rate ? -1 : slot->max_retries;
+        o.delay_ms = orb_broker_backoff_ms((is_rate ? slot->rate_waits : slot->retries) + 1, slot->err->retry_after_ms, orb_random_unit());
+    }
     orb_broker_finish(w->broker, &o, on_finished, slot);
     orb_buf_done(&result);
 }
@@ -190,6 +202,13 @@ static void hand_back(struct slot *slot)
     orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, on_requeued, slot);
 }
 
+/* Another worker owns the task now: nothing is written about it here. */
+static void lose(struct slot *slot)
+{
+    told(slot, "STALE");
+    orb_worker_release(slot);
+}
+
 static void attempt_ended(void *arg, const struct orb_error *err)
 {
     struct slot *slot = arg;
@@ -200,16 +219,21 @@ static void attempt_ended(void *arg, const struct orb_error *err)
     slot->state = SLOT_ENDING;
     if (slot->abort == ABORT_HAND_BACK)
         hand_back(slot);
+    else if (slot->abort == ABORT_LOST)
+        lose(slot);
     else
         finish_slot(slot);
 }
 
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why)
 {
-    if (slot->abort == ABORT_NONE || slot->abort == ABORT_HAND_BACK)
+    if (slot->abort == ABORT_NONE || slot->abort == ABORT_HAND_BACK || why == ABORT_LOST)
         slot->abort = why;
     if (slot->state == SLOT_RUNNING)
         orb_attempt_abort(slot->attempt);
+    /* That process listens for cancels itself. */
+    if (slot->state == SLOT_ALONE && why == ABORT_HAND_BACK)
+        orb_child_signal(slot->child, SIGTERM);
 }
 
 /* ---- beginning one ----------------------------------------------------- */
@@ -242,7 +266,7 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
 {
     struct slot *slot = arg;
     struct orb_worker *w = slot->worker;
-    int attempt, retries;
+    struct orb_begun begun;
     if (err) {
         orb_worker_trouble(w, "a task could not be begun, trying again", err);
         if (!w->has_ended)
@@ -250,21 +274,28 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
         orb_worker_release(slot);
         return;
     }
-    enum orb_begin what = orb_broker_begin_reply(reply, &attempt, &retries);
+    enum orb_begin what = orb_broker_begin_reply(reply, &begun);
     if (what == ORB_BEGIN_ERROR) {
         struct orb_error why;
         orb_error_set(&why, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", orb_reply_str(orb_reply_at(reply, 1), NULL));
         poison(w, slot->entry, slot->task->id, &why, 0);
+    }
+    if (what == ORB_BEGIN_ALONE && !w->is_handing_back) {
+        orb_worker_run_alone(slot);
+        return;
     }
     if (what != ORB_BEGIN_RUN) {
         orb_worker_log(w, ORB_LOG_DEBUG, "task %s: not run: %s", slot->task->id, orb_reply_str(orb_reply_at(reply, 0), NULL));
         orb_worker_release(slot);
         return;
     }
-    slot->retries = retries;
+    slot->retries = begun.retries;
+    slot->rate_waits = begun.rate_waits;
+    slot->max_retries = slot->task->max_retries;
     slot->state = SLOT_RUNNING;
     slot->armed_ms = orb_loop_now_ms(w->loop);
-    slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, attempt, retries < ORB_RETRIES_MAX, attempt_ended, slot);
+    slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, begun.attempt, begun.retries < slot->max_retries, begun.deadline_ms,
+                                      attempt_ended, slot);
     snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));
     drop_task(slot);
     if (slot->abort)
@@ -272,17 +303,22 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
 }
 
 /* Pending on us, but deleted from the stream: nothing is left to run. */
-static void acknowledge(struct orb_worker *w, const char *entry)
+static void acknowledge(struct orb_worker *w, const char *place)
 {
     struct orb_buf b;
+    const char *priority = strchr(place, '@');
+    char stream[ORB_KEY_MAX], group[ORB_KEY_MAX + 8], entry[44];
+    snprintf(stream, sizeof stream, "%s%s%s", orb_broker_stream(w->broker), priority ? ":p" : "", priority ? priority + 1 : "");
+    snprintf(group, sizeof group, "%s:group", stream);
+    snprintf(entry, sizeof entry, "%.*s", (int)strcspn(place, "@"), place);
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 4);
     orb_cmd_str(&b, "XACK");
-    orb_cmd_str(&b, orb_broker_stream(w->broker));
-    orb_cmd_str(&b, w->group);
+    orb_cmd_str(&b, stream);
+    orb_cmd_str(&b, group);
     orb_cmd_str(&b, entry);
     if (orb_redis_send(orb_store_redis(w->store), &b, 1, ORB_REDIS_RETRY, NULL, NULL))
-        orb_worker_log(w, ORB_LOG_WARNING, "queue entry %s: deleted, and could not be acknowledged", entry);
+        orb_worker_log(w, ORB_LOG_WARNING, "queue entry %s: deleted, and could not be acknowledged", place);
     orb_buf_done(&b);
 }
 

@@ -96,8 +96,8 @@ static void add_claim(struct link *l)
 
 static void add_begin(struct link *l, const struct batch *batch)
 {
-    eval(l, &orb_script_begin, (size_t)(7 + 4 * batch->count));
-    ARGS(&l->out, "", Q, WORKER, OWNER, "86400", "86400", "3600");
+    eval(l, &orb_script_begin, (size_t)(8 + 4 * batch->count));
+    ARGS(&l->out, "", Q, WORKER, OWNER, "86400", "86400", "3600", "");
     for (int i = 0; i < batch->count; i++)
         ARGS(&l->out, batch->entries[i], batch->ids[i], "assistant", "");
 }

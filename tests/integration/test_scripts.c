@@ -66,7 +66,17 @@ static const char *submit_as(const char *id, const char *payload)
 static const char *owner = "p1"; /* the worker's process */
 static const char *begin(const char *worker, const char *entry, const char *id, const char *payload)
 {
-    return RUN(begin, Q, "parked", worker, owner, "86400", "86400", "3600", entry, id, "bot", payload);
+    RUN(begin, Q, "parked", worker, owner, "86400", "86400", "3600", "", entry, id, "bot", payload);
+    char *waits = strncmp(answer, "run", 3) ? NULL : strstr(answer, " 0 ");
+    if (waits && (waits = strchr(strchr(strchr(answer, ' ') + 1, ' ') + 1, ' ')))
+        *waits = '\0'; /* what, attempt, retries */
+    return answer;
+}
+/* A sweep that is due. What it answers: orphans, priorities, paused, ms to the next. */
+static const char *sweep(void)
+{
+    free(test_redis_text(&redis, "HDEL " Q ":sweep next_ms"));
+    return RUN(sweep, Q, "parked", "w0", "p0", "3000", "86400", "86400", "3600", "");
 }
 static const char *finish(const char *worker, const char *entry, const char *id, const char *attempt, const char *outcome)
 {
@@ -83,7 +93,7 @@ static const char *requeue(const char *worker, const char *entry, const char *id
 }
 static const char *cancel(const char *id, const char *nonce)
 {
-    return RUN(cancel, NULL, id, nonce, "86400", "3600");
+    return RUN(cancel, NULL, "ann", "host:1", id, nonce, "86400", "3600");
 }
 static const char *poison(const char *worker, const char *entry, const char *id)
 {
@@ -419,7 +429,7 @@ static void a_late_worker_changes_nothing(void **state)
     REFUSED("STALE", finish("w1", entry, "a", "1", "failed"));
 }
 
-/* ---- retry, promote ----------------------------------------------------- */
+/* ---- retry, sweep ----------------------------------------------------- */
 
 static void retry_and_the_next_attempt(void **state)
 {
@@ -434,15 +444,12 @@ static void retry_and_the_next_attempt(void **state)
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:stream:a"); /* no terminal event */
     AGAIN(retry("w1", entry, "a", "1", "600000"));
     /* Not due: nothing moves. */
-    RUN(promote, Q, "parked", "100", "86400", "3600");
-    int moved, wait;
-    assert_int_equal(sscanf(answer, "%d %d", &moved, &wait), 2);
-    assert_int_equal(moved, 0);
-    assert_in_range(wait, 590000, 600000);
+    sweep();
     assert_string_equal(deliver("w2"), "");
     free(test_redis_text(&redis, "ZADD " Q ":delayed 1 a"));
-    assert_string_equal(RUN(promote, Q, "parked", "100", "86400", "3600"), "1 -1");
-    REFUSED("0 -1", RUN(promote, Q, "parked", "100", "86400", "3600"));
+    sweep();
+    sweep();
+    test_redis_expect(&redis, "1", "XLEN " Q);
     expect_state("a", "retrying");
     entry = deliver("w2");
     assert_string_equal(entry, field("a", "entry_id"));
@@ -466,7 +473,7 @@ static void the_last_retry_fails_for_good(void **state)
     AGAIN(retry("w1", entry, "a", "1", "0"));
 }
 
-static void promote_takes_no_more_than_asked_in_order(void **state)
+static void due_tasks_are_queued_in_order(void **state)
 {
     (void)state;
     static const char *const ids[] = { "a", "b", "c" };
@@ -475,11 +482,10 @@ static void promote_takes_no_more_than_asked_in_order(void **state)
         retry("w1", entry, ids[i], "1", "0");
         free(test_redis_text(&redis, "ZADD " Q ":delayed %d %s", 3 - i, ids[i]));
     }
-    assert_string_equal(RUN(promote, Q, "parked", "2", "86400", "3600"), "2 0");
+    sweep();
     assert_string_equal(deliver("w1"), field("c", "entry_id"));
     assert_string_equal(deliver("w1"), field("b", "entry_id"));
-    assert_string_equal(deliver("w1"), "");
-    assert_string_equal(RUN(promote, Q, "parked", "2", "86400", "3600"), "1 -1");
+    assert_string_equal(deliver("w1"), field("a", "entry_id"));
 }
 
 static void a_delayed_task_without_its_payload_fails(void **state)
@@ -489,7 +495,7 @@ static void a_delayed_task_without_its_payload_fails(void **state)
     retry("w1", entry, "a", "1", "0");
     free(test_redis_text(&redis, "ZADD " Q ":delayed 1 a"));
     free(test_redis_text(&redis, "DEL " NS "orbiter:payload:a"));
-    RUN(promote, Q, "parked", "100", "86400", "3600");
+    sweep();
     expect_end("a", "failed", "{\"type\": \"status\", \"status\": \"error\"");
     assert_non_null(strstr(field("a", "error"), "payload"));
 }
@@ -498,7 +504,7 @@ static void delayed_ids_without_a_task_are_dropped(void **state)
 {
     (void)state;
     free(test_redis_text(&redis, "ZADD " Q ":delayed 1 gone"));
-    assert_string_equal(RUN(promote, Q, "parked", "100", "86400", "3600"), "1 -1");
+    sweep();
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:task:gone");
     test_redis_expect(&redis, "0", "XLEN " Q);
 }
@@ -566,11 +572,11 @@ static void leave_removes_what_is_empty(void **state)
     (void)state;
     const char *entry = begun("a");
     free(test_redis_text(&redis, "HSET " NS "orbiter:workers:w1 status running"));
-    assert_string_equal(RUN(leave, Q, "w1", "p1"), "0"); /* an entry is pending on it */
+    assert_string_equal(RUN(leave, Q, "w1", "p1"), "1"); /* an entry is pending on it */
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:workers:w1");
     AGAIN(RUN(leave, Q, "w1", "p1"));
     finish("w1", entry, "a", "1", "completed");
-    assert_string_equal(RUN(leave, Q, "w1", "p1"), "1");
+    assert_string_equal(RUN(leave, Q, "w1", "p1"), "0");
     test_redis_expect(&redis, "", "XINFO CONSUMERS " Q " " Q ":group");
     AGAIN(RUN(leave, Q, "w1", "p1"));
 }
@@ -644,7 +650,7 @@ static void cancel_retrying_in_the_delayed_set_and_promoted(void **state)
     expect_end("a", "cancelled", NULL);
     retry("w1", begun("b"), "b", "1", "0");
     free(test_redis_text(&redis, "ZADD " Q ":delayed 1 b"));
-    RUN(promote, Q, "parked", "100", "86400", "3600");
+    sweep();
     assert_string_equal(cancel("b", "c1"), "ended retrying");
     expect_end("b", "cancelled", NULL);
 }
@@ -755,7 +761,7 @@ static void a_spent_entry_begins_nothing(void **state)
     retry("w1", entry, "a", "1", "60000");
     REFUSED("duplicate 1 1", begin("w2", entry, "a", "")); /* it waits for its time */
     test_redis_int(&redis, "ZADD " Q ":delayed 1 a");
-    RUN(promote, Q, "parked", "100", "86400", "3600");
+    sweep();
     const char *second = deliver("w1");
     assert_string_equal(begin("w1", second, "a", ""), "run 2 1");
     requeue("w1", second, "a", "2");
@@ -782,7 +788,7 @@ static void a_wrong_key_spoils_one_task_only(void **state)
     test_redis_expect(&redis, "OK", "SET " NS "orbiter:task:bad 1 EX 86400");
     free(test_redis_text(&redis, "XADD " Q " * payload x task_id bad"));
     const char *bad = deliver("w1");
-    RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", bad, "bad", "bot", "", good, "a", "bot", "");
+    RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", "", bad, "bad", "bot", "", good, "a", "bot", "");
     assert_memory_equal(answer, "error WRONGTYPE", 15);
     assert_non_null(strstr(answer, " run 1 0"));
     assert_string_equal(poison("w1", bad, "bad"), "1");
@@ -803,7 +809,7 @@ static void what_has_expired_leaves_the_indexes(void **state)
     test_redis_int(&redis, "ZADD " NS "orbiter:index:parked:completed 1 a");
     test_redis_int(&redis, "ZADD " NS "orbiter:index:parked:failed 1 b");
     test_redis_int(&redis, "DEL " NS "orbiter:task:a");
-    RUN(promote, Q, "parked", "100", "86400", "3600");
+    sweep();
     test_redis_expect(&redis, "b", "SMEMBERS " NS "orbiter:task:index");
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:index:parked:completed");
     expect_indexed("b", "failed");
@@ -838,14 +844,14 @@ static void what_is_not_utf8_is_dead_lettered_readably(void **state)
 static void a_worker_id_is_held_by_one_process(void **state)
 {
     (void)state;
-    assert_string_equal(RUN(join, NULL, "w1", "p1", "5000"), "1");
-    assert_string_equal(RUN(join, NULL, "w1", "p1", "5000"), "1");
-    assert_string_equal(RUN(join, NULL, "w1", "p2", "5000"), "0");
+    assert_string_equal(RUN(join, Q, "w1", "p1", "5000"), "2 0");
+    assert_string_equal(RUN(join, Q, "w1", "p1", "5000"), "1 0");
+    assert_string_equal(RUN(join, Q, "w1", "p2", "5000"), "0 0");
     assert_in_range(test_redis_int(&redis, "PTTL " NS "orbiter:lease:w1"), 3000, 5000);
     assert_string_equal(RUN(leave, Q, "w1", "p2"), "0"); /* it is not that one's to leave */
-    test_redis_expect(&redis, "p1", "GET " NS "orbiter:lease:w1");
+    test_redis_expect(&redis, "1", "EXISTS " NS "orbiter:lease:w1");
     RUN(leave, Q, "w1", "p1");
-    assert_string_equal(RUN(join, NULL, "w1", "p2", "5000"), "1");
+    assert_string_equal(RUN(join, Q, "w1", "p2", "5000"), "2 0");
     test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
 }
 
@@ -854,7 +860,7 @@ static void a_python_cancel_before_the_next_try_ends_the_task(void **state)
     (void)state;
     retry("w1", begun("a"), "a", "1", "0");
     test_redis_int(&redis, "HSET " NS "orbiter:task:a status cancelled");
-    RUN(promote, Q, "parked", "100", "86400", "3600");
+    sweep();
     expect_end("a", "cancelled", NULL);
 }
 
@@ -891,7 +897,7 @@ int main(void)
         TEST(a_late_worker_changes_nothing),
         TEST(retry_and_the_next_attempt),
         TEST(the_last_retry_fails_for_good),
-        TEST(promote_takes_no_more_than_asked_in_order),
+        TEST(due_tasks_are_queued_in_order),
         TEST(a_delayed_task_without_its_payload_fails),
         TEST(delayed_ids_without_a_task_are_dropped),
         TEST(requeue_hands_back_uncounted),

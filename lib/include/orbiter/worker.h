@@ -16,6 +16,13 @@ struct orb_worker_options {
     const char *queue;        /* NULL = ORB_QUEUE_DEFAULT */
     const char *worker_id;    /* NULL = {hostname}-{pid}-{8 hex digits} */
     int concurrency;          /* tasks at once, 1..ORB_CONCURRENCY_MAX */
+    int drain_timeout_s;      /* a drain hands back what still runs after this; 0 = the default, 60; -1 = at once */
+    int result_ttl_s;         /* a finished task is kept for this; 0 = the default, a day */
+    int event_ttl_s;          /* its events; 0 = the default, an hour */
+    /* A task whose workers died twice runs in a process of its own: this program, orbiter-worker. NULL = the one in PATH. */
+    const char *program;
+    /* For that program: run only the entry of this place, which is pending on the worker `holder`. NULL = all. */
+    const char *alone, *holder;
 };
 
 struct orb_worker;
@@ -39,8 +46,8 @@ ORB_API void orb_worker_on_task_done(struct orb_worker *worker, orb_task_done_cb
  * else why it could not start (it never gives up once it has started). */
 typedef void (*orb_worker_end_cb)(void *arg, const struct orb_error *err);
 ORB_API int orb_worker_start(struct orb_worker *worker, orb_worker_end_cb done, void *arg) ORB_MUST_CHECK;
-/* Claim no more and let running tasks end. A second call hands running tasks
- * back to the queue, uncounted, and ends at once. */
+/* Claim no more and let running tasks end; what still runs after drain_timeout_s is handed back to
+ * the queue, uncounted. A second call does that at once. */
 ORB_API void orb_worker_drain(struct orb_worker *worker);
 ORB_API void orb_worker_free(struct orb_worker *worker);
 
