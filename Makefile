@@ -38,6 +38,7 @@ CLI_C    := $(wildcard cli/*.c)
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 INTEG_C  := $(wildcard tests/integration/test_*.c)
 BENCH_C  := $(wildcard tests/bench/*.c)
+CHAOS_C  := $(filter-out tests/chaos/chaos.c,$(wildcard tests/chaos/*.c))
 FAKE_C   := $(wildcard tests/fake/*.c)
 SUPP_C   := $(wildcard tests/support/*.c)
 EX_C     := $(wildcard tests/examples/*.c)
@@ -49,6 +50,7 @@ SUPP_O   := $(call obj,$(SUPP_C))
 UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
 INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C))
 BENCH_T  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C))
+CHAOS_T  := $(patsubst tests/chaos/%.c,$(B)/tests/chaos/%,$(CHAOS_C))
 EX_T     := $(patsubst tests/examples/%.c,$(B)/examples/%,$(EX_C))
 PROGS    := $(B)/orbiter $(B)/orbiter-worker
 LIBS_OUT := $(B)/liborbiter.a $(B)/liborbiter.so
@@ -98,6 +100,10 @@ $(B)/fake-provider: $(call obj,$(FAKE_C)) $(B)/liborbiter.a
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
+	@mkdir -p $(@D)
+	$(call tell,LD)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+$(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka

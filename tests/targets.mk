@@ -27,7 +27,7 @@ check:
 
 # All test programs, and what they start.
 .PHONY: test-programs
-test-programs: $(PROGS) $(UNIT_T) $(INTEG_T) $(EX_T) $(BENCH_T) $(if $(FAKE_C),$(B)/fake-provider)
+test-programs: $(PROGS) $(UNIT_T) $(INTEG_T) $(CHAOS_T) $(EX_T) $(BENCH_T) $(if $(FAKE_C),$(B)/fake-provider)
 
 ##   unit         unit tests only, no server
 .PHONY: unit
@@ -57,6 +57,11 @@ valgrind-run: test-programs
 .PHONY: bench
 bench: $(PROGS) $(B)/fake-provider $(BENCH_T)
 	@bash tests/bench/run.sh $(B) $(ROWS)
+
+##   chaos        the proofs under fire in their full forms, an hour or so: SEED=n; PROOFS="kill cancel readers crash rolling million mixed faults sentinel" runs only those
+.PHONY: chaos
+chaos: $(PROGS) $(B)/fake-provider $(CHAOS_T) $(filter %/test_faults %/test_sentinel,$(INTEG_T))
+	@bash tests/chaos/run.sh $(B) $(or $(SEED),$(shell date +%s)) $(PROOFS)
 
 ##   check-layers the layer law, from the #include lines and from what is linked
 .PHONY: check-layers
