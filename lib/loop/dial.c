@@ -20,11 +20,13 @@
 #include <sys/un.h>
 
 #define DIAL_TIMEOUT_MS 5000
+#define DIAL_AGAIN_TIMEOUT_MS 3000 /* of a link that tries again: a try that fell into a hole is soon over */
 #define ADDRESSES_MAX 8
 
 struct orb_dial {
     struct orb_loop *loop;
     const struct orb_redis_config *config;
+    const struct orb_redis_url *url;
     orb_dial_cb cb;
     void *arg;
     struct orb_timer *timer;
@@ -74,7 +76,7 @@ static void finish(struct orb_dial *dial, struct bufferevent *bev, const struct 
 /* Where we connect to, in words, without user or password. */
 static void place(const struct orb_dial *dial, char *out, size_t cap)
 {
-    const struct orb_redis_url *url = &dial->config->url;
+    const struct orb_redis_url *url = dial->url;
     if (*url->path)
         snprintf(out, cap, "%s", url->path);
     else
@@ -91,7 +93,7 @@ static int fail(struct orb_dial *dial, int code, const char *reason)
 static void timed_out(void *arg)
 {
     struct orb_dial *dial = arg;
-    fail(dial, ORB_E_UNREACHABLE, "no answer within 5 s");
+    fail(dial, ORB_E_UNREACHABLE, dial->config->reconnect ? "no answer within 3 s" : "no answer within 5 s");
     if (dial->bev)
         bufferevent_free(dial->bev);
     finish(dial, NULL, &dial->last);
@@ -139,7 +141,7 @@ static struct bufferevent *tls_bufferevent(struct orb_dial *dial)
     SSL *ssl = SSL_new(dial->ssl_ctx);
     if (!ssl)
         return NULL;
-    const char *host = dial->config->url.host;
+    const char *host = dial->url->host;
     unsigned char ip[16];
     int is_ip = evutil_inet_pton(AF_INET, host, ip) == 1 || evutil_inet_pton(AF_INET6, host, ip) == 1;
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
@@ -174,7 +176,7 @@ static const char *tls_reason(struct bufferevent *bev)
 static void connected(struct orb_dial *dial)
 {
     int fd = (int)bufferevent_getfd(dial->bev);
-    if (!*dial->config->url.path) {
+    if (!*dial->url->path) {
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -215,7 +217,7 @@ static void try_next(void *arg)
         return;
     }
     int i = dial->next++;
-    if (dial->config->url.is_tls)
+    if (dial->url->is_tls)
         dial->bev = tls_bufferevent(dial);
     else
         dial->bev = bufferevent_socket_new(orb_loop_base(dial->loop), -1, BEV_OPT_CLOSE_ON_FREE);
@@ -263,7 +265,7 @@ static int add_numeric(struct orb_dial *dial, const char *host)
     char port[16];
     struct evutil_addrinfo *list = NULL;
     struct evutil_addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV };
-    snprintf(port, sizeof port, "%d", dial->config->url.port);
+    snprintf(port, sizeof port, "%d", dial->url->port);
     if (evutil_getaddrinfo(host, port, &hints, &list) || !list)
         return -1;
     add_address(dial, list->ai_addr, list->ai_addrlen);
@@ -273,7 +275,7 @@ static int add_numeric(struct orb_dial *dial, const char *host)
 
 static void find_addresses(struct orb_dial *dial)
 {
-    const struct orb_redis_url *url = &dial->config->url;
+    const struct orb_redis_url *url = dial->url;
     if (*url->path) {
         struct sockaddr_un un = { .sun_family = AF_UNIX };
         snprintf(un.sun_path, sizeof un.sun_path, "%s", url->path);
@@ -298,15 +300,17 @@ static void find_addresses(struct orb_dial *dial)
     orb_loop_defer(dial->loop, try_next, dial);
 }
 
-struct orb_dial *orb_dial_start(struct orb_loop *loop, const struct orb_redis_config *config, orb_dial_cb cb, void *arg)
+struct orb_dial *orb_dial_start(struct orb_loop *loop, const struct orb_redis_config *config, const struct orb_redis_url *url,
+                                orb_dial_cb cb, void *arg)
 {
     struct orb_dial *dial = orb_alloc(sizeof *dial);
     dial->loop = loop;
     dial->config = config;
+    dial->url = url;
     dial->cb = cb;
     dial->arg = arg;
     dial->timer = orb_timer_new(loop, timed_out, dial);
-    orb_timer_start(dial->timer, DIAL_TIMEOUT_MS);
+    orb_timer_start(dial->timer, config->reconnect ? DIAL_AGAIN_TIMEOUT_MS : DIAL_TIMEOUT_MS);
     find_addresses(dial);
     return dial;
 }

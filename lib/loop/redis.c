@@ -1,25 +1,44 @@
 /* One pipelined connection to Redis: the queue of sends, replies in order,
- * reconnecting. Making the connection itself is dial.c. */
+ * reconnecting. Where to is route.c, making the connection itself dial.c, what is said
+ * first login.c. */
 #include "loop/redis.h"
 #include "base/base.h"
 #include "loop/dial.h"
+#include "loop/login.h"
+#include "loop/refusal.h"
+#include "loop/route.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
+#include <linux/sockios.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+/* A link that was up once stands again within 5 s of the trouble's end: a try that began
+ * before it, the wait for the next one and that one are shorter together. */
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 5000
+#define BACKOFF_MAX_MS 2000
+#define PROVEN_MS 5000           /* up for so long: the next failure is a new one */
 #define LOGIN_TIMEOUT_MS 10000
+#define LOGIN_AGAIN_TIMEOUT_MS 2000
+#define PUSH_PING_MS 1000        /* a silent Pub/Sub link is asked whether it is alive */
+#define PUSH_TIMEOUT_MS 3000
+#define WATCH_MS 1000
+#define BACKLOG_BYTES (16 * 1024) /* so much not taken yet by the other side, and less each time: it is alive */
+#define REDIRECTS_MAX 8
+#define HOLD_MS 250
 
 /* One send: count commands, one callback. */
 struct sent {
     struct sent *next;
+    uint64_t serial;
     char *data;               /* kept until the reply has come if flags say RETRY, else until written */
     size_t len;
     unsigned count, left;
@@ -28,29 +47,41 @@ struct sent {
     orb_redis_again_fn again; /* NULL: what is sent again is the same */
     void *arg;
     struct orb_error *err;    /* the first error reply of several commands */
+    int is_passing;           /* that may be gone soon */
 };
 #define WAS_RELOADED 256      /* sent again after NOSCRIPT once already */
 #define WAS_WRITTEN 512       /* Redis may have run it */
+#define IS_EVENT 1024         /* came with another form; kept when it is refused for now */
 
-enum state { IDLE, DIALING, HANDSHAKE, UP, WAITING };
+enum state { IDLE, DIALING, HANDSHAKE, UP, WAITING, HOPELESS };
 
 struct orb_redis {
     struct orb_loop *loop;
     struct orb_redis_config config;
     enum state state;
+    struct orb_route *route;
     struct orb_dial *dial;
     struct bufferevent *bev;
     redisReader *reader;
-    struct orb_timer *timer;  /* WAITING: connect again; else: is a reply overdue? */
+    struct orb_timer *timer;  /* WAITING: connect again; else: is the server alive? */
     struct orb_buf out;       /* of this turn, not yet written */
     int flush_due, is_choked; /* choked: more is unwritten than may be */
     struct sent *head, **tail; /* waiting for replies, in order; those not written yet (not UP) too */
     size_t queued;
-    unsigned handshakes;      /* replies of the login still to come */
-    struct orb_error login;   /* its first error */
-    int64_t last_read_ms;
+    uint64_t serials;
+    /* What Redis refuses for now, and everything ORDERED behind it; by serial. */
+    struct sent *held, *held_last;
+    struct sent *probe;       /* the first of them, on its way again */
+    struct orb_timer *hold;
+    struct orb_login login;
+    int redirects;            /* nodes in a row that sent us on */
+    int is_moved;             /* go_down: the next address is known, no need to wait */
+    int64_t last_read_ms, watched_ms;
+    int64_t written, taken;   /* bytes of this connection */
     int backoff_ms;
     int64_t up_ms;            /* when it came up; 0: it has not since the last failure */
+    int was_up;
+    struct orb_error hopeless; /* HOPELESS: why */
     int is_freed;
     int in_callbacks;         /* depth; memory is kept meanwhile */
 };
@@ -58,6 +89,7 @@ struct orb_redis {
 static void start_dial(void *arg);
 static void flush(void *arg);
 static void need_flush(struct orb_redis *r);
+static void watch(struct orb_redis *r);
 
 /* ---- configuration ----------------------------------------------------- */
 
@@ -72,6 +104,8 @@ int orb_redis_config_init(struct orb_redis_config *config, const struct orb_redi
     config->tls_ca = options->tls_ca ? orb_strdup(options->tls_ca) : NULL;
     config->tls_cert = options->tls_cert ? orb_strdup(options->tls_cert) : NULL;
     config->tls_key = options->tls_key ? orb_strdup(options->tls_key) : NULL;
+    if (options->ns && *options->ns)
+        snprintf(config->prefix, sizeof config->prefix, "{%.64s}:", options->ns);
     config->max_queued_bytes = 64 * 1024 * 1024;
     return 0;
 }
@@ -149,10 +183,64 @@ static void fail_queue(struct orb_redis *r, const struct orb_error *err, int kee
     r->in_callbacks--;
 }
 
+static void fail_hopeless(void *arg)
+{
+    struct orb_redis *r = arg;
+    fail_queue(r, &r->hopeless, 0);
+}
+
+/* ---- what Redis refuses for now ---------------------------------------- */
+
+static void hold(struct orb_redis *r, struct sent *s)
+{
+    struct sent **link = &r->held;
+    /* Almost always the last. One that was on its way already goes before later ones. */
+    if (r->held && r->held_last->serial < s->serial)
+        link = &r->held_last->next;
+    while (*link && (*link)->serial < s->serial)
+        link = &(*link)->next;
+    s->next = *link;
+    *link = s;
+    if (!s->next)
+        r->held_last = s;
+}
+
+static struct sent *take_held(struct orb_redis *r)
+{
+    struct sent *s = r->held;
+    r->held = s->next;
+    if (!r->held)
+        r->held_last = NULL;
+    return s;
+}
+
+/* The link is gone: all that is kept is one queue again. */
+static void merge_held(struct orb_redis *r)
+{
+    struct sent *list = r->head;
+    orb_timer_stop(r->hold);
+    r->probe = NULL;
+    if (!r->held)
+        return;
+    r->head = NULL;
+    r->tail = &r->head;
+    for (struct sent *next; list; list = next) {
+        next = list->next;
+        if (list->flags & ORB_REDIS_ORDERED)
+            hold(r, list);
+        else
+            append(r, list);
+    }
+    *r->tail = r->held;
+    r->tail = &r->held_last->next;
+    r->held = r->held_last = NULL;
+}
+
 /* ---- going down, coming up --------------------------------------------- */
 
 static void close_link(struct orb_redis *r)
 {
+    orb_route_cancel(r->route);
     orb_dial_cancel(r->dial);
     r->dial = NULL;
     if (r->bev)
@@ -163,28 +251,46 @@ static void close_link(struct orb_redis *r)
     r->reader = NULL;
     orb_buf_reset(&r->out);
     r->is_choked = 0;
+    r->written = r->taken = 0;
     orb_timer_stop(r->timer);
+}
+
+static void wait_to_reconnect(struct orb_redis *r)
+{
+    int64_t now = orb_loop_now_ms(r->loop);
+    r->state = WAITING;
+    if (r->is_moved && r->up_ms && now - r->up_ms > BACKOFF_MIN_MS) {
+        orb_timer_start(r->timer, 0);
+        return;
+    }
+    /* Coming up is no proof: a replica takes the login and refuses what follows. */
+    if (r->up_ms && now - r->up_ms > PROVEN_MS)
+        r->backoff_ms = 0;
+    /* Full jitter over a doubling limit, so that a fleet does not come back as one. */
+    r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : BACKOFF_MIN_MS;
+    if (r->backoff_ms > BACKOFF_MAX_MS)
+        r->backoff_ms = BACKOFF_MAX_MS;
+    orb_timer_start(r->timer, 20 + (int64_t)(orb_random_unit() * r->backoff_ms));
 }
 
 static void go_down(struct orb_redis *r, const struct orb_error *why)
 {
     struct orb_error err = *why;
+    int is_hopeless = r->state == HANDSHAKE && r->login.is_hopeless && r->config.reconnect && !r->was_up;
     close_link(r);
     r->state = IDLE;
-    if (r->config.reconnect) {
-        /* Coming up is no proof: a replica takes the login and refuses what follows. */
-        if (r->up_ms && orb_loop_now_ms(r->loop) - r->up_ms > BACKOFF_MAX_MS)
-            r->backoff_ms = 0;
-        r->up_ms = 0;
-        /* Full jitter over a doubling limit, so that a fleet does not come back as one. */
-        r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : BACKOFF_MIN_MS;
-        if (r->backoff_ms > BACKOFF_MAX_MS)
-            r->backoff_ms = BACKOFF_MAX_MS;
-        r->state = WAITING;
-        orb_timer_start(r->timer, 20 + (int64_t)(orb_random_unit() * r->backoff_ms));
+    r->redirects = 0;
+    if (is_hopeless) {
+        r->state = HOPELESS;
+        r->hopeless = err;
+    } else if (r->config.reconnect) {
+        wait_to_reconnect(r);
     }
+    r->up_ms = 0;
+    r->is_moved = 0;
+    merge_held(r);
     r->in_callbacks++;
-    fail_queue(r, &err, r->config.reconnect);
+    fail_queue(r, &err, r->config.reconnect && !is_hopeless);
     if (r->config.state && !r->is_freed)
         r->config.state(r->config.arg, 0, &err);
     r->in_callbacks--;
@@ -262,7 +368,11 @@ static void come_up(struct orb_redis *r)
     r->head = NULL;
     r->tail = &r->head;
     r->state = UP;
+    r->was_up = 1;
+    r->redirects = 0;
     r->up_ms = orb_loop_now_ms(r->loop);
+    if (r->login.notice.code && r->config.notice)
+        r->config.notice(r->config.notice_arg, &r->login.notice);
     if (r->config.state)
         r->config.state(r->config.arg, 1, NULL);
     while (kept) {
@@ -276,6 +386,8 @@ static void come_up(struct orb_redis *r)
             write_out(r, kept);
         kept = next;
     }
+    if (r->config.push)
+        watch(r);
 }
 
 /* ---- writing ----------------------------------------------------------- */
@@ -283,17 +395,38 @@ static void come_up(struct orb_redis *r)
 /* How long the server may be silent now; 0 = for ever. */
 static int patience_ms(const struct orb_redis *r)
 {
-    if (r->state == HANDSHAKE && !r->config.reply_timeout_ms)
-        return LOGIN_TIMEOUT_MS;
-    return r->config.reply_timeout_ms;
+    int ms = r->config.reply_timeout_ms;
+    if (r->state == HANDSHAKE) {
+        int most = r->config.reconnect && r->was_up ? LOGIN_AGAIN_TIMEOUT_MS : LOGIN_TIMEOUT_MS;
+        return ms && ms < most ? ms : most;
+    }
+    return r->config.push ? PUSH_TIMEOUT_MS : ms;
 }
 
-static void arm_watchdog(struct orb_redis *r)
+static int64_t watch_interval(const struct orb_redis *r)
+{
+    int ms = patience_ms(r) / 4;
+    return ms > WATCH_MS ? WATCH_MS : ms < 20 ? 20 : ms;
+}
+
+static void watch(struct orb_redis *r)
 {
     if (patience_ms(r) && !orb_timer_is_started(r->timer)) {
-        r->last_read_ms = orb_loop_now_ms(r->loop);
-        orb_timer_start(r->timer, patience_ms(r));
+        r->last_read_ms = r->watched_ms = orb_loop_now_ms(r->loop);
+        orb_timer_start(r->timer, watch_interval(r));
     }
+}
+
+/* A large send on a slow link has no answer for long, but less of it is left each time. */
+static int is_taking(struct orb_redis *r)
+{
+    int in_socket = 0;
+    if (ioctl(bufferevent_getfd(r->bev), SIOCOUTQ, &in_socket))
+        in_socket = 0;
+    int64_t left = (int64_t)evbuffer_get_length(bufferevent_get_output(r->bev)) + in_socket;
+    int64_t had = r->taken;
+    r->taken = r->written - left;
+    return left > BACKLOG_BYTES && r->taken > had;
 }
 
 static void flush(void *arg)
@@ -318,10 +451,11 @@ static void flush(void *arg)
     }
     if (done < r->out.len)
         bufferevent_write(r->bev, r->out.data + done, r->out.len - done);
+    r->written += (int64_t)r->out.len;
     if (r->out.cap > 256 * 1024)
         orb_buf_done(&r->out);
     orb_buf_reset(&r->out);
-    arm_watchdog(r);
+    watch(r);
 }
 
 static void need_flush(struct orb_redis *r)
@@ -369,9 +503,19 @@ static int send_with(struct orb_redis *r, struct orb_buf *b, unsigned count, int
         return ORB_E_BACKLOG;
     }
     struct sent *s = orb_alloc(sizeof *s);
-    *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags, .again = again, .cb = cb, .arg = arg };
+    *s = (struct sent){ .len = b->len, .count = count, .left = count, .flags = flags | (again ? IS_EVENT : 0), .again = again, .cb = cb, .arg = arg };
     s->data = orb_buf_take(b);
+    s->serial = ++r->serials;
     r->queued += s->len;
+    if (r->state == HOPELESS) {
+        append(r, s);
+        orb_loop_defer(r->loop, fail_hopeless, r);
+        return 0;
+    }
+    if (r->state == UP && flags & ORB_REDIS_ORDERED && (r->held || r->probe)) {
+        hold(r, s);
+        return 0;
+    }
     if (!r->head)
         r->last_read_ms = orb_loop_now_ms(r->loop); /* nothing was due: the silence so far was right */
     append(r, s);
@@ -391,44 +535,16 @@ int orb_redis_send(struct orb_redis *r, struct orb_buf *b, unsigned count, int f
 
 int orb_redis_send_again(struct orb_redis *r, struct orb_buf *b, unsigned count, orb_redis_again_fn again, orb_redis_cb cb, void *arg)
 {
-    return send_with(r, b, count, ORB_REDIS_RETRY, again, cb, arg);
+    return send_with(r, b, count, ORB_REDIS_RETRY | ORB_REDIS_ORDERED, again, cb, arg);
 }
 
 /* ---- reading ----------------------------------------------------------- */
-
-static int starts(const char *text, const char *prefix)
-{
-    return !strncmp(text, prefix, strlen(prefix));
-}
-
-static void error_from_reply(const redisReply *reply, struct orb_error *err)
-{
-    static const struct { const char *prefix; int code; } codes[] = {
-        { "NOAUTH", ORB_E_REFUSED }, { "WRONGPASS", ORB_E_REFUSED }, { "NOPERM", ORB_E_REFUSED },
-        { "ERR invalid password", ORB_E_REFUSED }, { "READONLY", ORB_E_REFUSED }, { "ERR Client sent AUTH", ORB_E_REFUSED },
-        { "ERR AUTH", ORB_E_REFUSED }, { "LOADING", ORB_E_UNREACHABLE }, { "MASTERDOWN", ORB_E_UNREACHABLE },
-    };
-    int code = ORB_E_PROTOCOL;
-    for (size_t i = 0; i < ORB_COUNT(codes); i++)
-        if (starts(reply->str, codes[i].prefix))
-            code = codes[i].code;
-    const char *hint = "";
-    if (code == ORB_E_REFUSED && !starts(reply->str, "READONLY"))
-        hint = "; check the user and password in the Redis URL, and the user's ACL";
-    orb_error_set(err, code, "Redis refused: %s%s", reply->str, hint);
-}
-
-/* The server cannot serve for now, but the same command may work later. */
-static int is_link_trouble(const char *text)
-{
-    return starts(text, "LOADING") || starts(text, "MASTERDOWN") || starts(text, "READONLY");
-}
 
 /* After SCRIPT FLUSH or on a promoted replica the scripts are gone: state()
  * loads them again, and the command goes out once more behind that. */
 static int reload(struct orb_redis *r, struct sent *s, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ERROR || !starts(reply->str, "NOSCRIPT") || !r->config.state ||
+    if (reply->type != REDIS_REPLY_ERROR || !orb_refusal_is(reply->str, "NOSCRIPT") || !r->config.state ||
         !(s->flags & ORB_REDIS_RETRY) || s->flags & WAS_RELOADED || s->count > 1)
         return 0;
     pop(r);
@@ -438,6 +554,77 @@ static int reload(struct orb_redis *r, struct sent *s, const redisReply *reply)
     append(r, s);
     write_out(r, s);
     return 1;
+}
+
+/* Sends the first held one; the others follow when it has been taken. */
+static void try_held(void *arg)
+{
+    struct orb_redis *r = arg;
+    while (r->held && !r->probe && r->state == UP && !r->is_freed) {
+        struct sent *s = take_held(r);
+        if (s->again && s->flags & WAS_WRITTEN && !take_other_form(r, s))
+            continue;
+        r->probe = s;
+        append(r, s);
+        write_out(r, s);
+    }
+}
+
+static void release_held(struct orb_redis *r)
+{
+    while (r->held && r->state == UP && !r->is_freed) {
+        struct sent *s = take_held(r);
+        if (s->again && s->flags & WAS_WRITTEN && !take_other_form(r, s))
+            continue;
+        append(r, s);
+        write_out(r, s);
+    }
+}
+
+/* Events that Redis refuses for now wait, and in order. Scripts that it refuses are
+ * the caller's to repeat: what they say may have changed. */
+static int hold_refused(struct orb_redis *r, struct sent *s)
+{
+    int is_event = s->flags & ORB_REDIS_ORDERED && s->flags & IS_EVENT;
+    if (!s->err || !is_event || !s->is_passing)
+        return 0;
+    struct orb_error err = *s->err;
+    if (r->probe == s)
+        r->probe = NULL;
+    free(s->err);
+    s->err = NULL;
+    s->is_passing = 0;
+    s->left = s->count;
+    hold(r, s);
+    if (!orb_timer_is_started(r->hold))
+        orb_timer_start(r->hold, HOLD_MS);
+    if (r->config.notice) {
+        r->in_callbacks++;
+        r->config.notice(r->config.notice_arg, &err);
+        r->in_callbacks--;
+    }
+    return 1;
+}
+
+static void note_error(struct orb_redis *r, struct sent *s, const redisReply *reply)
+{
+    if (s->err)
+        return;
+    s->err = orb_alloc(sizeof *s->err);
+    orb_refusal_error(reply->str, &r->config, s->err);
+    s->is_passing = orb_refusal_is_passing(reply->str);
+    if (orb_refusal_is(reply->str, "NOSCRIPT") && s->flags & IS_EVENT && r->config.state) {
+        s->is_passing = 1;
+        r->config.state(r->config.arg, 1, NULL); /* loads them */
+    }
+}
+
+static void on_trouble_reply(struct orb_redis *r, const redisReply *reply)
+{
+    struct orb_error err;
+    orb_refusal_error(reply->str, &r->config, &err);
+    r->is_moved = orb_refusal_is(reply->str, "MOVED ") && !orb_route_moved(r->route, reply->str);
+    go_down(r, &err);
 }
 
 static void on_command_reply(struct orb_redis *r, const redisReply *reply)
@@ -450,36 +637,71 @@ static void on_command_reply(struct orb_redis *r, const redisReply *reply)
         return;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        if (r->config.reconnect && is_link_trouble(reply->str)) {
-            struct orb_error err;
-            error_from_reply(reply, &err);
-            go_down(r, &err);
+        int follows = r->config.reconnect || *r->config.url.master || orb_refusal_is(reply->str, "MOVED ");
+        if (follows && orb_refusal_is_trouble(reply->str)) {
+            on_trouble_reply(r, reply);
             return;
         }
         if (reload(r, s, reply))
             return;
-        if (!s->err) {
-            s->err = orb_alloc(sizeof *s->err);
-            error_from_reply(reply, s->err);
-        }
+        note_error(r, s, reply);
     }
     if (--s->left)
         return;
-    settle(r, pop(r), reply);
+    pop(r);
+    if (hold_refused(r, s))
+        return;
+    int was_probe = r->probe == s;
+    if (was_probe)
+        r->probe = NULL;
+    settle(r, s, reply);
+    if (was_probe)
+        release_held(r);
 }
 
 static void on_handshake_reply(struct orb_redis *r, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR && !r->login.code)
-        error_from_reply(reply, &r->login);
-    if (--r->handshakes)
-        return;
-    if (r->login.code) {
-        struct orb_error err = r->login;
+    struct orb_error err;
+    switch (orb_login_reply(&r->login, (const struct orb_reply *)(const void *)reply, r->was_up, &r->out)) {
+    case ORB_LOGIN_MORE:
+        if (r->out.len)
+            flush(r);
+        break;
+    case ORB_LOGIN_OK:
+        come_up(r);
+        break;
+    case ORB_LOGIN_FAILED:
+        err = r->login.err;
+        orb_route_explain(r->route, &err);
         go_down(r, &err);
-        return;
+        break;
+    case ORB_LOGIN_MOVED:
+        if (++r->redirects > REDIRECTS_MAX) {
+            orb_error_set(&err, ORB_E_UNREACHABLE, "the nodes of the Redis Cluster send each other's clients round in a circle");
+            go_down(r, &err);
+            break;
+        }
+        close_link(r);
+        r->state = DIALING;
+        orb_loop_defer(r->loop, start_dial, r);
+        break;
     }
-    come_up(r);
+}
+
+static int is_pong(const redisReply *reply)
+{
+    const char *text = reply->type == REDIS_REPLY_STATUS ? reply->str
+                       : reply->type == REDIS_REPLY_ARRAY && reply->elements ? reply->element[0]->str : NULL;
+    return text && !strcasecmp(text, "pong");
+}
+
+/* A subscribed client gets even the refusals of a server that is loading as answers. */
+static void on_push_reply(struct orb_redis *r, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR && r->config.reconnect && orb_refusal_is_trouble(reply->str))
+        on_trouble_reply(r, reply);
+    else if (!is_pong(reply))
+        r->config.push(r->config.arg, (const struct orb_reply *)(const void *)reply);
 }
 
 static void on_reply(struct orb_redis *r, const redisReply *reply)
@@ -487,7 +709,7 @@ static void on_reply(struct orb_redis *r, const redisReply *reply)
     if (r->state == HANDSHAKE)
         on_handshake_reply(r, reply);
     else if (r->config.push)
-        r->config.push(r->config.arg, (const struct orb_reply *)(const void *)reply);
+        on_push_reply(r, reply);
     else
         on_command_reply(r, reply);
 }
@@ -534,45 +756,14 @@ static void on_link_event(struct bufferevent *bev, short what, void *arg)
 
 /* ---- connecting -------------------------------------------------------- */
 
-static void login(struct orb_redis *r)
-{
-    const struct orb_redis_url *url = &r->config.url;
-    r->state = HANDSHAKE;
-    r->handshakes = 1;
-    memset(&r->login, 0, sizeof r->login);
-    if (*url->password) {
-        r->handshakes++;
-        orb_cmd_start(&r->out, *url->user ? 3 : 2);
-        orb_cmd_str(&r->out, "AUTH");
-        if (*url->user)
-            orb_cmd_str(&r->out, url->user);
-        orb_cmd_str(&r->out, url->password);
-    }
-    if (url->db) {
-        r->handshakes++;
-        orb_cmd_start(&r->out, 2);
-        orb_cmd_str(&r->out, "SELECT");
-        orb_cmd_int(&r->out, url->db);
-    }
-    if (r->config.name) {
-        r->handshakes++;
-        orb_cmd_start(&r->out, 3);
-        orb_cmd_str(&r->out, "CLIENT");
-        orb_cmd_str(&r->out, "SETNAME");
-        orb_cmd_str(&r->out, r->config.name);
-    }
-    /* A server that is loading its data says so to this one. */
-    orb_cmd_start(&r->out, 1);
-    orb_cmd_str(&r->out, "PING");
-    flush(r);
-}
-
 static void dialed(void *arg, struct bufferevent *bev, const struct orb_error *err)
 {
     struct orb_redis *r = arg;
     r->dial = NULL;
     if (!bev) {
-        go_down(r, err);
+        struct orb_error why = *err;
+        orb_route_explain(r->route, &why);
+        go_down(r, &why);
         return;
     }
     r->bev = bev;
@@ -582,7 +773,18 @@ static void dialed(void *arg, struct bufferevent *bev, const struct orb_error *e
     bufferevent_set_max_single_read(bev, 256 * 1024);
     bufferevent_setcb(bev, on_read, NULL, on_link_event, r);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
-    login(r);
+    r->state = HANDSHAKE;
+    orb_login_start(&r->login, &r->config, r->route, &r->out);
+    flush(r);
+}
+
+static void routed(void *arg, const struct orb_error *err)
+{
+    struct orb_redis *r = arg;
+    if (err)
+        go_down(r, err);
+    else
+        r->dial = orb_dial_start(r->loop, &r->config, orb_route_url(r->route), dialed, r);
 }
 
 static void start_dial(void *arg)
@@ -591,7 +793,15 @@ static void start_dial(void *arg)
     if (r->is_freed || r->dial || r->bev)
         return;
     r->state = DIALING;
-    r->dial = orb_dial_start(r->loop, &r->config, dialed, r);
+    if (orb_route_next(r->route, routed, r))
+        routed(r, NULL);
+}
+
+static void ping(struct orb_redis *r)
+{
+    orb_cmd_start(&r->out, 1);
+    orb_cmd_str(&r->out, "PING");
+    need_flush(r);
 }
 
 static void on_timer(void *arg)
@@ -601,16 +811,24 @@ static void on_timer(void *arg)
         start_dial(r);
         return;
     }
-    int patience = patience_ms(r);
-    if (!r->bev || !patience || (!r->head && r->state == UP))
+    int patience = patience_ms(r), is_push = r->config.push && r->state == UP;
+    if (!r->bev || !patience || (!r->head && r->state == UP && !is_push))
         return;
-    int64_t silent = orb_loop_now_ms(r->loop) - r->last_read_ms;
+    int64_t now = orb_loop_now_ms(r->loop);
+    /* Not served for long itself, it has not read what may have come. */
+    if (is_taking(r) || now - r->watched_ms > 3 * watch_interval(r))
+        r->last_read_ms = now;
+    r->watched_ms = now;
+    int64_t silent = now - r->last_read_ms;
     if (silent < patience) {
-        orb_timer_start(r->timer, patience - silent);
+        if (is_push && silent >= PUSH_PING_MS)
+            ping(r);
+        orb_timer_start(r->timer, watch_interval(r) < patience - silent ? watch_interval(r) : patience - silent);
         return;
     }
     struct orb_error err;
     orb_error_set(&err, ORB_E_UNREACHABLE, "Redis has not answered for %d s; the connection is given up", patience / 1000);
+    orb_route_explain(r->route, &err);
     go_down(r, &err);
 }
 
@@ -625,6 +843,8 @@ struct orb_redis *orb_redis_new(struct orb_loop *loop, const struct orb_redis_co
     r->config.name = config->name ? orb_strdup(config->name) : NULL;
     r->tail = &r->head;
     r->timer = orb_timer_new(loop, on_timer, r);
+    r->hold = orb_timer_new(loop, try_held, r);
+    r->route = orb_route_new(loop, &r->config);
     orb_buf_init(&r->out, config->max_queued_bytes * 2 + 4096);
     r->state = DIALING;
     orb_loop_defer(loop, start_dial, r);
@@ -640,9 +860,12 @@ static void finish_free(void *arg)
         return;
     }
     orb_error_set(&err, ORB_E_CANCELLED, "the connection to Redis was closed");
+    merge_held(r);
     fail_queue(r, &err, 0);
     orb_loop_forget(r->loop, r);
     orb_timer_free(r->timer);
+    orb_timer_free(r->hold);
+    orb_route_free(r->route);
     if (r->reader)
         redisReaderFree(r->reader);
     orb_buf_done(&r->out);
@@ -657,8 +880,10 @@ void orb_redis_free(struct orb_redis *r)
         return;
     r->is_freed = 1;
     orb_loop_forget(r->loop, r);
+    orb_route_cancel(r->route);
     orb_dial_cancel(r->dial);
     r->dial = NULL;
+    orb_timer_stop(r->hold);
     if (r->bev) {
         if (!r->is_choked && !r->out.err)
             flush(r);

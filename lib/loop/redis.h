@@ -5,7 +5,10 @@
  * breaks is made again with back-off and jitter (when reconnect is set). Sends
  * marked ORB_REDIS_RETRY are kept until their reply has come and sent again on
  * the new connection: only for what may run twice. Others fail with
- * ORB_E_UNREACHABLE. */
+ * ORB_E_UNREACHABLE.
+ *
+ * With Sentinels it goes to the primary they name, on a Cluster to the node of the
+ * namespace's slot, and follows both. */
 #ifndef ORB_LOOP_REDIS_H
 #define ORB_LOOP_REDIS_H
 
@@ -36,7 +39,11 @@ void orb_cmd_int(struct orb_buf *b, int64_t v);
 struct orb_redis_config {
     struct orb_redis_url url;
     char *tls_ca, *tls_cert, *tls_key;   /* owned by the config's owner */
+    char prefix[72];                     /* of every key: "{ns}:", or "" */
     const char *name;                    /* CLIENT SETNAME; may be NULL */
+    int is_sentinel;                     /* the server is one: not asked for what only Redis knows */
+    int check_server;                    /* for workers: ORB_E_CONFIG when it is older than 7.0 or may evict keys. A
+                                          * connection that was up once only says so, to notice */
     int reconnect;                       /* keep trying; else the first failure fails all, and the next send connects anew */
     int reply_timeout_ms;                /* no byte for this long with a reply due = the link is dead; 0 = never */
     size_t max_queued_bytes;             /* kept, or not yet taken by the socket: over it a send fails with
@@ -48,9 +55,13 @@ struct orb_redis_config {
      * is_up 0: with the reason. */
     void (*state)(void *arg, int is_up, const struct orb_error *err);
     void *arg;
+    /* Something is amiss, and it goes on: the server is not what it should be, or refuses for now
+     * what is kept for it. As often as it is seen; may be NULL. */
+    void (*notice)(void *notice_arg, const struct orb_error *err);
+    void *notice_arg;
 };
 
-/* Fills config->url and copies of the TLS names from public options. */
+/* Fills config->url, the prefix and copies of the TLS names from public options. */
 int orb_redis_config_init(struct orb_redis_config *config, const struct orb_redis_options *options, struct orb_error *err) ORB_MUST_CHECK;
 void orb_redis_config_done(struct orb_redis_config *config);
 
@@ -63,10 +74,12 @@ int orb_redis_is_up(const struct orb_redis *redis);
 size_t orb_redis_queued_bytes(const struct orb_redis *redis);
 
 /* reply: of the send's last command, NULL when code is not 0. An error reply of
- * Redis is code ORB_E_REFUSED (NOAUTH, NOPERM, WRONGPASS, READONLY), ORB_E_UNREACHABLE (LOADING, MASTERDOWN) or ORB_E_PROTOCOL,
- * with its text in err; with several commands, the first error counts. */
+ * Redis is code ORB_E_REFUSED (NOAUTH, NOPERM, WRONGPASS, READONLY), ORB_E_UNREACHABLE (LOADING, MASTERDOWN and others that
+ * another server, or this one later, does not answer) or ORB_E_PROTOCOL, with its text in err; with several commands, the first error
+ * counts. ORB_E_CONFIG: the server cannot be used; with reconnect, too, everything fails then. */
 typedef void (*orb_redis_cb)(void *arg, const struct orb_reply *reply, const struct orb_error *err);
-enum { ORB_REDIS_RETRY = 1 };
+/* ORDERED, with RETRY: never before an earlier orb_redis_send_again that Redis refuses for now. */
+enum { ORB_REDIS_RETRY = 1, ORB_REDIS_ORDERED = 2 };
 /* Sends the commands (count of them) in b and takes b's memory (b is initialised anew).
  * cb may be NULL. Returns 0, or b's error, ORB_E_BACKLOG. b is emptied in any case. */
 int orb_redis_send(struct orb_redis *redis, struct orb_buf *b_take, unsigned count, int flags,
@@ -75,7 +88,9 @@ int orb_redis_send(struct orb_redis *redis, struct orb_buf *b_take, unsigned cou
 /* For commands that may not run twice, but have another form that may: when they were
  * written and the connection broke before their replies, again() gets them (commands of
  * them, an array of bulk strings) and appends what is sent in their place to b.
- * Returns how many commands that is; with 0 cb is called with neither reply nor error. */
+ * Returns how many commands that is; with 0 cb is called with neither reply nor error.
+ * The same when Redis refuses some for now (out of memory, no disk, no replica): they are kept, in
+ * order, and sent again every quarter of a second. */
 typedef unsigned (*orb_redis_again_fn)(void *arg, const struct orb_reply *const commands[], unsigned count, struct orb_buf *b);
 int orb_redis_send_again(struct orb_redis *redis, struct orb_buf *b_take, unsigned count, orb_redis_again_fn again,
                          orb_redis_cb cb, void *arg) ORB_MUST_CHECK;

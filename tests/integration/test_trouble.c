@@ -53,7 +53,7 @@ static void redis_is_out_of_memory(void **state)
     submit("a", "sim:tokens=10,rate=50");
     wait_text("a");
     test_redis_expect(&fleet.redis, "OK", "CONFIG SET maxmemory 1");
-    test_child_expect(&worker, "trying again", 10000);
+    test_child_expect(&worker, "OOM", 10000);
     test_expect_field(&fleet, "a", "status", "running");
     test_redis_expect(&fleet.redis, "OK", "CONFIG SET maxmemory 0");
     test_wait_field(&fleet, "a", "status", "completed", 10000);
