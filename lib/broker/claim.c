@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MS 5000
+#define BLOCK_MS 1000     /* so that a dead link is known soon */
 #define BATCH_MAX 64 /* entries of one read: 64 MiB, if each is as large as it may be */
 #define UNBLOCK_MS 10
 #define AGAIN_MIN_MS 100
-#define AGAIN_MAX_MS 5000
+#define AGAIN_MAX_MS 2000
 
 struct orb_claim {
     struct orb_loop *loop;
@@ -315,7 +315,7 @@ struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_co
     c->arg = arg;
     c->again = orb_timer_new(loop, on_again, c);
     struct orb_redis_config mine = *config;
-    mine.reply_timeout_ms = BLOCK_MS + 5000;
+    mine.reply_timeout_ms = BLOCK_MS + 2000;
     mine.state = on_state;
     mine.arg = c;
     c->redis = orb_redis_new(loop, &mine);

@@ -249,7 +249,7 @@ static void flush_batch(void *arg)
         orb_buf_done(&batch->body);
     orb_buf_reset(&batch->body);
     batch->body_args = batch->count = 0;
-    if (orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY, on_batch_reply, sent))
+    if (orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY | ORB_REDIS_ORDERED, on_batch_reply, sent))
         orb_loop_defer(store->loop, fail_later, sent);
     orb_buf_done(&b);
 }

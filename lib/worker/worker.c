@@ -211,16 +211,24 @@ static void on_store_state(void *arg, int is_up, const struct orb_error *err)
     orb_worker_renew(w);
 }
 
+static void on_notice(void *arg, const struct orb_error *err)
+{
+    orb_worker_trouble(arg, "Redis", err);
+}
+
 int orb_worker_start(struct orb_worker *w, orb_worker_end_cb done, void *arg)
 {
     w->done = done;
     w->done_arg = arg;
     w->config.name = "orbiter-worker";
     w->config.reconnect = 1;
-    w->config.reply_timeout_ms = 10000;
+    w->config.reply_timeout_ms = ORB_LEASE_MS;
     struct orb_redis_config config = w->config;
     config.state = on_store_state;
     config.arg = w;
+    config.check_server = 1;
+    config.notice = on_notice;
+    config.notice_arg = w;
     w->store = orb_store_new(w->loop, &config, w->prefix);
     const struct orb_broker_worker self = { .id = w->id, .result_ttl_s = w->result_ttl_s, .event_ttl_s = w->event_ttl_s, .is_alone = w->alone != NULL };
     w->broker = orb_broker_new(w->store, w->queue, &self);
