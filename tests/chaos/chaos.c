@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -368,6 +369,10 @@ static void tend_workers(struct chaos *c)
             chaos_expect(c, 0, "worker %d (pid %d) ended by itself with status %d", i, (int)w->pid, w->child.status);
             print_tail(w);
         }
+        if (!w->term_ms && c->is_redis_up && !chaos_is_serving(w) && ++c->early > 20) {
+            print_tail(w);
+            fail_msg("workers end before they serve");
+        }
         int was_told = w->term_ms != 0;
         read_log(c, w);
         if (!was_told && c->is_redis_up)
@@ -411,23 +416,27 @@ void chaos_worker_cont(struct chaos *c, int i)
             c->tasks[t].lost_ms = 0;
 }
 
+/* Numbers of processes are used again: only one whose log is in our folder is ours. */
+static int is_ours(const struct chaos *c, pid_t pid)
+{
+    char path[64], log[TEST_PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/fd/2", (int)pid);
+    ssize_t n = readlink(path, log, sizeof log - 1);
+    log[n > 0 ? n : 0] = '\0';
+    return strncmp(log, c->fleet.redis.dir, strlen(c->fleet.redis.dir)) == 0;
+}
+
 void chaos_kill_pid(struct chaos *c, pid_t pid)
 {
-    char path[64], *line;
-    size_t len = 0;
     for (int i = 0; i < c->worker_count; i++)
         if (c->workers[i].child.pid == pid) {
             chaos_worker_replace(c, i, SIGKILL);
             return;
         }
-    /* Numbers of processes are used again: only one that names our socket is ours. */
-    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-    line = test_file_read(path, &len);
-    if (line && memmem(line, len, c->fleet.redis.dir, strlen(c->fleet.redis.dir))) {
+    if (is_ours(c, pid)) {
         kill(pid, SIGKILL);
         bury(c, pid);
     }
-    free(line);
 }
 
 void chaos_workers_end(struct chaos *c)
@@ -755,15 +764,7 @@ static void expect_no_strays(struct chaos *c)
     int64_t end = test_now_ms() + test_patience(5000);
     for (int i = 0; i < c->task_count; i++) {
         pid_t pid = c->tasks[i].pid;
-        char path[64];
-        size_t len = 0;
-        snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-        while (pid && !grave_of(c, pid) && chaos_pid_lives(pid)) {
-            char *line = test_file_read(path, &len);
-            int is_ours = line && memmem(line, len, c->fleet.redis.dir, strlen(c->fleet.redis.dir));
-            free(line);
-            if (!is_ours)
-                break;
+        while (pid && !grave_of(c, pid) && chaos_pid_lives(pid) && is_ours(c, pid)) {
             if (test_now_ms() > end) {
                 chaos_expect(c, 0, "process %d, which ran task %d, is still there", (int)pid, i);
                 chaos_kill_pid(c, pid);

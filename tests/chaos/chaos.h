@@ -76,6 +76,7 @@ struct chaos {
     int64_t moved_ms;               /* the feed said something new then (monotonic) */
     struct chaos_samples killed, stopped; /* ms from the loss of a worker to the next begin */
     long stale;                     /* late commits, from the logs of the workers */
+    int early;                      /* workers that ended before they served */
     int misses;
 
     redisContext *link;
