@@ -23,7 +23,7 @@ CFLAGS  ?= -O2 -g
 PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl
 
 # Goals that need no libraries, or install them first and then call make again.
-NO_FLAGS := help clean deps deps-run deps-test demo check lint check-layers check-asan check-valgrind check-bare uninstall
+NO_FLAGS := help clean deps deps-run deps-test demo check lint check-layers check-asan check-valgrind check-bare uninstall fuzz
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(NO_FLAGS),$(MAKECMDGOALS)),all),)
 -include $(B)/flags.mk
 endif
@@ -43,6 +43,7 @@ FAKE_C   := $(wildcard tests/fake/*.c)
 SUPP_C   := $(wildcard tests/support/*.c)
 EX_C     := $(wildcard tests/examples/*.c)
 TOOLS_C  := $(wildcard tests/tools/*.c)
+FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_O    := $(call obj,$(LIB_C)) $(B)/obj/lib/store/scripts_lua.o
@@ -51,6 +52,7 @@ UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
 INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C))
 BENCH_T  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C))
 CHAOS_T  := $(patsubst tests/chaos/%.c,$(B)/tests/chaos/%,$(CHAOS_C))
+FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_C))
 EX_T     := $(patsubst tests/examples/%.c,$(B)/examples/%,$(EX_C))
 PROGS    := $(B)/orbiter $(B)/orbiter-worker
 LIBS_OUT := $(B)/liborbiter.a $(B)/liborbiter.so
@@ -107,6 +109,13 @@ $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP
 	@mkdir -p $(@D)
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+# Each runs over the files that it is given; with FUZZER, clang's, it looks for new ones.
+FUZZ_MAIN := $(if $(FUZZER),,$(B)/obj/tests/fuzz/replay.o)
+$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/liborbiter.a
+	@mkdir -p $(@D)
+	$(call tell,LD)
+	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(FUZZER) $(PKG_LIBS)
+$(B)/tests/fuzz/fuzz_config: $(B)/obj/cli/spec_file.o
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)

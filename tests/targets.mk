@@ -27,7 +27,7 @@ check:
 
 # All test programs, and what they start.
 .PHONY: test-programs
-test-programs: $(PROGS) $(UNIT_T) $(INTEG_T) $(CHAOS_T) $(EX_T) $(BENCH_T) $(if $(FAKE_C),$(B)/fake-provider)
+test-programs: $(PROGS) $(UNIT_T) $(INTEG_T) $(FUZZ_T) $(CHAOS_T) $(EX_T) $(BENCH_T) $(if $(FAKE_C),$(B)/fake-provider)
 
 ##   unit         unit tests only, no server
 .PHONY: unit
@@ -52,6 +52,17 @@ check-valgrind:
 .PHONY: valgrind-run
 valgrind-run: test-programs
 	@$(RUN) -t 1200 $(foreach t,$(INTEG_T),'$(VALGRIND) $(t)') 'RUN_UNDER="$(VALGRIND)" bash tests/examples/run.sh $(B)'
+
+##   fuzz         look for inputs that break what reads input; SECONDS=600 each, TARGETS="payload url" only those
+FUZZ_SAN = -fsanitize=address,undefined -fno-sanitize-recover=all
+.PHONY: fuzz
+fuzz:
+	@bash tests/tools/deps.sh run fuzz
+	$(SUBMAKE) -s B=$(B)-fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer" SAN="$(FUZZ_SAN) -fsanitize=fuzzer-no-link" \
+		FUZZER=-fsanitize=fuzzer fuzz-programs
+	@bash tests/fuzz/run.sh $(B)-fuzz $(or $(SECONDS),600) $(TARGETS)
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_T)
 
 ##   bench        speed and memory beside probes (docs/benchmarks.md); ROWS="tasks latency" measures only those
 .PHONY: bench
@@ -117,7 +128,7 @@ uninstall:
 ##   clean        remove everything that was built
 .PHONY: clean
 clean:
-	rm -rf $(B) $(B)-asan
+	rm -rf $(B) $(B)-asan $(B)-fuzz
 
 ##   help         this list
 .PHONY: help

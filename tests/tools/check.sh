@@ -23,7 +23,7 @@ build_or_stop "$asan" ${parallel:+"$parallel"} B="$asan" CFLAGS='-O1 -g -fno-omi
 tests=('bash tests/tools/layers.sh sources' "bash tests/tools/layers.sh programs $build" 'bash tests/tools/test_layers.sh'
     'bash tests/tools/lint.sh' 'bash tests/tools/test_run.sh' 'bash tests/tools/test_deps.sh' "bash tests/tools/docs.sh $build" "300:bash tests/tools/install.sh $build")
 for folder in "$build" "$asan"; do
-    tests+=("120:bash tests/examples/run.sh $folder")
+    tests+=("120:bash tests/examples/run.sh $folder" "300:bash tests/fuzz/replay.sh $folder")
 done
 [ ! -e tests/cli/run.sh ] || tests+=("300:B=$build bash tests/cli/run.sh" "600:B=$asan bash tests/cli/run.sh")
 add() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh SET... - installs what is missing of the named sets: run (to build and
-# run orbiter), test (what `make check` adds), valgrind; all = run and test.
+# run orbiter), test (what `make check` adds), valgrind, fuzz; all = run and test.
 # Works without a terminal. Nothing missing: apt is not called at all.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ ca-certificates redis-server:redis-server'
 # locales: the sources of one with a decimal comma.
 TEST='libcmocka-dev shellcheck:shellcheck locales'
 VALGRIND='valgrind:valgrind libc6-dbg'
+FUZZ='clang:clang libclang-rt-14-dev'
 LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl and OpenSSL'
 
 die() { printf 'orbiter: %s\n' "$1" >&2; exit 1; }
@@ -70,11 +71,12 @@ for name in "$@"; do
     run) sets+=" $RUN" ;;
     test) sets+=" $TEST" ;;
     valgrind) sets+=" $VALGRIND" ;;
+    fuzz) sets+=" $FUZZ" ;;
     all) sets+=" $RUN $TEST" ;;
-    *) die "deps.sh: unknown set '$name' (run, test, valgrind, all)" ;;
+    *) die "deps.sh: unknown set '$name' (run, test, valgrind, fuzz, all)" ;;
     esac
 done
-[ -n "$sets" ] || die 'deps.sh: name at least one set (run, test, valgrind, all)'
+[ -n "$sets" ] || die 'deps.sh: name at least one set (run, test, valgrind, fuzz, all)'
 
 PATH=$PATH:/usr/sbin:/sbin
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
