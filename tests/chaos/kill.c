@@ -13,15 +13,15 @@
 static struct chaos chaos;
 
 struct size {
-    int tasks, delay_ms, workers, kill_every_ms, stop_every_ms, faults_ms, redis_away_ms;
+    int tasks, delay_ms, workers, kill_every_ms, stop_every_ms, stop_ms, faults_ms, redis_away_ms;
     int redis_at_ms[2]; /* 0 = not */
     const char *slots;
 };
-static const struct size small = {.tasks = 150, .delay_ms = 300, .workers = 3, .slots = "4", .kill_every_ms = 1000, .stop_every_ms = 2500,
-                                  .faults_ms = 4200, .redis_at_ms = {2200, 0}, .redis_away_ms = 400};
+static const struct size small = {.tasks = 150, .delay_ms = 300, .workers = 3, .slots = "4", .kill_every_ms = 1000, .stop_every_ms = 4000,
+                                  .stop_ms = 6000, .faults_ms = 3800, .redis_at_ms = {1500, 0}, .redis_away_ms = 400};
 /* 64 slots, of which a quarter is lost every second: the work takes about four minutes. */
 static const struct size large = {.tasks = 10000, .delay_ms = 1000, .workers = 8, .slots = "8", .kill_every_ms = 500, .stop_every_ms = 4000,
-                                  .faults_ms = 150000, .redis_at_ms = {40000, 90000}, .redis_away_ms = 1500};
+                                  .stop_ms = CHAOS_LEASE_MS + 300, .faults_ms = 150000, .redis_at_ms = {40000, 90000}, .redis_away_ms = 1500};
 static const struct size *size;
 
 enum what { KILL, STOP, REDIS };
@@ -52,10 +52,10 @@ static struct fault *make_plan(struct chaos *c, int *count)
     assert_non_null(plan);
     for (int t = size->kill_every_ms; t < size->faults_ms; t += size->kill_every_ms)
         plan[n++] = (struct fault){t, KILL, chaos_random(c, size->workers), 0};
-    for (int t = size->stop_every_ms / 2; t < size->faults_ms; t += size->stop_every_ms)
-        plan[n++] = (struct fault){t, STOP, chaos_random(c, size->workers), CHAOS_LEASE_MS + 300 + chaos_random(c, 2000)};
+    for (int t = size->stop_every_ms / 4; t < size->faults_ms; t += size->stop_every_ms)
+        plan[n++] = (struct fault){t, STOP, chaos_random(c, size->workers), size->stop_ms + chaos_random(c, 2500)};
     for (int i = 0; i < 2 && size->redis_at_ms[i]; i++)
-        plan[n++] = (struct fault){size->redis_at_ms[i] + chaos_random(c, 1000), REDIS, i, size->redis_away_ms};
+        plan[n++] = (struct fault){size->redis_at_ms[i] + chaos_random(c, 500), REDIS, i, size->redis_away_ms};
     qsort(plan, (size_t)n, sizeof *plan, by_time);
     *count = n;
     return plan;
