@@ -144,6 +144,13 @@ static int scan(struct list *l, const char *cursor)
     return orb_client_send(l->client, &b, 1, on_scan, l);
 }
 
+/* What was asked for by a pattern; its id is taken from behind that. */
+static int is_worker_key(const struct list *l, const char *key)
+{
+    size_t n = strlen(l->client->prefix);
+    return !strncmp(key, l->client->prefix, n) && !strncmp(key + n, "orbiter:workers:", strlen("orbiter:workers:"));
+}
+
 static void on_scan(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct list *l = arg;
@@ -153,6 +160,8 @@ static void on_scan(void *arg, const struct orb_reply *reply, const struct orb_e
     }
     const struct orb_reply *keys = orb_reply_at(reply, 1);
     for (size_t i = 0; i < orb_reply_count(keys); i++) {
+        if (!is_worker_key(l, orb_reply_str(orb_reply_at(keys, i), NULL)))
+            continue;
         if (l->nkeys == l->cap) {
             l->cap = l->cap ? l->cap * 2 : 64;
             char **more = orb_alloc(l->cap * sizeof *more);
