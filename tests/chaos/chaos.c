@@ -296,7 +296,7 @@ static void bury(struct chaos *c, pid_t pid)
 /* Tasks whose worker was killed or stopped, as far as the feed is read. */
 static void look_for_lost(struct chaos *c)
 {
-    if (test_now_ms() - c->look_ms < LOOK_MS)
+    if (c->is_calm || test_now_ms() - c->look_ms < LOOK_MS)
         return;
     c->look_ms = test_now_ms();
     for (int i = 0; i < c->task_count; i++) {

@@ -67,6 +67,7 @@ struct chaos {
     struct test_fleet fleet;
     struct chaos_worker workers[CHAOS_WORKERS_MAX];
     int worker_count;
+    int is_calm;                    /* nothing is killed: no task is looked after */
     int may_die;                    /* workers may end by themselves; they are replaced */
     struct chaos_task *tasks;
     int task_count;                 /* submitted, or being submitted */
