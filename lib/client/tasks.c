@@ -6,6 +6,7 @@
 #include "client/client.h"
 #include "base/base.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,17 @@ struct question {
     const char *queue;
     enum index index;
 };
+
+/* Whoever may write to Redis may have put anything where ids, names and numbers are expected. */
+static int is_name(const char *text)
+{
+    return strlen(text) <= ORB_ID_MAX; /* queues' names are no longer */
+}
+
+static int64_t whole(double v)
+{
+    return v > -1e18 && v < 1e18 ? (int64_t)v : 0;
+}
 
 static void page_done(struct page *p);
 
@@ -268,7 +280,7 @@ static void repair(struct page *p, const struct row *row)
         return;
     }
     index_key(p, row->index_queue, index, key);
-    snprintf(score, sizeof score, "%lld", (long long)row->score);
+    snprintf(score, sizeof score, "%lld", (long long)whole(row->score));
     mend(p, "ZADD", key, score, row->text[ID]);
 }
 
@@ -339,9 +351,12 @@ static void read_index(struct page *p, const struct question *q, const struct or
     if (n == p->fetch)
         p->full_indexes++;
     for (size_t i = 0; i < n; i++) {
+        const char *id = orb_reply_str(orb_reply_at(reply, 2 * i), NULL);
+        if (!is_name(id))
+            continue;
         struct row *row = row_add(&p->rows, &p->nrows, &p->cap);
         *row = (struct row){ .score = orb_reply_real(orb_reply_at(reply, 2 * i + 1)), .index = q->index };
-        row->text[ID] = orb_strdup(orb_reply_str(orb_reply_at(reply, 2 * i), NULL));
+        row->text[ID] = orb_strdup(id);
         row->index_queue = orb_strdup(q->queue);
     }
 }
@@ -392,7 +407,7 @@ static void read_stray(struct page *p, const struct question *q, const struct or
         mend(p, "SREM", key, row->text[ID], NULL);
     } else if (!*row->info.queue || row->info.created_at <= 0) {
         row->score = (row->info.created_at > 0 ? row->info.created_at : row->info.started_at) * 1e6;
-        snprintf(score, sizeof score, "%lld", (long long)row->score);
+        snprintf(score, sizeof score, "%lld", (long long)whole(row->score));
         index_key(p, ORB_QUEUE_DEFAULT, index_of[row->info.status], key);
         mend(p, "ZADD", key, score, row->text[ID]);
         snprintf(key, sizeof key, "%sorbiter:queues", p->client->prefix);
@@ -430,9 +445,12 @@ static void read_slice(struct page *p, const struct question *q, const struct or
     (void)q;
     const struct orb_reply *ids = orb_reply_at(reply, 1);
     for (size_t i = 0; i < orb_reply_count(ids); i++) {
+        const char *id = orb_reply_str(orb_reply_at(ids, i), NULL);
+        if (!is_name(id))
+            continue;
         struct row *row = row_add(&p->strays, &p->nstrays, &p->strays_cap);
         *row = (struct row){ 0 };
-        row->text[ID] = orb_strdup(orb_reply_str(orb_reply_at(ids, i), NULL));
+        row->text[ID] = orb_strdup(id);
     }
     p->scanned += orb_reply_count(ids);
     const char *cursor = orb_reply_str(orb_reply_at(reply, 0), NULL);
@@ -468,10 +486,12 @@ static void compare_counts(struct page *p)
 
 static void read_count(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
+    int64_t count = orb_reply_int(reply);
+    count = count < 0 || count > UINT32_MAX ? UINT32_MAX : count; /* a set holds no more; thousands of them add up to no overflow */
     if (q->queue)
-        p->in_indexes += orb_reply_int(reply);
+        p->in_indexes += count;
     else
-        p->in_set += orb_reply_int(reply);
+        p->in_set += count;
 }
 
 static void ask_count(struct page *p, const char *command, const char *key, const char *queue)
@@ -492,7 +512,7 @@ static void read_delivered(struct page *p, const struct question *q, const struc
     for (size_t i = 0; i < orb_reply_count(reply); i++) {
         const struct orb_reply *info = orb_reply_at(reply, i);
         if (!strcmp(orb_reply_str(orb_reply_field(info, "name"), NULL), group))
-            p->delivered_ms[q->row] = (double)strtoll(orb_reply_str(orb_reply_field(info, "last-delivered-id"), NULL), NULL, 10);
+            p->delivered_ms[q->row] = fmin(1e15, (double)strtoll(orb_reply_str(orb_reply_field(info, "last-delivered-id"), NULL), NULL, 10));
     }
 }
 
@@ -546,10 +566,12 @@ static void read_queues(struct page *p, const struct question *q, const struct o
     p->length = orb_alloc((n + 1) * sizeof *p->length);
     int has_default = 0;
     for (size_t i = 0; i < n; i++) {
-        p->queues[i] = orb_strdup(orb_reply_str(orb_reply_at(reply, i), NULL));
-        has_default |= !strcmp(p->queues[i], ORB_QUEUE_DEFAULT);
+        const char *name = orb_reply_str(orb_reply_at(reply, i), NULL);
+        if (!is_name(name))
+            continue;
+        p->queues[p->nqueues++] = orb_strdup(name);
+        has_default |= !strcmp(name, ORB_QUEUE_DEFAULT);
     }
-    p->nqueues = n;
     if (!has_default) /* what only Python workers have touched is put there */
         p->queues[p->nqueues++] = orb_strdup(ORB_QUEUE_DEFAULT);
 }

@@ -76,7 +76,7 @@ static void say(const struct link *link, const char *bytes, size_t n)
 /* What is said first, and what only makes ready: the fuzzer need not find it. */
 static int answer_plainly(const struct link *link, const char *name, const char *second)
 {
-    static const char *const plain[] = { "AUTH", "SELECT", "SCRIPT", "PING", "XGROUP", "HSET", "EXPIRE", "PUBLISH" };
+    static const char *const plain[] = { "AUTH", "SELECT", "SCRIPT", "PING", "XGROUP", "HSET", "EXPIRE", "PUBLISH", "XACK", "XADD", "ZREM", "ZADD", "SREM", "SADD" };
     static const char listens[] = "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n", id[] = ":7\r\n";
     if (!strcmp(name, "PSUBSCRIBE") || !strcmp(name, "SUBSCRIBE"))
         return say(link, listens, sizeof listens - 1), 1;
