@@ -23,7 +23,7 @@ end
 
 -- A running task whose entry was delivered once more: after its worker died, or because Redis has lost
 -- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone.
-local function running(place, id, attempt, retries)
+local function running(place, id, attempt, retries, payload)
   local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner')
   if h[2] and h[2] ~= place then
     spend(place)
@@ -31,7 +31,7 @@ local function running(place, id, attempt, retries)
   end
   if h[1] == worker then return h[3] == owner and { 'run', attempt, retries } or nil end
   local state = empty(h[1]) and 'dead' or standing(stream, h[1])
-  if state == 'silent' and is_overdue(h[1], id, pcall_redis('GET', PAYLOAD .. id), 0) then state = 'dead' end
+  if state == 'silent' and is_overdue(h[1], id, payload ~= '' and payload or pcall_redis('GET', PAYLOAD .. id), 0) then state = 'dead' end
   if state == 'dead' then return nil end
   local key, group, entry = locate(stream, place)
   call('XCLAIM', key, group, h[1], 0, entry, 'JUSTID')
@@ -39,7 +39,7 @@ local function running(place, id, attempt, retries)
 end
 
 -- Anything but a task that waits to be run.
-local function not_waiting(key, place, id, agent, status, attempt, retries, created)
+local function not_waiting(key, place, id, agent, status, attempt, retries, created, payload)
   local h = call('HMGET', key, 'completed_at', 'agent')
   if status == 'cancelled' and empty(h[1]) then
     spend(place)
@@ -50,7 +50,7 @@ local function not_waiting(key, place, id, agent, status, attempt, retries, crea
     spend(place)
     return { 'done', attempt or '0', retries }
   end
-  return running(place, id, attempt, retries)
+  return running(place, id, attempt, retries, payload)
 end
 
 -- Was the task queued anew behind this entry, or does it wait for its next try? (Python's retry queues
@@ -97,7 +97,7 @@ local function begin(place, id, agent, payload)
   local h = call('HMGET', key, 'status', 'attempt', 'retries', 'created_at', 'entry_id', 'deadline')
   local status, retries, created, deadline = h[1], tonumber(h[3] or 0) or 0, h[4] or nil, tonumber(h[6] or '')
   if status and status ~= 'pending' and status ~= 'retrying' then
-    local answer = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created)
+    local answer = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created, payload)
     if answer then return answer end
   elseif h[5] and h[5] ~= place and stands_elsewhere(id, status, h[5]) then
     spend(place)

@@ -584,7 +584,7 @@ static void print_reply(struct chaos *c, const char *what, redisReply *reply)
     freeReplyObject(reply);
 }
 
-static void print_unfinished(struct chaos *c)
+void chaos_print(struct chaos *c)
 {
     printf("%d of %d tasks have a final state\n", c->finals, c->task_count);
     print_reply(c, "XLEN", chaos_command(c, "XLEN " CHAOS_QUEUE));
@@ -613,7 +613,7 @@ void chaos_until(struct chaos *c, const char *what, int (*ready)(struct chaos *c
     while (!ready(c)) {
         chaos_turn(c);
         if (test_now_ms() - c->moved_ms > test_patience(stall_ms)) {
-            print_unfinished(c);
+            chaos_print(c);
             fail_msg("nothing moves any more: %s (seed %llu)", what, (unsigned long long)c->seed);
         }
     }

@@ -104,6 +104,7 @@ int64_t chaos_wall_ms(void);
 void chaos_turn(struct chaos *c);
 /* Turns until ready(c); fails with what the unfinished tasks look like when nothing has moved for stall_ms. */
 void chaos_until(struct chaos *c, const char *what, int (*ready)(struct chaos *c), int stall_ms);
+void chaos_print(struct chaos *c);          /* what unfinished tasks and the queue look like */
 void chaos_pass(struct chaos *c, int ms);   /* turns for so long */
 int chaos_all_final(struct chaos *c);
 int chaos_none_in_flight(struct chaos *c);
