@@ -8,19 +8,6 @@
 #include <hiredis/hiredis.h>
 
 #define REPLIES_MAX 16
-#define COUNT_DIGITS_MAX 5
-
-/* A count of a billion makes hiredis ask for the memory at once: that tests malloc. */
-static int is_modest(const uint8_t *data, size_t size)
-{
-    size_t digits = 0;
-    for (size_t i = 0; i < size; i++) {
-        digits = data[i] == '*' ? 1 : digits && data[i] >= '0' && data[i] <= '9' ? digits + 1 : 0;
-        if (digits > COUNT_DIGITS_MAX + 1)
-            return 0;
-    }
-    return 1;
-}
 
 static size_t read_all(const uint8_t *data, size_t size, size_t piece, void *replies[REPLIES_MAX])
 {
@@ -94,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     void *whole[REPLIES_MAX], *bytes[REPLIES_MAX];
     struct orb_buf a, b;
-    if (!is_modest(data, size))
+    if (!fuzz_is_modest(data, size))
         return 0;
     size_t count = read_all(data, size, size ? size : 1, whole);
     size_t count_bytes = read_all(data, size, 1, bytes);
