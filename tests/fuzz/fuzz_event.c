@@ -76,6 +76,24 @@ static void write_and_read(const struct orb_event *e, const json_t *root)
     orb_buf_done(&first);
 }
 
+/* What was read is what stands there: the round trip alone would not notice. */
+static void check_members(const struct orb_event *e, const json_t *root)
+{
+    const json_t *usage = json_object_get(root, "usage");
+    int has_usage = e->type == ORB_EVENT_USAGE || e->type == ORB_EVENT_STEP || e->type == ORB_EVENT_STATUS;
+    ORB_ASSERT(!strcmp(e->agent_name, orb_json_get_str(root, "agent_name", "")));
+    ORB_ASSERT(e->seq == orb_json_get_int(root, "seq", 0) && e->attempt == orb_json_get_int(root, "attempt", 0));
+    ORB_ASSERT(e->input_tokens == (has_usage ? orb_json_get_int(usage, "input_tokens", 0) : 0));
+    ORB_ASSERT(e->output_tokens == (has_usage ? orb_json_get_int(usage, "output_tokens", 0) : 0));
+    ORB_ASSERT(e->total_tokens == (has_usage ? orb_json_get_int(usage, "total_tokens", 0) : 0));
+    if (e->type == ORB_EVENT_ERROR)
+        ORB_ASSERT(!strcmp(e->word, orb_json_get_str(root, "error_type", "")) && !strcmp(e->text, orb_json_get_str(root, "error", "")));
+    if (e->type == ORB_EVENT_TOOL_CALL || e->type == ORB_EVENT_TOOL_RESULT)
+        ORB_ASSERT(!strcmp(e->word, orb_json_get_str(root, "tool_name", "")));
+    if (e->type == ORB_EVENT_STATUS || e->type == ORB_EVENT_STEP)
+        ORB_ASSERT(!strcmp(e->word, orb_json_get_str(root, "status", "")));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct orb_event event;
@@ -90,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ORB_ASSERT(event.json == (const char *)data && event.json_len == size);
     ORB_ASSERT(event.text && event.word && event.agent_name && event.tool_call_id);
     ORB_ASSERT(orb_utf8_is_valid(event.text, event.text_len));
+    check_members(&event, root);
     if (event.type != ORB_EVENT_OTHER)
         write_and_read(&event, root);
     json_decref(root);
