@@ -1,11 +1,25 @@
 #include "task/hash.h"
+#include "task/task.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *field(const struct orb_reply *reply, const char *name)
 {
     return orb_reply_str(orb_reply_field(reply, name), NULL);
+}
+
+int orb_task_hash_count(const struct orb_reply *value)
+{
+    int64_t n = orb_reply_int(value);
+    return n < 0 ? 0 : n > INT_MAX ? INT_MAX : (int)n;
+}
+
+int orb_task_hash_priority(const struct orb_reply *value)
+{
+    const char *text = orb_reply_str(value, NULL);
+    return *text >= '0' && *text <= '9' && !text[1] ? *text - '0' : ORB_PRIORITY_DEFAULT;
 }
 
 static void read_result(const struct orb_reply *reply, struct orb_task_hash *out)
@@ -37,6 +51,11 @@ int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb
     i->completed_at = orb_reply_real(orb_reply_field(reply, "completed_at"));
     i->retries = (int)strtol(field(reply, "retries"), NULL, 10);
     i->attempt = (int)strtol(field(reply, "attempt"), NULL, 10);
+    i->recoveries = orb_task_hash_count(orb_reply_field(reply, "recoveries"));
+    i->priority = orb_task_hash_priority(orb_reply_field(reply, "priority"));
+    i->due_at = orb_reply_real(orb_reply_field(reply, "due_at"));
+    i->deadline = orb_reply_real(orb_reply_field(reply, "deadline"));
+    i->resubmit_of = field(reply, "resubmit_of");
     i->error = field(reply, "error");
     i->error_type = field(reply, "error_type");
     i->partial = field(reply, "partial");

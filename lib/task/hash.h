@@ -13,6 +13,9 @@ struct orb_task_hash {
  * it is empty. id: what it was asked for. */
 int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb_task_hash *out) ORB_MUST_CHECK;
 void orb_task_hash_done(struct orb_task_hash *hash);
+/* Fields of a hash, in which anything may stand: a number of something, and 0..9. */
+int orb_task_hash_count(const struct orb_reply *value);
+int orb_task_hash_priority(const struct orb_reply *value);
 
 /* Nothing more will happen to the task. A cancelled one whose worker (id, "" = none)
  * has not ended it yet, completed_at 0, is still open. */

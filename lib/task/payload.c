@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "base/utf8.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -60,6 +61,50 @@ static int take(json_t *object, const char *key, int is_right, json_t **out, str
     return 0;
 }
 
+/* One of our own keys: a number within lo..hi; *out stays when the key is missing. */
+static int read_number(json_t *root, const char *key, double lo, double hi, double *out, struct orb_error *err, const char *want)
+{
+    double number;
+    json_t *value = json_object_get(root, key);
+    if (!value)
+        return 0;
+    if (read_real(value, &number) || number < lo || number > hi)
+        return bad(err, key, want);
+    *out = number;
+    return 0;
+}
+
+static int read_whole(json_t *root, const char *key, int max, int *out, struct orb_error *err, const char *want)
+{
+    double number = *out;
+    int rc = read_number(root, key, 0, max, &number, err, want);
+    if (!rc && number != floor(number))
+        return bad(err, key, want);
+    if (!rc)
+        *out = (int)number;
+    return rc;
+}
+
+static int read_extras(json_t *root, struct orb_task *task, struct orb_error *err)
+{
+    json_t *of = json_object_get(root, "resubmit_of");
+    json_t *key = json_object_get(root, "idempotency_key");
+    int rc;
+    if ((rc = read_whole(root, "max_retries", ORB_RETRIES_MAX, &task->max_retries, err, "a whole number from 0 to 100")) ||
+        (rc = read_whole(root, "priority", ORB_PRIORITY_MAX, &task->priority, err, "a whole number from 0 to 9")) ||
+        (rc = read_number(root, "deadline", 0, 1e18, &task->deadline, err, "a time")) ||
+        (rc = read_number(root, "first_token_timeout", 0, 1e18, &task->first_token_timeout, err, "a number of seconds")) ||
+        (rc = read_number(root, "idle_timeout", 0, 1e18, &task->idle_timeout, err, "a number of seconds")))
+        return rc;
+    if (of && (!json_is_string(of) || strlen(json_string_value(of)) != json_string_length(of) || !orb_id_is_valid(json_string_value(of))))
+        return bad(err, "resubmit_of", "a task id");
+    if (key && !json_is_string(key))
+        return bad(err, "idempotency_key", "a string");
+    if (of)
+        task->resubmit_of = orb_strdup(json_string_value(of));
+    return 0;
+}
+
 static int read_id(json_t *root, struct orb_task *task, struct orb_error *err)
 {
     json_t *id = json_object_get(root, "task_id");
@@ -92,6 +137,8 @@ static int read_fields(json_t *root, struct orb_task *task, struct orb_error *er
         return bad(err, "detailed", "true or false");
     if (timeout && (read_real(timeout, &task->timeout_seconds) || task->timeout_seconds < 0))
         return bad(err, "timeout_seconds", "a number of seconds");
+    if ((rc = read_extras(root, task, err)))
+        return rc;
     if (!task->agent_config)
         task->agent_config = json_object();
     task->input_len = input ? json_string_length(input) : 0;
@@ -125,6 +172,7 @@ int orb_task_parse(const char *payload, size_t len, struct orb_task *out, struct
     memset(out, 0, sizeof *out);
     out->timeout_seconds = ORB_TIMEOUT_DEFAULT_S;
     out->max_retries = ORB_RETRIES_DEFAULT;
+    out->priority = ORB_PRIORITY_DEFAULT;
     struct orb_error why;
     json_t *root = orb_json_parse(payload, len, &orb_json_limits_default, &why);
     if (!root) {
@@ -148,6 +196,7 @@ void orb_task_done(struct orb_task *task)
     json_decref(task->messages);
     json_decref(task->metadata);
     free(task->input);
+    free(task->resubmit_of);
     memset(task, 0, sizeof *task);
 }
 
@@ -180,14 +229,100 @@ static int add_json(struct orb_buf *out, const char *key, const char *text, int 
     return 0;
 }
 
+/* ---- what a submit may ask for ------------------------------------------ */
+
+static int check_seconds(const char *name, double value, struct orb_error *err)
+{
+    if (value >= 0 && value <= ORB_WAIT_MAX_S)
+        return 0;
+    return orb_error_set(err, ORB_E_INVALID, "%s: %g is not a number of seconds from 0 to %.0f", name, value, ORB_WAIT_MAX_S);
+}
+
+static int check_whole(const char *name, int value, int max, struct orb_error *err)
+{
+    if (value >= 0 && value <= max)
+        return 0;
+    return orb_error_set(err, ORB_E_INVALID, "%s: %d is not a number from 0 to %d", name, value, max);
+}
+
+static int check_key(const char *key, struct orb_error *err)
+{
+    size_t len = key ? strlen(key) : 1;
+    if (!len || len > ORB_IDEM_KEY_MAX)
+        return orb_error_set(err, ORB_E_INVALID, "idempotency_key: it has %zu bytes, and needs 1 to %d", len, ORB_IDEM_KEY_MAX);
+    if (key && !orb_utf8_is_valid(key, len))
+        return orb_error_set(err, ORB_E_INVALID, "idempotency_key: it is not UTF-8: byte %zu; for binary data give its hash in hex",
+                             orb_utf8_check(key, len));
+    return 0;
+}
+
+static int check_extras(const struct orb_task_spec *spec, double now, struct orb_error *err)
+{
+    int rc;
+    if ((rc = check_seconds("first_token_timeout", spec->first_token_timeout, err)) ||
+        (rc = check_seconds("idle_timeout", spec->idle_timeout, err)) ||
+        (rc = check_seconds("delay_seconds", spec->delay_seconds, err)) ||
+        (rc = check_seconds("deadline_seconds", spec->deadline_seconds, err)) ||
+        (rc = check_whole("priority", spec->has_priority ? spec->priority : 0, ORB_PRIORITY_MAX, err)) ||
+        (rc = check_whole("max_retries", spec->has_max_retries ? spec->max_retries : 0, ORB_RETRIES_MAX, err)) ||
+        (rc = check_key(spec->idempotency_key, err)))
+        return rc;
+    if (!isfinite(spec->timeout_seconds))
+        return orb_error_set(err, ORB_E_INVALID, "timeout_seconds: %g is not a number of seconds", spec->timeout_seconds);
+    if (!(spec->at >= 0 && spec->at <= now + ORB_WAIT_MAX_S))
+        return orb_error_set(err, ORB_E_INVALID, "at: %.15g is not a time at most a year from now, in seconds since 1970", spec->at);
+    if (spec->max_depth < 0)
+        return orb_error_set(err, ORB_E_INVALID, "max_depth: %lld is not a number of tasks", (long long)spec->max_depth);
+    if (spec->durability != ORB_DURABILITY_LOCAL && spec->durability != ORB_DURABILITY_REPLICA)
+        return orb_error_set(err, ORB_E_INVALID, "durability: %d is neither local nor replica", (int)spec->durability);
+    if (spec->resubmit_of && !orb_id_is_valid(spec->resubmit_of))
+        return orb_error_set(err, ORB_E_INVALID, "resubmit_of: \"%s\" is no task id", spec->resubmit_of);
+    return 0;
+}
+
+static void add_real(struct orb_buf *out, const char *key, double value)
+{
+    orb_buf_printf(out, ", \"%s\": ", key);
+    orb_json_real(out, value);
+}
+
+static void add_text(struct orb_buf *out, const char *key, const char *text)
+{
+    orb_buf_printf(out, ", \"%s\": ", key);
+    orb_json_str(out, text, strlen(text));
+}
+
+/* The deadline is here for people and for a resubmit; Redis counts its own, by its own clock. */
+static void add_extras(const struct orb_task_spec *spec, double now, struct orb_buf *out)
+{
+    double due = now + spec->delay_seconds > spec->at ? now + spec->delay_seconds : spec->at;
+    if (spec->has_max_retries)
+        orb_buf_printf(out, ", \"max_retries\": %d", spec->max_retries);
+    if (spec->has_priority)
+        orb_buf_printf(out, ", \"priority\": %d", spec->priority);
+    if (spec->deadline_seconds > 0)
+        add_real(out, "deadline", due + spec->deadline_seconds);
+    if (spec->first_token_timeout > 0)
+        add_real(out, "first_token_timeout", spec->first_token_timeout);
+    if (spec->idle_timeout > 0)
+        add_real(out, "idle_timeout", spec->idle_timeout);
+    if (spec->resubmit_of)
+        add_text(out, "resubmit_of", spec->resubmit_of);
+    if (spec->idempotency_key)
+        add_text(out, "idempotency_key", spec->idempotency_key);
+}
+
 int orb_task_write(const struct orb_task_spec *spec, const char *id, double created_at, struct orb_buf *out, struct orb_error *err)
 {
     if (!orb_utf8_is_valid(spec->input ? spec->input : "", spec->input_len))
         return orb_error_set(err, ORB_E_INVALID, "the input is not UTF-8: byte %zu; convert it, for example with iconv",
                              orb_utf8_check(spec->input, spec->input_len));
+    int rc = check_extras(spec, created_at, err);
+    if (rc)
+        return rc;
     orb_buf_str(out, "{\"task_id\": ");
     orb_json_str(out, id, strlen(id));
-    int rc = add_json(out, "agent_config", spec->agent_config, 0, "{}", err);
+    rc = add_json(out, "agent_config", spec->agent_config, 0, "{}", err);
     if (rc)
         return rc;
     orb_buf_str(out, ", \"input\": ");
@@ -201,6 +336,7 @@ int orb_task_write(const struct orb_task_spec *spec, const char *id, double crea
     orb_json_real(out, created_at);
     orb_buf_str(out, ", \"timeout_seconds\": ");
     orb_json_real(out, spec->timeout_seconds < 0 ? ORB_TIMEOUT_DEFAULT_S : spec->timeout_seconds);
+    add_extras(spec, created_at, out);
     orb_buf_char(out, '}');
     if (out->err == ORB_E_TOO_LARGE)
         return orb_error_set(err, ORB_E_TOO_LARGE, "the task is larger than %d bytes as JSON; pass large inputs by reference", ORB_PAYLOAD_MAX);

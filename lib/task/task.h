@@ -8,6 +8,11 @@
 
 #define ORB_TIMEOUT_DEFAULT_S 300.0
 #define ORB_RETRIES_DEFAULT 3
+#define ORB_RETRIES_MAX 100
+#define ORB_PRIORITY_DEFAULT 5
+#define ORB_PRIORITY_MAX 9
+#define ORB_WAIT_MAX_S 31536000.0 /* a year: the longest delay, deadline or limit of a model call */
+#define ORB_IDEM_KEY_MAX 1024
 
 /* A payload that was read. Owns its members. */
 struct orb_task {
@@ -20,6 +25,10 @@ struct orb_task {
     int detailed;
     double timeout_seconds;  /* 0 = none */
     int max_retries;
+    int priority;            /* 0..9 */
+    double deadline;         /* Unix seconds by the client's clock, 0 = none; the one that counts is in the hash */
+    double first_token_timeout, idle_timeout; /* seconds, 0 = no limit */
+    char *resubmit_of;       /* or NULL */
 };
 
 /* Payload JSON, as lax as Python's reader: unknown keys are ignored, missing
@@ -28,7 +37,8 @@ struct orb_task {
 int orb_task_parse(const char *payload, size_t len, struct orb_task *out, struct orb_error *err) ORB_MUST_CHECK;
 void orb_task_done(struct orb_task *task);
 
-/* The payload of a spec, in the key order Python writes. id: the task's id. */
+/* The payload of a spec, in the key order Python writes, then the keys of ours that were given. id: the task's
+ * id; created_at: now. ORB_E_INVALID names the member of the spec that is wrong, whichever it is. */
 int orb_task_write(const struct orb_task_spec *spec, const char *id, double created_at, struct orb_buf *out, struct orb_error *err) ORB_MUST_CHECK;
 
 /* The `name` of an agent config, or of a swarm's first agent; "" = none. */

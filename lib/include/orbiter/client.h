@@ -62,6 +62,11 @@ struct orb_task_info {
     enum orb_status status;
     double created_at, started_at, completed_at; /* Unix seconds, 0 = not yet */
     int retries, attempt;
+    int recoveries;         /* attempts that ended with the death of their worker */
+    int priority;           /* 0..9 */
+    double due_at;          /* not begun before, 0 = at once */
+    double deadline;        /* has failed unless it has ended by then, 0 = none */
+    const char *resubmit_of; /* id of the task that this one repeats, or "" */
     const char *result;     /* JSON object text with at least "output", or "" */
     const char *output;     /* result.output, or "" */
     const char *error, *error_type;
@@ -93,15 +98,21 @@ struct orb_task_spec {
     int64_t max_depth;           /* refused with ORB_E_FULL when so many tasks wait already; 0 = no limit */
     const char *idempotency_key; /* one task for all submits with this key, for a day; NULL = none; at most 1,024 bytes */
     const char *resubmit_of;     /* id of the task that this one repeats, or NULL */
+    int durability;              /* what a submit waits for, see orb_distributed */
 };
+enum { ORB_DURABILITY_LOCAL, ORB_DURABILITY_REPLICA };
 
 struct orb_task_handle;
 typedef void (*orb_submit_cb)(void *arg, struct orb_task_handle *handle, const struct orb_error *err);
 
 /* Submit. On success the callback gets a handle that it owns; on failure NULL
- * and ORB_E_EXISTS (the id is there already), ORB_E_UNREACHABLE, ORB_E_REFUSED.
+ * and ORB_E_EXISTS (the id is there already), ORB_E_FULL, ORB_E_UNREACHABLE, ORB_E_REFUSED.
  * Fails at once with ORB_E_INVALID or ORB_E_TOO_LARGE. Submits of one turn
- * travel together. */
+ * travel together. With an idempotency key that was used before, in whatever queue, nothing is
+ * submitted, and the handle is that of the first task.
+ * ORB_DURABILITY_REPLICA: the callback comes when a replica of Redis has the task, too. When none
+ * says so within half a second it gets both, the handle and ORB_E_NOT_REPLICATED: the task is
+ * submitted, but a failover might lose it. */
 ORB_API int orb_distributed(struct orb_client *client, const struct orb_task_spec *spec,
                             orb_submit_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 
