@@ -140,6 +140,9 @@ int cli_spec_messages(const char *file, char **out);
 /* The input: the operand, or stdin for "-" or none. */
 int cli_spec_input(int argc, char **argv, char **out, size_t *len);
 
+/* spec_time.c: the argument of --at, Unix seconds. 0, or a code that was said. */
+int cli_spec_time(const char *text, double *out);
+
 /* spec_file.c: JSON files, checked; *out is the caller's. 0, or a code that was said. */
 int cli_file_agent(const char *name, int is_changed, json_t **out); /* is_changed: options will replace some of it */
 int cli_file_messages(const char *name, json_t **out);

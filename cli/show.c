@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RESULT_MAX = 200 };
+enum { RESULT_MAX = 200, PRIORITY_DEFAULT = 5 };
 
 /* A time of the years 2000 to 9999. Anything can stand in Redis; what is outside
  * is shown as a time that is not there. */
@@ -63,6 +63,11 @@ json_t *cli_json_task(const struct orb_task_info *t)
     json_object_set_new(o, "completed_at", cli_json_time(t->completed_at));
     json_object_set_new(o, "attempt", json_integer(t->attempt));
     json_object_set_new(o, "retries", json_integer(t->retries));
+    json_object_set_new(o, "recoveries", json_integer(t->recoveries));
+    json_object_set_new(o, "priority", json_integer(t->priority));
+    json_object_set_new(o, "due_at", cli_json_time(t->due_at));
+    json_object_set_new(o, "deadline", cli_json_time(t->deadline));
+    json_object_set_new(o, "resubmit_of", cli_json_text(t->resubmit_of));
     json_object_set_new(o, "output", cli_json_text(t->output));
     json_object_set_new(o, "result", result_object(t));
     json_object_set_new(o, "error", cli_json_text(t->error));
@@ -234,6 +239,16 @@ char *cli_task_text(const struct orb_task_info *t)
     line(out, "Agent:", t->agent);
     line(out, "Queue:", t->queue);
     number_line(out, "Attempt:", t->attempt);
+    if (t->recoveries)
+        number_line(out, "Recoveries:", t->recoveries);
+    if (t->priority != PRIORITY_DEFAULT)
+        number_line(out, "Priority:", t->priority);
+    if (is_known(t->due_at))
+        time_line(out, "Due:", t->due_at);
+    if (is_known(t->deadline))
+        time_line(out, "Deadline:", t->deadline);
+    if (*t->resubmit_of)
+        line(out, "Resubmit of:", t->resubmit_of);
     fclose(out);
     return text;
 }

@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "base/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,14 +78,39 @@ const char *orb_broker_worker_id(const struct orb_broker *b)
     return b->worker_id;
 }
 
-void orb_broker_submit(struct orb_broker *b, const char *id, int is_chosen, const char *agent, const char *payload, size_t len,
-                       orb_redis_cb cb, void *arg)
+static void add_ms(struct orb_buf *out, const char *name, double seconds)
 {
-    struct orb_buf *body = orb_batch_add(b->submit, 4, cb, arg);
-    orb_cmd_str(body, id);
-    orb_cmd_str(body, is_chosen ? "1" : "");
-    orb_cmd_str(body, agent);
-    orb_cmd_arg(body, payload, len);
+    if (seconds > 0)
+        orb_buf_printf(out, "%s=%.0f ", name, ceil(seconds * 1000));
+}
+
+void orb_broker_write_extras(const struct orb_task_spec *spec, struct orb_buf *out)
+{
+    if (spec->has_priority)
+        orb_buf_printf(out, "priority=%d ", spec->priority);
+    add_ms(out, "delay", spec->delay_seconds);
+    add_ms(out, "at", spec->at);
+    add_ms(out, "deadline", spec->deadline_seconds);
+    if (spec->max_depth)
+        orb_buf_printf(out, "depth=%lld ", (long long)spec->max_depth);
+    if (spec->resubmit_of)
+        orb_buf_printf(out, "resubmit_of=%s ", spec->resubmit_of);
+    if (spec->durability == ORB_DURABILITY_REPLICA)
+        orb_buf_str(out, "replica=1 ");
+    if (spec->idempotency_key) {
+        orb_buf_char(out, '\n');
+        orb_buf_str(out, spec->idempotency_key);
+    }
+}
+
+void orb_broker_submit(struct orb_broker *b, const struct orb_submission *task, orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->submit, 5, cb, arg);
+    orb_cmd_str(body, task->id);
+    orb_cmd_str(body, task->is_chosen ? "1" : "");
+    orb_cmd_str(body, task->agent);
+    orb_cmd_arg(body, task->payload, task->len);
+    orb_cmd_arg(body, task->extras, task->extras_len);
 }
 
 int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, orb_redis_cb cb, void *arg)

@@ -23,9 +23,19 @@ const char *orb_broker_worker_id(const struct orb_broker *broker);
 
 /* ---- clients ---- */
 
-/* reply: the entry id, or the word EXISTS. is_chosen: the id is not one of orb_id_new. */
-void orb_broker_submit(struct orb_broker *broker, const char *id, int is_chosen, const char *agent, const char *payload,
-                       size_t len, orb_redis_cb cb, void *arg);
+/* A task to be submitted. Strings borrowed. */
+struct orb_submission {
+    const char *id, *agent;
+    int is_chosen;        /* the id is not one of orb_id_new */
+    const char *payload;
+    size_t len;
+    const char *extras;   /* of orb_broker_write_extras */
+    size_t extras_len;
+};
+/* What the script has to know of a spec besides the payload: nothing for most. */
+void orb_broker_write_extras(const struct orb_task_spec *spec, struct orb_buf *out);
+/* reply: the place of the entry, "" when it waits for its time, EXISTS, "FIRST {id}" or "FULL {n}", see submit.lua. */
+void orb_broker_submit(struct orb_broker *broker, const struct orb_submission *task, orb_redis_cb cb, void *arg);
 /* reply: {what, state}, see cancel.lua. Not bound to a queue. who and from go to the audit stream. */
 int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, orb_redis_cb cb,
                       void *arg) ORB_MUST_CHECK;

@@ -19,6 +19,7 @@ struct orb_client {
     struct orb_store *store;
     struct orb_subscriber *subscriber; /* made when something is followed */
     struct queue *queues;              /* those submitted to */
+    struct replica_wait *wait;                 /* for a replica, to be sent at the end of this turn */
     int was_up;                        /* Redis has been reached once */
     int is_freed;
     orb_client_state_cb state;

@@ -5,6 +5,7 @@
  * larger one. */
 #include "client/client.h"
 #include "base/base.h"
+#include "task/hash.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #define SLICE 1000
 #define SCAN_MAX 100000   /* ids of the package's set looked at for one list */
 
-enum text { ID, QUEUE, AGENT, WORKER, ERROR, ERROR_TYPE, USAGE, TEXTS };
+enum text { ID, QUEUE, AGENT, WORKER, ERROR, ERROR_TYPE, USAGE, RESUBMIT_OF, TEXTS };
 
 /* Pending and running tasks share an index, see common.lua. */
 enum index { OPEN, RETRYING, COMPLETED, FAILED, CANCELLED, INDEXES };
@@ -181,7 +182,8 @@ static int newest_first(const void *a, const void *b)
 
 /* The fields of HMGET, in this order. */
 static const char *const fields[] = { "status", "queue", "created_at", "started_at", "completed_at", "retries", "attempt",
-                                      "agent", "worker_id", "error", "error_type", "usage", "task_id" };
+                                      "agent", "worker_id", "error", "error_type", "usage", "task_id",
+                                      "resubmit_of", "priority", "recoveries", "due_at", "deadline" };
 
 static void ask_row(struct page *p, const char *id, const struct question *question)
 {
@@ -204,7 +206,7 @@ static void row_read(struct row *row, const struct orb_reply *reply)
     row->is_gone = !*value[0] && !*value[12];
     if (orb_status_parse(value[0], &i->status))
         i->status = ORB_STATUS_PENDING;
-    static const int from[] = { [QUEUE] = 1, [AGENT] = 7, [WORKER] = 8, [ERROR] = 9, [ERROR_TYPE] = 10, [USAGE] = 11 };
+    static const int from[] = { [QUEUE] = 1, [AGENT] = 7, [WORKER] = 8, [ERROR] = 9, [ERROR_TYPE] = 10, [USAGE] = 11, [RESUBMIT_OF] = 13 };
     for (size_t t = QUEUE; t < TEXTS; t++)
         row->text[t] = orb_strdup(value[from[t]]);
     i->created_at = orb_reply_real(orb_reply_at(reply, 2));
@@ -219,6 +221,11 @@ static void row_read(struct row *row, const struct orb_reply *reply)
     i->error = row->text[ERROR];
     i->error_type = row->text[ERROR_TYPE];
     i->usage = row->text[USAGE];
+    i->resubmit_of = row->text[RESUBMIT_OF];
+    i->priority = orb_task_hash_priority(orb_reply_at(reply, 14));
+    i->recoveries = orb_task_hash_count(orb_reply_at(reply, 15));
+    i->due_at = orb_reply_real(orb_reply_at(reply, 16));
+    i->deadline = orb_reply_real(orb_reply_at(reply, 17));
     i->result = i->output = i->partial = "";
 }
 

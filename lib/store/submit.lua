@@ -1,26 +1,105 @@
 -- Submit tasks. KEYS: queue. ARGV: prefix, queue name, ttl, then for each task:
--- id, "1" when a user chose that id, agent, payload. Reply per task: its entry id, or EXISTS.
+-- id, "1" when a user chose that id, agent, payload, extras. Reply per task: the place of its entry, "" when it
+-- waits for its time; EXISTS; "FIRST {id}": the task that was submitted with its idempotency key;
+-- "FULL {n}": n tasks wait already.
+-- extras: "" or words name=value with blanks between, then, behind a newline, the idempotency key. priority;
+-- delay (ms from now), at (ms since 1970): not before the later of both; deadline (ms from when it is due);
+-- depth (most tasks that may wait); resubmit_of; replica=1: WAIT follows.
 local stream, queue, ttl = KEYS[1], ARGV[2], ARGV[3]
 local out, ids = {}, {}
+local depth -- how many wait, once somebody has asked
 call('XLEN', stream) -- raises, before anything is written, when the key is no stream
-for i = 4, #ARGV, 4 do
-  local id, is_chosen, agent, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local key = TASK .. id
+
+local function read_extras(text)
+  local words, key = text:match('^([^\n]*)\n?(.*)$')
+  local x = {}
+  for name, value in words:gmatch('(%S+)=(%S+)') do x[name] = value end
+  if key ~= '' then x.idem = P .. 'orbiter:idem:' .. redis.sha1hex(key) end
+  local due = math.max(NOW_MS + (tonumber(x.delay) or 0), tonumber(x.at) or 0)
+  if due > NOW_MS then x.due = due end
+  x.deadline = x.deadline and (due + x.deadline) / 1000
+  x.ttl = string.format('%.0f', ttl + math.ceil((due - NOW_MS) / 1000))
+  return x
+end
+
+-- What has been delivered is pending: not waiting any more.
+local function count_waiting()
+  local n = pcall_redis('ZCARD', stream .. ':delayed')
+  n = type(n) == 'number' and n or 0
+  for p = 0, 9 do
+    local key = p == 5 and stream or stream .. ':p' .. p
+    local len, pending = pcall_redis('XLEN', key), 0
+    if type(len) == 'number' and len > 0 then
+      local summary = pcall_redis('XPENDING', key, key .. ':group')
+      if not summary.err then pending = summary[1] end
+      n = n + math.max(0, len - pending)
+    end
+  end
+  return n
+end
+
+-- WAIT counts the writes of its own connection: one that changes nothing makes it wait for those of the first call.
+local function touch(id)
+  if pcall_redis('HEXISTS', TASK .. id, 'task_id') == 1 then call('HSET', TASK .. id, 'task_id', id) end
+end
+
+-- The task is there already: the same call once more brings the same payload, made at the same microsecond.
+local function again(id, payload, x)
+  if pcall_redis('GET', PAYLOAD .. id) ~= payload then return 'EXISTS' end
+  if x and x.replica then touch(id) end
+  return pcall_redis('HGET', TASK .. id, 'entry_id')
+end
+
+-- An answer when it is not to be submitted at all, else nil.
+local function refuse(id, is_there, x)
+  local first = x.idem and pcall_redis('GET', x.idem)
+  if type(first) == 'string' then
+    if x.replica then touch(first) end
+    return first == id and pcall_redis('HGET', TASK .. id, 'entry_id') or 'FIRST ' .. first
+  end
+  if x.depth and not is_there and call('EXISTS', PAYLOAD .. id) == 0 then
+    depth = depth or count_waiting()
+    if depth >= tonumber(x.depth) then return 'FULL ' .. depth end
+  end
+end
+
+local function write_extras(key, id, x)
+  local f = {}
+  local function field(name, value) if value then f[#f + 1] = name; f[#f + 1] = value end end
+  field('priority', x.priority ~= '5' and x.priority)
+  field('due_at', x.due and string.format('%.3f', x.due / 1000))
+  field('deadline', x.deadline and string.format('%.3f', x.deadline))
+  field('resubmit_of', x.resubmit_of)
+  if #f > 0 then call('HSET', key, unpack(f)) end
+  if x.idem then call('SET', x.idem, id, 'EX', x.ttl) end
+end
+
+local function submit(id, is_chosen, agent, payload, x)
+  local key, life = TASK .. id, x and x.ttl or ttl
   -- A task that only Python has touched has a hash and no payload; made ids do not meet those.
   local is_there = is_chosen == '1' and call('EXISTS', key) == 1
-  if is_there or not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', ttl) then
-    -- The same call once more: it brings the same payload, made at the same microsecond.
-    local is_same = pcall_redis('GET', PAYLOAD .. id) == payload
-    out[#out + 1] = is_same and pcall_redis('HGET', key, 'entry_id') or 'EXISTS'
+  local no = x and refuse(id, is_there, x)
+  if no then return no end
+  if is_there or not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', life) then return again(id, payload, x) end
+  local entry = ''
+  if x and x.due then
+    call('ZADD', stream .. ':delayed', string.format('%.0f', x.due), id)
   else
-    local entry = call('XADD', stream, '*', 'payload', payload, 'task_id', id)
-    call('HSET', key, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
-    call('EXPIRE', key, ttl)
-    index_add(queue, 'pending', NOW, id)
-    feed('pending', id)
-    ids[#ids + 1] = id
-    out[#out + 1] = entry
+    entry = enqueue(stream, x and x.priority, 'payload', payload, 'task_id', id)
   end
+  call('HSET', key, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
+  if x then write_extras(key, id, x) end
+  call('EXPIRE', key, life)
+  index_add(queue, 'pending', NOW, id)
+  feed('pending', id)
+  ids[#ids + 1] = id
+  if depth then depth = depth + 1 end
+  return entry
+end
+
+for i = 4, #ARGV, 5 do
+  local extras = ARGV[i + 4]
+  out[#out + 1] = submit(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], extras ~= '' and read_extras(extras))
 end
 if #ids > 0 then
   call('SADD', P .. 'orbiter:task:index', unpack(ids))

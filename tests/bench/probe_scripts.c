@@ -81,11 +81,11 @@ static void eval(struct link *l, const struct orb_script *script, size_t nargs)
 static void add_submit(struct link *l, int count)
 {
     char id[33];
-    eval(l, &orb_script_submit, (size_t)(3 + 4 * count));
+    eval(l, &orb_script_submit, (size_t)(3 + 5 * count));
     ARGS(&l->out, "", Q, "86400");
     for (int i = 0; i < count; i++) {
         orb_id_new(id);
-        ARGS(&l->out, id, "", "assistant", payload);
+        ARGS(&l->out, id, "", "assistant", payload, "");
     }
 }
 

@@ -39,7 +39,7 @@ out: one
 exit 0
 END
 check 'submit, json' orbiter submit -m sim: --id two -o jsonl 'hello' <<'END'
-out: {"id": "two", "queue": "orbiter:tasks"}
+out: {"id": "two", "queue": "orbiter:tasks", "replicated": null}
 exit 0
 END
 check 'the id is there already' orbiter submit -m sim: --id one again <<'END'
@@ -177,7 +177,7 @@ exit 0
 END
 printf '{"name": "critic", "model": "openai:gpt-4o"}' >"$work/agent.json"
 check 'agent file and -m' orbiter submit --agent "$work/agent.json" -m sim: --id critic --wait -o jsonl -q hi <<'END'
-out: {"id": "critic", "status": "completed", "queue": "orbiter:tasks", "agent": "critic", "worker_id": "w1", "created_at": T, "started_at": T, "completed_at": T, "attempt": 1, "retries": 0, "output": "hi", "result": {"output": "hi"}, "error": null, "error_type": null, "partial": null, "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
+out: {"id": "critic", "status": "completed", "queue": "orbiter:tasks", "agent": "critic", "worker_id": "w1", "created_at": T, "started_at": T, "completed_at": T, "attempt": 1, "retries": 0, "recoveries": 0, "priority": 5, "due_at": null, "deadline": null, "resubmit_of": null, "output": "hi", "result": {"output": "hi"}, "error": null, "error_type": null, "partial": null, "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
 exit 0
 END
 printf '[{"role": "user", "content": "before"}]' >"$work/messages.json"
@@ -371,7 +371,7 @@ err: orbiter-worker: queue "": use 1 to 128 visible ASCII characters without bla
 exit 2
 END
 check 'list of another queue' orbiter task list --queue parked -o jsonl <<'END'
-out: {"id": "parked", "status": "cancelled", "queue": "parked", "agent": "assistant", "worker_id": null, "created_at": T, "started_at": null, "completed_at": T, "attempt": 0, "retries": 0, "output": null, "result": null, "error": null, "error_type": null, "partial": null, "usage": null}
+out: {"id": "parked", "status": "cancelled", "queue": "parked", "agent": "assistant", "worker_id": null, "created_at": T, "started_at": null, "completed_at": T, "attempt": 0, "retries": 0, "recoveries": 0, "priority": 5, "due_at": null, "deadline": null, "resubmit_of": null, "output": null, "result": null, "error": null, "error_type": null, "partial": null, "usage": null}
 exit 0
 END
 

@@ -61,7 +61,7 @@ static const char *run(const struct orb_script *script, const char *key, const c
 
 static const char *submit_as(const char *id, const char *payload)
 {
-    return RUN(submit, Q, "parked", "86400", id, "1", "bot", payload);
+    return RUN(submit, Q, "parked", "86400", id, "1", "bot", payload, "");
 }
 static const char *owner = "p1"; /* the worker's process */
 static const char *begin(const char *worker, const char *entry, const char *id, const char *payload)
@@ -740,7 +740,7 @@ static void poison_does_not_touch_another_entrys_task(void **state)
 static void one_call_for_many_tasks(void **state)
 {
     (void)state;
-    RUN(submit, Q, "parked", "86400", "a", "1", "bot", PAYLOAD, "a", "1", "bot", OTHER, "b", "1", "bot", PAYLOAD);
+    RUN(submit, Q, "parked", "86400", "a", "1", "bot", PAYLOAD, "", "a", "1", "bot", OTHER, "", "b", "1", "bot", PAYLOAD, "");
     char first[48], second[48];
     assert_int_equal(sscanf(answer, "%47s EXISTS %47s", first, second), 2);
     deliver("w1");
