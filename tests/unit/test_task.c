@@ -76,6 +76,27 @@ static void numbers_and_booleans_may_be_lax(void **state)
     }
 }
 
+static void keys_of_ours_have_defaults_and_may_be_lax(void **state)
+{
+    (void)state;
+    struct orb_task t;
+    parse("{\"task_id\": \"a\"}", &t);
+    assert_int_equal(t.max_retries, 3);
+    assert_int_equal(t.priority, 5);
+    assert_true(t.deadline + t.first_token_timeout + t.idle_timeout <= 0);
+    assert_null(t.resubmit_of);
+    orb_task_done(&t);
+    parse("{\"task_id\": \"a\", \"max_retries\": \"100\", \"priority\": 0.0, \"deadline\": 1795461238.5, \"first_token_timeout\": \"1e1\", "
+          "\"idle_timeout\": true, \"resubmit_of\": \"b\", \"idempotency_key\": \"\\u0000\"}", &t);
+    assert_int_equal(t.max_retries, 100);
+    assert_int_equal(t.priority, 0);
+    assert_true(t.deadline == 1795461238.5);
+    assert_true(t.first_token_timeout == 10);
+    assert_true(t.idle_timeout == 1);
+    assert_string_equal(t.resubmit_of, "b");
+    orb_task_done(&t);
+}
+
 /* Each with a word that the reason must have, and the id that could be read. */
 static void bad_payloads_are_refused_with_a_reason(void **state)
 {
@@ -106,6 +127,23 @@ static void bad_payloads_are_refused_with_a_reason(void **state)
         { "{\"task_id\": \"a\", \"timeout_seconds\": -1}", "timeout_seconds", "a" },
         { "{\"task_id\": \"a\", \"timeout_seconds\": null}", "timeout_seconds", "a" },
         { "{\"task_id\": \"a\", \"timeout_seconds\": NaN}", "timeout_seconds", "a" },
+        { "{\"task_id\": \"a\", \"max_retries\": -1}", "max_retries", "a" },
+        { "{\"task_id\": \"a\", \"max_retries\": 101}", "max_retries", "a" },
+        { "{\"task_id\": \"a\", \"max_retries\": 1.5}", "max_retries", "a" },
+        { "{\"task_id\": \"a\", \"max_retries\": null}", "max_retries", "a" },
+        { "{\"task_id\": \"a\", \"max_retries\": 1e400}", "max_retries", "a" },
+        { "{\"task_id\": \"a\", \"priority\": 10}", "priority", "a" },
+        { "{\"task_id\": \"a\", \"priority\": \"high\"}", "priority", "a" },
+        { "{\"task_id\": \"a\", \"priority\": [5]}", "priority", "a" },
+        { "{\"task_id\": \"a\", \"deadline\": -5}", "deadline", "a" },
+        { "{\"task_id\": \"a\", \"deadline\": Infinity}", "deadline", "a" },
+        { "{\"task_id\": \"a\", \"first_token_timeout\": \"\"}", "first_token_timeout", "a" },
+        { "{\"task_id\": \"a\", \"idle_timeout\": -0.5}", "idle_timeout", "a" },
+        { "{\"task_id\": \"a\", \"idle_timeout\": {}}", "idle_timeout", "a" },
+        { "{\"task_id\": \"a\", \"resubmit_of\": 7}", "resubmit_of", "a" },
+        { "{\"task_id\": \"a\", \"resubmit_of\": \"b\\u0000c\"}", "resubmit_of", "a" },
+        { "{\"task_id\": \"a\", \"resubmit_of\": \"b c\"}", "resubmit_of", "a" },
+        { "{\"task_id\": \"a\", \"resubmit_of\": \"b\", \"idempotency_key\": 7}", "idempotency_key", "a" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct orb_task t;
@@ -191,6 +229,35 @@ static void a_spec_is_written_as_python_writes_it(void **state)
     orb_buf_done(&b);
 }
 
+static void what_was_asked_for_follows_and_reads_back(void **state)
+{
+    (void)state;
+    struct orb_buf b;
+    struct orb_error err;
+    struct orb_task t;
+    struct orb_task_spec spec = {
+        .agent_config = "{}", .timeout_seconds = 300, .has_max_retries = 1, .max_retries = 7, .has_priority = 1, .priority = 0, .delay_seconds = 10,
+        .deadline_seconds = 60, .first_token_timeout = 5, .idle_timeout = 0.25, .resubmit_of = "old", .idempotency_key = "k \"",
+    };
+    assert_int_equal(write_spec(&spec, &b, &err), 0);
+    const char *end = strstr(b.data, ", \"timeout_seconds\": ");
+    assert_non_null(end);
+    assert_string_equal(end, ", \"timeout_seconds\": 300.0, \"max_retries\": 7, \"priority\": 0, \"deadline\": 1795461308.71, \"first_token_timeout\": 5.0, "
+                             "\"idle_timeout\": 0.25, \"resubmit_of\": \"old\", \"idempotency_key\": \"k \\\"\"}");
+    parse(b.data, &t);
+    assert_int_equal(t.max_retries, 7);
+    assert_int_equal(t.priority, 0);
+    assert_true(t.deadline == 1795461308.71);
+    assert_true(t.first_token_timeout == 5 && t.idle_timeout == 0.25);
+    assert_string_equal(t.resubmit_of, "old");
+    orb_task_done(&t);
+    orb_buf_done(&b);
+    spec = (struct orb_task_spec){ .agent_config = "{}", .at = 1795461338.71, .delay_seconds = 1, .deadline_seconds = 1 };
+    assert_int_equal(write_spec(&spec, &b, &err), 0);
+    assert_non_null(strstr(b.data, ", \"deadline\": 1795461339.71}")); /* from the later of both */
+    orb_buf_done(&b);
+}
+
 static void a_wrong_spec_names_its_member(void **state)
 {
     (void)state;
@@ -201,6 +268,17 @@ static void a_wrong_spec_names_its_member(void **state)
         { { .agent_config = "{}", .metadata = "[]" }, "metadata" },
         { { .agent_config = "{}", .metadata = "nope" }, "metadata" },
         { { .agent_config = "{}", .input = "ab\xff", .input_len = 3 }, "byte 2" },
+        { { .agent_config = "{}", .has_priority = 1, .priority = 10 }, "priority: 10 is" },
+        { { .agent_config = "{}", .has_max_retries = 1, .max_retries = -1 }, "max_retries: -1 is" },
+        { { .agent_config = "{}", .delay_seconds = -1 }, "delay_seconds: -1 is" },
+        { { .agent_config = "{}", .at = 1e12 }, "at: 1000000000000 is" },
+        { { .agent_config = "{}", .deadline_seconds = (double)NAN }, "deadline_seconds: " },
+        { { .agent_config = "{}", .idle_timeout = (double)INFINITY }, "idle_timeout: inf is" },
+        { { .agent_config = "{}", .max_depth = -1 }, "max_depth: -1 is" },
+        { { .agent_config = "{}", .idempotency_key = "" }, "idempotency_key: it has 0 bytes" },
+        { { .agent_config = "{}", .idempotency_key = "a\x80" }, "idempotency_key: it is not UTF-8: byte 1" },
+        { { .agent_config = "{}", .resubmit_of = "index" }, "resubmit_of: \"index\"" },
+        { { .agent_config = "{}", .durability = 7 }, "durability: 7 is" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct orb_buf b;
@@ -269,11 +347,13 @@ int main(void)
         cmocka_unit_test(a_payload_of_the_python_package),
         cmocka_unit_test(missing_keys_take_their_defaults),
         cmocka_unit_test(numbers_and_booleans_may_be_lax),
+        cmocka_unit_test(keys_of_ours_have_defaults_and_may_be_lax),
         cmocka_unit_test(the_id_of_what_is_no_json_is_still_known),
         cmocka_unit_test(bad_payloads_are_refused_with_a_reason),
         cmocka_unit_test(what_python_writes_and_json_forbids_is_read),
         cmocka_unit_test(a_swarm_is_named_for_its_first_agent),
         cmocka_unit_test(a_spec_is_written_as_python_writes_it),
+        cmocka_unit_test(what_was_asked_for_follows_and_reads_back),
         cmocka_unit_test(a_wrong_spec_names_its_member),
         cmocka_unit_test(a_task_over_the_limit_is_refused),
         cmocka_unit_test(status_words),
