@@ -153,12 +153,12 @@ end
 
 -- Write the final state of a task, then its terminal event. f: hash fields
 -- beside status and completed_at. The expiry counts from here; it is armed again unless what was
--- armed when the task was made is off by less than a hundredth.
+-- armed when the task was made is off by less than a hundredth. (One that never ran may have been due next year.)
 local function end_task(id, queue, from, status, created, f, agent_json, message_json, seq, attempt, result_ttl, event_ttl, is_fresh)
   local age = created and NOW - created or TASK_TTL
   created = created or NOW
   call('HSET', TASK .. id, 'status', status, 'completed_at', NOW, unpack(f))
-  if age > TASK_TTL / 100 or tonumber(result_ttl) ~= TASK_TTL then
+  if age > TASK_TTL / 100 or from ~= 'running' or tonumber(result_ttl) ~= TASK_TTL then
     call('EXPIRE', TASK .. id, result_ttl)
     call('EXPIRE', PAYLOAD .. id, result_ttl)
   end
