@@ -20,10 +20,14 @@ stop() {
     kill "$1" 2>/dev/null
     wait "$1" 2>/dev/null
 }
+stop_all() {
+    local i
+    for ((i = ${#pids[@]} - 1; i >= 0; i--)); do stop "${pids[i]}"; done # workers before their server
+    pids=()
+}
 # shellcheck disable=SC2317 # called by the trap
 finish() {
-    local pid
-    for pid in "${pids[@]}"; do stop "$pid"; done
+    stop_all
     rm -rf "$work"
 }
 trap finish EXIT
@@ -114,15 +118,16 @@ redis() { redis-cli -s "$work/redis.sock" "$@"; }
 # In the state, for until_ok.
 is_state() { [ "$(redis hget "orbiter:task:$1" status)" = "$2" ]; }
 
-start_redis redis
 url=unix://$work/redis.sock
 if [ $# -eq 0 ]; then
     set -- tests/cli/*.t.sh
     set -- "${@##*/}"
 fi
 for current in "${@%.t.sh}"; do
+    start_redis redis # a new one for each file, with nothing in it
     # shellcheck source=/dev/null
     . "tests/cli/$current.t.sh"
+    stop_all
 done
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -439,7 +439,7 @@ err: orbiter: Redis refused: WRONGPASS invalid username-password pair or user is
 exit 6
 END
 check 'a URL that is none' orbiter task list --redis-url http://x <<'END'
-err: orbiter: Redis URL: it must begin with redis://, rediss:// or unix://
+err: orbiter: Redis URL: it must begin with redis://, rediss://, unix:// or redis+sentinel://
 exit 2
 END
 
