@@ -210,8 +210,12 @@ static int64_t tokens(int64_t n)
 
 static struct orb_usage usage_sum(const struct orb_usage *a, const struct orb_usage *b)
 {
-    return (struct orb_usage){ tokens(a->input_tokens + b->input_tokens), tokens(a->output_tokens + b->output_tokens),
-                               tokens(a->total_tokens + b->total_tokens) };
+    return (struct orb_usage){
+        .input_tokens = tokens(a->input_tokens + b->input_tokens), .output_tokens = tokens(a->output_tokens + b->output_tokens),
+        .total_tokens = tokens(a->total_tokens + b->total_tokens), .cached_tokens = tokens(a->cached_tokens + b->cached_tokens),
+        .cache_write_tokens = tokens(a->cache_write_tokens + b->cache_write_tokens),
+        .reasoning_tokens = tokens(a->reasoning_tokens + b->reasoning_tokens),
+    };
 }
 
 void orb_run_delta(struct orb_run *run, const struct orb_delta *d)
@@ -235,8 +239,9 @@ void orb_run_delta(struct orb_run *run, const struct orb_delta *d)
         tool_delta(run, d);
         break;
     case ORB_DELTA_USAGE:
-        run->usage = (struct orb_usage){ tokens(d->usage.input_tokens), tokens(d->usage.output_tokens), tokens(d->usage.total_tokens) };
+        run->usage = usage_sum(&d->usage, &(struct orb_usage){ 0 });
         break;
+    case ORB_DELTA_KEEP:
     case ORB_DELTA_FINISH:
         break;
     }

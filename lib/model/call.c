@@ -3,6 +3,7 @@
 #include "model/call.h"
 #include "base/base.h"
 #include "loop/http.h"
+#include "model/server.h"
 #include "model/sse.h"
 
 #include <stdio.h>
@@ -132,7 +133,7 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
 {
     struct orb_model_stream *s = arg;
     struct orb_error err = { 0 };
-    int rc = s->provider->codec->data(s->state, event, data, len, on_delta, s, &err);
+    int rc = s->provider->codec->data(s->provider, s->state, event, data, len, on_delta, s, &err);
     if (rc < 0) {
         if (!s->failed)
             s->failed = orb_alloc(sizeof(*s->failed));
@@ -201,7 +202,7 @@ static int with_should_retry(const struct reply *r, int code)
 static int end_refusal(struct orb_model_stream *s, struct orb_error *err)
 {
     struct reply *r = s->reply;
-    int code = s->provider->codec->refusal(r->status, r->refusal.data ? r->refusal.data : "", r->refusal.len, err);
+    int code = s->provider->codec->refusal(s->provider, r->status, r->refusal.data ? r->refusal.data : "", r->refusal.len, err);
     err->code = with_should_retry(r, code);
     err->retry_after_ms = r->retry_after_ms > 0 ? r->retry_after_ms : 0;
     return err->code;
@@ -241,8 +242,8 @@ static int reply_result(struct orb_model_stream *s, int code, const char *text, 
     if (r->body == BODY_REFUSAL)
         return end_refusal(s, err);
     if (code == ORB_E_MODEL_NETWORK)
-        return orb_error_set(err, code, "cannot reach %s: %s; check the network and OPENAI_BASE_URL on the worker",
-                             r->host, text);
+        return orb_error_set(err, code, "cannot reach %s: %s; check the network%s%s on the worker", r->host, text,
+                             *orb_server_base_name(s->provider->server) ? " and " : "", orb_server_base_name(s->provider->server));
     return orb_error_set(err, code ? code : ORB_E_MODEL_TRUNCATED, "%s did not answer: %s", r->host, text);
 }
 
@@ -314,7 +315,7 @@ static int codec_start(struct orb_model_stream *s, const struct orb_model_call *
     if (rc)
         return rc;
     request = orb_alloc(sizeof(*request));
-    rc = s->provider->codec->request(call, request, err);
+    rc = s->provider->codec->request(s->provider, call, request, err);
     if (rc == 0) {
         rc = http_start(s, request, err);
         orb_buf_done(&request->headers);
@@ -349,8 +350,8 @@ int orb_model_stream_start(struct orb_loop *loop, const char *model, struct orb_
     const struct orb_provider *provider;
     const char *name;
     int rc = orb_provider_find(model, &provider, &name, err);
-    if (!rc && provider->check)
-        rc = provider->check(name, err);
+    if (!rc)
+        rc = orb_provider_check(provider, name, err);
     if (rc)
         return rc;
     call->model = name;

@@ -1,5 +1,5 @@
 /* The parts of the OpenAI provider: openai.c makes requests, openai_stream.c
- * reads replies, openai_error.c reads refusals. */
+ * reads replies. */
 #ifndef ORB_MODEL_OPENAI_H
 #define ORB_MODEL_OPENAI_H
 
@@ -22,14 +22,9 @@ struct orb_openai_state {
     int has_finish, is_done;
 };
 
-int orb_openai_data(void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
+int orb_openai_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                     struct orb_error *err);
 int orb_openai_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
 void orb_openai_done(void *state);
-
-int orb_openai_refusal(int http_status, const char *body, size_t len, struct orb_error *err);
-/* The error that value, an "error" member or a body that is one, tells of;
- * http_status 200 when it came inside a stream. Returns the code. */
-int orb_openai_error(int http_status, const json_t *value, struct orb_error *err);
 
 #endif

@@ -4,6 +4,7 @@
  * these has its row in tests/unit/test_openai.c. */
 #include "base/base.h"
 #include "model/openai.h"
+#include "model/failure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #define ARGS_MAX (1024 * 1024)
 
 struct reader {
+    const struct orb_provider *provider;
     struct orb_openai_state *st;
     orb_delta_fn fn;
     void *arg;
@@ -222,9 +224,9 @@ static int take_chunk(struct reader *r, const json_t *root)
 {
     const json_t *error = json_object_get(root, "error");
     if (json_is_object(error) || json_is_string(error))
-        return orb_openai_error(200, error, r->err);
+        return orb_failure_error(r->provider, 200, error, r->err);
     if (strcmp(orb_json_get_str(root, "object", ""), "error") == 0)
-        return orb_openai_error(200, root, r->err);
+        return orb_failure_error(r->provider, 200, root, r->err);
     const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
     int rc = choice ? take_choice(r, choice) : 0;
     if (rc == 0)
@@ -244,10 +246,10 @@ static int finish(struct orb_openai_state *st, orb_delta_fn fn, void *arg)
     return 1;
 }
 
-int orb_openai_data(void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
+int orb_openai_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                     struct orb_error *err)
 {
-    struct reader r = { state, fn, arg, err };
+    struct reader r = { provider, state, fn, arg, err };
     (void)event; /* this protocol does not name its events */
     while (len > 0 && strchr(" \r\n\t", data[len - 1]))
         len--;

@@ -47,12 +47,25 @@ int orb_provider_find(const char *text, const struct orb_provider **out, const c
     return not_found(name, len, err);
 }
 
+int orb_provider_check(const struct orb_provider *provider, const char *model, struct orb_error *err)
+{
+    const char *name = provider->info.name;
+    if (provider->check)
+        return provider->check(model, err);
+    if (!*model)
+        return orb_error_set(err, ORB_E_MODEL_INVALID, "%s: the model's name is missing; write %s:MODEL", name, name);
+    if (strlen(model) > 256)
+        return orb_error_set(err, ORB_E_MODEL_INVALID, "%s: the model's name is over 256 bytes", name);
+    for (const char *p = model; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+            return orb_error_set(err, ORB_E_MODEL_INVALID, "%s: the model's name '%.60s' holds a blank", name, model);
+    return 0;
+}
+
 int orb_model_check(const char *model, struct orb_error *err)
 {
     const struct orb_provider *provider;
     const char *name;
     int rc = orb_provider_find(model, &provider, &name, err);
-    if (rc || !provider->check)
-        return rc;
-    return provider->check(name, err);
+    return rc ? rc : orb_provider_check(provider, name, err);
 }

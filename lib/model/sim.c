@@ -300,7 +300,7 @@ static void give_token(struct sim *sim, orb_delta_fn fn, void *arg)
 static void give_end(struct sim *sim, orb_delta_fn fn, void *arg)
 {
     struct orb_delta usage = { .type = ORB_DELTA_USAGE,
-                               .usage = { sim->input_words, sim->sent, sim->input_words + sim->sent } };
+                               .usage = { .input_tokens = sim->input_words, .output_tokens = sim->sent, .total_tokens = sim->input_words + sim->sent } };
     struct orb_delta finish = { .type = ORB_DELTA_FINISH,
                                 .finish = sim->is_tool_step ? ORB_FINISH_TOOL_CALLS : ORB_FINISH_STOP };
     fn(arg, &usage);

@@ -82,7 +82,7 @@ static void check_request(const struct orb_codec *codec, const struct orb_model_
     static const struct orb_json_limits limits = { 64 * 1024 * 1024, 1000000, 200 };
     struct orb_model_request request = { 0 };
     struct orb_error err = { 0 };
-    int rc = codec->request(call, &request, &err);
+    int rc = codec->request(&orb_provider_openai, call, &request, &err);
     if (rc) {
         fuzz_check_error(rc, &err);
         return;

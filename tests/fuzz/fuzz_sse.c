@@ -3,6 +3,7 @@
  * it comes, it says the same. */
 #include "fuzz/fuzz.h"
 #include "model/openai.h"
+#include "model/failure.h"
 #include "model/sse.h"
 
 struct notes {
@@ -57,7 +58,7 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
     struct notes *n = arg;
     note_event(&n->events, event, data, len);
     if (!n->rc)
-        n->rc = orb_openai_data(&n->state, event, data, len, note_delta, n, &n->err);
+        n->rc = orb_openai_data(&orb_provider_openai, &n->state, event, data, len, note_delta, n, &n->err);
     return 0;
 }
 
@@ -179,7 +180,7 @@ static void check_refusal(const char *body, size_t len)
     static const int statuses[] = { 200, 400, 401, 404, 429, 500, 529 };
     for (size_t i = 0; i < ORB_COUNT(statuses); i++) {
         struct orb_error err = { 0 };
-        int rc = orb_openai_refusal(statuses[i], body, len, &err);
+        int rc = orb_failure_body(&orb_provider_openai, statuses[i], body, len, &err);
         fuzz_check_error(rc, &err);
         ORB_ASSERT(err.retry_after_ms >= 0);
     }

@@ -30,7 +30,7 @@ static int build(const char *model, const char *messages, const char *tools, dou
     assert_non_null(call.messages);
     call.tools = tools ? json_loads(tools, 0, NULL) : NULL;
     memset(out, 0, sizeof(*out));
-    int rc = orb_provider_openai.codec->request(&call, out, err);
+    int rc = orb_provider_openai.codec->request(&orb_provider_openai, &call, out, err);
     json_decref(call.messages);
     json_decref(call.tools);
     return rc;
@@ -184,6 +184,8 @@ static void note(void *arg, const struct orb_delta *d)
     case ORB_DELTA_USAGE:
         orb_buf_printf(b, "U(%d,%d,%d)", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens);
         break;
+    case ORB_DELTA_KEEP:
+        break;
     case ORB_DELTA_FINISH:
         orb_buf_printf(b, "F(%s)", finishes[d->finish]);
         break;
@@ -199,7 +201,7 @@ struct feed {
 static int on_event(void *arg, const char *event, const char *data, size_t len)
 {
     struct feed *f = arg;
-    return orb_provider_openai.codec->data(f->state, event, data, len, note, &f->out, &f->err);
+    return orb_provider_openai.codec->data(&orb_provider_openai, f->state, event, data, len, note, &f->out, &f->err);
 }
 
 /* The reply, in pieces of `step` bytes; the result code, the notes in out. */
@@ -408,7 +410,7 @@ static void refusal_classes(void **state)
     for (size_t i = 0; i < ORB_COUNT(refusals); i++) {
         struct orb_error err = { 0 };
         char *body = orb_strdup(refusals[i].body);
-        int rc = orb_provider_openai.codec->refusal(refusals[i].status, body, strlen(body), &err);
+        int rc = orb_provider_openai.codec->refusal(&orb_provider_openai, refusals[i].status, body, strlen(body), &err);
         if (rc != refusals[i].code || err.code != rc || !strstr(err.text, refusals[i].words))
             fail_msg("HTTP %d %s: code %d, expected %d; text '%s', expected in it '%s'", refusals[i].status, body, rc,
                      refusals[i].code, err.text, refusals[i].words);
@@ -428,7 +430,7 @@ static void long_messages_keep_the_advice(void **state)
     for (int i = 0; i < 1000; i++)
         orb_buf_str(&body, "\u00e9\u20ac");
     orb_buf_str(&body, "\",\"code\":\"invalid_api_key\"}}");
-    assert_int_equal(orb_provider_openai.codec->refusal(401, body.data, body.len, &err), ORB_E_MODEL_AUTH);
+    assert_int_equal(orb_provider_openai.codec->refusal(&orb_provider_openai, 401, body.data, body.len, &err), ORB_E_MODEL_AUTH);
     assert_non_null(strstr(err.text, "; check OPENAI_API_KEY on the worker"));
     assert_null(strstr(err.text, "\\x"));
     orb_buf_done(&body);

@@ -1,8 +1,7 @@
-/* What went wrong, by the words of OpenAI and of the servers that speak its
- * protocol. Their text is hostile: it may hold anything, even the key. */
 #include "base/base.h"
 #include "base/utf8.h"
-#include "model/openai.h"
+#include "model/failure.h"
+#include "model/server.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -59,9 +58,9 @@ static const struct {
     int code;
     const char *text;
 } advice[] = {
-    { ORB_E_MODEL_AUTH, "check OPENAI_API_KEY on the worker" },
+    { ORB_E_MODEL_AUTH, "check %KEY on the worker" },
     { ORB_E_MODEL_PERMISSION, "use a key that may use this model" },
-    { ORB_E_MODEL_NOT_FOUND, "check the model's name and OPENAI_BASE_URL on the worker" },
+    { ORB_E_MODEL_NOT_FOUND, "check the model's name%AND_BASE" },
     { ORB_E_MODEL_QUOTA, "check the account's plan and billing" },
     { ORB_E_MODEL_CONTEXT, "shorten the input or the history" },
 };
@@ -88,38 +87,36 @@ static int classify(int status, const char *code, const char *type, const char *
     return by_status(status);
 }
 
-/* Some servers repeat the key that they refuse. */
-static void hide_key(char *text)
+/* Advice with the names of this provider's settings in it. */
+static void write_advice(const struct orb_provider *provider, const char *step, char out[160])
 {
-    const char *key = getenv("OPENAI_API_KEY");
-    size_t n = key ? strlen(key) : 0;
-    if (n < 4)
-        return;
-    for (char *p = text; (p = strstr(p, key)); p++) {
-        memset(p, '*', 3);
-        memmove(p + 3, p + n, strlen(p + n) + 1);
-    }
+    const char *key = orb_server_key_name(provider->server), *base = orb_server_base_name(provider->server);
+    const char *mark = strchr(step, '%');
+    if (!mark)
+        snprintf(out, 160, "; %s", step);
+    else if (mark[1] == 'K')
+        snprintf(out, 160, "; check %s on the worker", *key ? key : "the key");
+    else
+        snprintf(out, 160, "; check the model's name%s%s%s", *base ? " and " : "", base, *base ? " on the worker" : "");
 }
 
-static int report(int status, int code, const char *message, struct orb_error *err)
+static int report(const struct orb_provider *provider, int status, int code, const char *message, struct orb_error *err)
 {
-    char prefix[32] = "";
-    const char *step = NULL;
+    char prefix[32] = "", step[160] = "";
     char *text = orb_strdup(message);
-    hide_key(text);
+    orb_server_hide_keys(provider->server, text);
     text[orb_utf8_truncate(text, strlen(text), TEXT_MAX)] = '\0';
     if (status != 200)
         snprintf(prefix, sizeof(prefix), "HTTP %d: ", status);
     for (size_t i = 0; i < ORB_COUNT(advice); i++)
         if (advice[i].code == code)
-            step = advice[i].text;
-    orb_error_set(err, code, "%s%s%s%s", prefix, *text ? text : orb_error_text(code), step ? "; " : "",
-                  step ? step : "");
+            write_advice(provider, advice[i].text, step);
+    orb_error_set(err, code, "%s%s%s", prefix, *text ? text : orb_error_text(code), step);
     free(text);
     return code;
 }
 
-int orb_openai_error(int http_status, const json_t *value, struct orb_error *err)
+int orb_failure_error(const struct orb_provider *provider, int http_status, const json_t *value, struct orb_error *err)
 {
     const json_t *code_value = json_object_get(value, "code");
     const char *code = orb_json_get_str(value, "code", "");
@@ -137,7 +134,7 @@ int orb_openai_error(int http_status, const json_t *value, struct orb_error *err
     int cls = classify(status, code, type, message);
     if (!*message)
         message = *type ? type : code;
-    return report(status, cls, message, err);
+    return report(provider, status, cls, message, err);
 }
 
 /* A page instead of JSON: its title says most. */
@@ -155,28 +152,30 @@ static void read_page(const char *body, char out[256])
     }
 }
 
-int orb_openai_refusal(int http_status, const char *body, size_t len, struct orb_error *err)
+int orb_failure_body(const struct orb_provider *provider, int http_status, const char *body, size_t len, struct orb_error *err)
 {
     json_t *root = orb_json_parse(body, len, &orb_json_limits_default, NULL);
     const json_t *error = json_object_get(root, "error");
     int rc;
     if (json_is_object(error) || json_is_string(error)) {
-        rc = orb_openai_error(http_status, error, err);
+        rc = orb_failure_error(provider, http_status, error, err);
     } else if (json_is_string(json_object_get(root, "message")) || json_is_string(json_object_get(root, "detail"))) {
         const char *message = orb_json_get_str(root, "message", orb_json_get_str(root, "detail", ""));
         int code = classify(http_status, orb_json_get_str(root, "code", ""), orb_json_get_str(root, "type", ""), message);
-        rc = report(http_status, code, message, err);
+        rc = report(provider, http_status, code, message, err);
     } else if (http_status >= 200 && http_status < 300) {
-        rc = report(http_status, ORB_E_MODEL_SERVER,
-                    "the server did not answer with an event stream; check OPENAI_BASE_URL on the worker", err);
+        char text[160];
+        const char *base = orb_server_base_name(provider->server);
+        snprintf(text, sizeof(text), "the server did not answer with an event stream%s%s%s", *base ? "; check " : "", base, *base ? " on the worker" : "");
+        rc = report(provider, http_status, ORB_E_MODEL_SERVER, text, err);
     } else {
         char text[PAGE_MAX], page[256];
         size_t n = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
         memcpy(text, body, n);
         text[n] = '\0';
-        hide_key(text);
+        orb_server_hide_keys(provider->server, text);
         read_page(text, page);
-        rc = report(http_status, classify(http_status, "", "", page), page, err);
+        rc = report(provider, http_status, classify(http_status, "", "", page), page, err);
     }
     json_decref(root);
     return rc;

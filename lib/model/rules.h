@@ -1,0 +1,27 @@
+/* What models reject or want, as data: one row of rules.c for a family of
+ * models. Codecs ask here and hold no model's name. */
+#ifndef ORB_MODEL_RULES_H
+#define ORB_MODEL_RULES_H
+
+#include <stdint.h>
+
+enum {
+    ORB_RULE_NO_SAMPLING = 1,          /* rejects temperature and top_p other than the default */
+    ORB_RULE_COMPLETION_TOKENS = 2,    /* OpenAI chat: max_completion_tokens in place of max_tokens */
+    ORB_RULE_ADAPTIVE_THINKING = 4,    /* Anthropic: thinking by effort; rejects a budget */
+    ORB_RULE_BUDGET_THINKING = 8,      /* Anthropic, Gemini: thinking by a budget of tokens */
+    ORB_RULE_LEVEL_THINKING = 16,      /* Gemini: thinking by level */
+    ORB_RULE_SIGNATURES = 32,          /* Gemini: function calls must come back with a thought signature */
+    ORB_RULE_EFFORT = 64,              /* OpenAI: takes reasoning_effort */
+    ORB_RULE_SCHEMA = 128              /* has a native mode for structured output */
+};
+struct orb_model_rules {
+    const char *provider;  /* its codec's family: "openai", "anthropic", "gemini" */
+    const char *prefix;    /* of the model's name, without what a router puts before it ("openai/"); it ends there or at no letter or digit */
+    unsigned flags;
+    int64_t max_tokens;    /* sent when the agent sets none and the API demands it; 0 = none */
+};
+/* The row with the longest prefix; never NULL. */
+const struct orb_model_rules *orb_model_rules_find(const char *family, const char *model);
+
+#endif

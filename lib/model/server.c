@@ -1,0 +1,105 @@
+#include "model/server.h"
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *orb_server_setting(const char *name)
+{
+    const char *value = name ? getenv(name) : NULL;
+    return value && *value ? value : NULL;
+}
+
+const char *orb_server_key_name(const struct orb_server *server)
+{
+    return server && server->keys && server->keys->name ? server->keys->env : "";
+}
+
+const char *orb_server_base_name(const struct orb_server *server)
+{
+    return server && server->base_env ? server->base_env : "";
+}
+
+int orb_server_url(const struct orb_server *server, const char *path, char url[ORB_REQUEST_URL_MAX], struct orb_error *err)
+{
+    const char *base = orb_server_setting(server->base_env);
+    const char *name = server->base_env ? server->base_env : "base_url";
+    if (!base)
+        base = server->base_url;
+    if (!base)
+        return orb_error_set(err, ORB_E_CONFIG, "%s is not set; set it in the worker's environment and start the worker again", name);
+    if (strncmp(base, "http://", 7) != 0 && strncmp(base, "https://", 8) != 0)
+        return orb_error_set(err, ORB_E_CONFIG, "%s must begin with http:// or https://", name);
+    size_t len = strcspn(base, "?"); /* some servers want a version in the query */
+    const char *query = base + len;
+    while (len > 0 && base[len - 1] == '/')
+        len--;
+    /* Both may have a query: the path's comes first. */
+    const char *join = *query && strchr(path, '?') ? "&" : query;
+    int n = snprintf(url, ORB_REQUEST_URL_MAX, "%.*s%s%s%s", (int)len, base, path, join == query ? query : "&", join == query ? "" : query + 1);
+    if (n < 0 || n >= ORB_REQUEST_URL_MAX)
+        return orb_error_set(err, ORB_E_CONFIG, "%s is over %d bytes", name, ORB_REQUEST_URL_MAX - 256);
+    return 0;
+}
+
+static int put_header(struct orb_buf *b, const struct orb_server_header *header, struct orb_error *err)
+{
+    const char *value = orb_server_setting(header->env);
+    if (!value)
+        return 0;
+    for (const char *p = value; *p; p++)
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
+            return orb_error_set(err, ORB_E_MODEL_AUTH,
+                                 "%s on the worker holds a blank or another character that no key has; set it anew", header->env);
+    orb_buf_printf(b, "%s: %s%s", header->name, header->prefix, value);
+    orb_buf_char(b, '\0');
+    return 0;
+}
+
+static int put_key(const struct orb_server *server, struct orb_buf *b, struct orb_error *err)
+{
+    const struct orb_server_header *key = server->keys;
+    while (key && key->name && !orb_server_setting(key->env))
+        key++;
+    if (key && key->name)
+        return put_header(b, key, err);
+    if (server->is_key_optional || !key || orb_server_setting(server->base_env))
+        return 0;
+    return orb_error_set(err, ORB_E_MODEL_AUTH, "%s is not set; set it in the worker's environment and start the worker again",
+                         orb_server_key_name(server));
+}
+
+int orb_server_headers(const struct orb_server *server, const char *token, struct orb_buf *b, struct orb_error *err)
+{
+    static const char fixed[] = "Content-Type: application/json\0Accept: text/event-stream";
+    orb_buf_add(b, fixed, sizeof(fixed)); /* with its last NUL */
+    if (server->fixed) {
+        orb_buf_str(b, server->fixed);
+        orb_buf_char(b, '\0');
+    }
+    if (token) {
+        orb_buf_printf(b, "Authorization: Bearer %s", token);
+        orb_buf_char(b, '\0');
+    }
+    int rc = token ? 0 : put_key(server, b, err);
+    for (const struct orb_server_header *h = server->more; !rc && h && h->name; h++)
+        rc = put_header(b, h, err);
+    if (!rc && b->err)
+        rc = orb_error_set(err, ORB_E_CONFIG, "%s or another setting of the provider is too long", orb_server_key_name(server));
+    return rc;
+}
+
+void orb_server_hide_keys(const struct orb_server *server, char *text)
+{
+    for (const struct orb_server_header *h = server ? server->keys : NULL; h && h->name; h++) {
+        const char *key = orb_server_setting(h->env);
+        size_t n = key ? strlen(key) : 0;
+        if (n < 4)
+            continue;
+        for (char *p = text; (p = strstr(p, key)); p++) {
+            memset(p, '*', 3);
+            memmove(p + 3, p + n, strlen(p + n) + 1);
+        }
+    }
+}
