@@ -21,7 +21,7 @@ static void check_texts(struct orb_route *route, const struct orb_redis_config *
     int is_moved = !orb_route_moved(route, text);
     ORB_ASSERT(!is_moved || strchr(text, ':'));
     ORB_ASSERT(!(orb_refusal_is_trouble(text) && orb_refusal_is_passing(text)));
-    orb_failure_error(text, config, &err);
+    orb_refusal_error(text, config, &err);
     fuzz_check_error(err.code, &err);
     ORB_ASSERT(err.code == ORB_E_PROTOCOL || err.code == ORB_E_REFUSED || err.code == ORB_E_UNREACHABLE || err.code == ORB_E_CONFIG);
 }

@@ -36,6 +36,9 @@ static void note_delta(void *arg, const struct orb_delta *d)
         orb_buf_printf(&n->deltas, "%lld %lld %lld", (long long)d->usage.input_tokens, (long long)d->usage.output_tokens,
                        (long long)d->usage.total_tokens);
         break;
+    case ORB_DELTA_KEEP:
+        ORB_ASSERT(json_is_object(d->keep));
+        break;
     case ORB_DELTA_FINISH:
         ORB_ASSERT(d->finish != ORB_FINISH_STOP || !n->state.count);
         orb_buf_printf(&n->deltas, "%d", (int)d->finish);

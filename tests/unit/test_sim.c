@@ -41,6 +41,7 @@ static void note(void *arg, const struct orb_delta *d)
     case ORB_DELTA_FINISH:
         orb_buf_printf(&r->out, "F%d", (int)d->finish);
         break;
+    case ORB_DELTA_KEEP:
     case ORB_DELTA_REASONING:
         fail_msg("sim does not reason");
     }
