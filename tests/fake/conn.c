@@ -1,5 +1,5 @@
 /* One connection: reads requests, sends what the reply says. */
-#include "fake.h"
+#include "dialect.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -183,29 +183,41 @@ static void refuse(struct conn *c, const char *status, const char *message)
     conn_close(c, 0);
 }
 
+/* The key, by whichever name it came; allocated, or NULL. */
+static char *key_of(const char *head)
+{
+    static const char *const names[] = { "x-api-key", "api-key", "x-goog-api-key" };
+    char *value = header(head, "Authorization");
+    for (size_t i = 0; !value && i < sizeof(names) / sizeof(*names); i++)
+        value = header(head, names[i]);
+    if (value && strncasecmp(value, "Bearer ", 7) == 0)
+        memmove(value, value + 7, strlen(value + 7) + 1);
+    return value;
+}
+
 static void serve(struct conn *c, const char *head, const char *body, size_t len)
 {
-    static const char wanted[] = "/chat/completions";
-    char path[256] = "";
-    sscanf(head, "POST %255s", path);
-    char *authorization = header(head, "Authorization"), *organization = header(head, "OpenAI-Organization");
+    char path[2048] = "";
+    sscanf(head, "POST %2047s", path);
+    char *authorization = header(head, "Authorization"), *organization = header(head, "OpenAI-Organization"), *key = key_of(head);
     json_t *json = json_loadb(body, len, JSON_ALLOW_NUL, NULL);
-    size_t n = strcspn(path, "?");
+    const struct dialect *dialect = dialect_find(path);
     c->split = 0;
-    if (n < sizeof(wanted) - 1 || strncmp(path + n - (sizeof(wanted) - 1), wanted, sizeof(wanted) - 1) != 0) {
+    if (!dialect) {
         refuse(c, "404 Not Found", "no such path");
     } else if (!json) {
         refuse(c, "400 Bad Request", "the body is no JSON");
     } else {
         requests++;
         ledger_request(requests, path, authorization, organization, json);
-        c->reply = reply_new(c, requests, json, authorization);
+        c->reply = reply_new(c, requests, dialect, path, json, key);
         if (!c->reply)
             next_request(c);
     }
     json_decref(json);
     free(authorization);
     free(organization);
+    free(key);
 }
 
 static void next_request(struct conn *c)

@@ -1,4 +1,4 @@
-/* A model provider for tests: OpenAI chat completions over HTTP/1.1, scripted
+/* A model provider for tests: the wire formats of dialect.h over HTTP/1.1, scripted
  * by the request's model name, with a ledger of what it was asked and of how
  * each reply ended. It speaks to programs under test only, on the loopback. */
 #ifndef FAKE_H
@@ -34,10 +34,12 @@ void ledger_request(int64_t n, const char *path, const char *authorization, cons
 void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text);
 
 struct conn;
+struct dialect;
 
 /* One reply being sent. */
 struct reply {
     struct conn *conn;
+    const struct dialect *dialect;
     int64_t n;                 /* number of the request */
     struct script script;
     char *text;                /* of the answer; NULL: tokens w1 w2 … */
@@ -52,7 +54,8 @@ struct reply {
 };
 
 /* reply.c */
-struct reply *reply_new(struct conn *conn, int64_t n, json_t *body, const char *authorization);
+/* key: what came as the key, without "Bearer "; may be NULL. */
+struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dialect, const char *path, json_t *body, const char *key);
 void reply_end(struct reply *reply, const char *reason); /* writes the ledger and frees */
 void tallies_free(void);
 

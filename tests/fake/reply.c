@@ -1,6 +1,6 @@
 /* One reply: refusal, or a stream of chunks as the script says. */
 #include "fake.h"
-#include "frame.h"
+#include "dialect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,34 +47,6 @@ static int64_t now_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-/* The first (is_last: the last) user message's text, allocated. */
-static char *user_text(const json_t *body, int is_last)
-{
-    const json_t *messages = json_object_get(body, "messages"), *m;
-    const char *found = "";
-    size_t i;
-    json_array_foreach (messages, i, m) {
-        const char *role = json_string_value(json_object_get(m, "role"));
-        const json_t *content = json_object_get(m, "content");
-        if (!role || strcmp(role, "user") != 0)
-            continue;
-        if (json_is_array(content))
-            content = json_object_get(json_array_get(content, 0), "text");
-        found = json_string_value(content) ? json_string_value(content) : "";
-        if (!is_last)
-            break;
-    }
-    return strdup(found);
-}
-
-static int last_is_tool(const json_t *body)
-{
-    const json_t *messages = json_object_get(body, "messages");
-    size_t n = json_array_size(messages);
-    const char *role = n ? json_string_value(json_object_get(json_array_get(messages, n - 1), "role")) : NULL;
-    return role && strcmp(role, "tool") == 0;
 }
 
 static size_t word_end(const char *s, size_t pos)
@@ -127,16 +99,16 @@ static void send_token(struct reply *r)
 {
     r->sent++;
     if (r->is_tool_step) {
-        frame_calls(r);
+        r->dialect->calls(r);
     } else if (r->text) {
         size_t end = word_end(r->text, r->text_pos);
-        frame_text(r, r->text + r->text_pos, end - r->text_pos);
+        r->dialect->text(r, r->text + r->text_pos, end - r->text_pos);
         note(r, r->text + r->text_pos, end - r->text_pos);
         r->text_pos = end;
     } else {
         char word[32];
         int n = sprintf(word, "w%lld%s", (long long)r->sent, r->sent < r->total ? " " : "");
-        frame_text(r, word, (size_t)n);
+        r->dialect->text(r, word, (size_t)n);
         note(r, word, (size_t)n);
     }
 }
@@ -146,7 +118,7 @@ static int is_broken(struct reply *r)
 {
     struct conn *c = r->conn;
     if (r->sent == r->script.error_at && !r->is_tool_step) {
-        frame_error(r);
+        r->dialect->error(r);
         conn_send(c, "0\r\n\r\n", 5);
         reply_end(r, "error");
         conn_replied(c);
@@ -170,7 +142,7 @@ static void reply_step(evutil_socket_t fd, short what, void *arg)
         if (is_broken(r))
             return;
         if (r->sent == r->total) {
-            frame_tail(r);
+            r->dialect->tail(r);
             if (r->script.hold)
                 return;
             conn_send(c, "0\r\n\r\n", 5);
@@ -195,7 +167,7 @@ static void start_stream(struct reply *r)
     conn_split(r->conn, (size_t)r->script.split);
     conn_send(r->conn, head, sizeof(head) - 1);
     r->start_us = now_us() + r->script.first * 1000;
-    frame_first(r);
+    r->dialect->first(r);
     event_add(&r->timer, &tv);
 }
 
@@ -213,7 +185,7 @@ static int is_refused(struct reply *r, const char *model, const char *first_inpu
 
 static void choose_answer(struct reply *r, const json_t *body)
 {
-    r->is_tool_step = r->script.tool && !last_is_tool(body);
+    r->is_tool_step = r->script.tool && !r->dialect->is_after_tool(body);
     if (r->script.echo)
         r->text = strdup(r->input);
     else if (r->script.text)
@@ -221,29 +193,28 @@ static void choose_answer(struct reply *r, const json_t *body)
     r->total = r->is_tool_step ? 1 : r->text ? count_pieces(r->text) : r->script.tokens;
 }
 
-struct reply *reply_new(struct conn *conn, int64_t n, json_t *body, const char *authorization)
+struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dialect, const char *path, json_t *body, const char *key)
 {
     struct reply *r = calloc(1, sizeof(*r));
-    const char *model = json_string_value(json_object_get(body, "model"));
-    char *first_input = user_text(body, 0), why[256];
+    char *model = dialect->model(path, body), *first_input = dialect->user_text(body, 0), why[256];
+    r->dialect = dialect;
     r->conn = conn;
     r->n = n;
-    r->input = user_text(body, 1);
+    r->input = dialect->user_text(body, 1);
     r->sha = EVP_MD_CTX_new();
     EVP_DigestInit_ex(r->sha, EVP_sha256(), NULL);
     evtimer_assign(&r->timer, fake_base(), reply_step, r);
-    model = model ? model : "";
     if (script_parse(model, &r->script, why, sizeof(why))) {
         r->script.status = 400;
         free(r->script.message);
         r->script.message = strdup(why);
     }
     if (is_refused(r, model, first_input)) {
-        frame_refusal(r, authorization);
+        r->dialect->refusal(r, key);
         reply_end(r, "refused");
         r = NULL;
     } else if (r->script.plain) {
-        frame_plain(r);
+        r->dialect->plain(r);
         reply_end(r, "plain");
         r = NULL;
     } else {
@@ -251,5 +222,6 @@ struct reply *reply_new(struct conn *conn, int64_t n, json_t *body, const char *
         start_stream(r);
     }
     free(first_input);
+    free(model);
     return r;
 }

@@ -1,39 +1,10 @@
-#include "frame.h"
+
+#include "dialect.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CHUNK_BYTES 280 /* of one token's event, as OpenAI sends them */
-
-/* ---- events ---- */
-
-static const char *eol(const struct reply *r)
-{
-    return r->script.crlf == 2 ? "\r" : r->script.crlf ? "\r\n" : "\n";
-}
-
-/* json: one value. It is broken after its first brace for multiline. */
-static void event_send(struct reply *r, const char *json, size_t len, int is_last)
-{
-    const char *end = eol(r);
-    struct evbuffer *b = evbuffer_new();
-    if (r->script.comment)
-        evbuffer_add_printf(b, ": FAKE PROCESSING%s", end);
-    if (r->script.comment)
-        evbuffer_add_printf(b, "id: 7%sretry: 100%s%s", end, end, end);
-    evbuffer_add_printf(b, "data: ");
-    if (r->script.multiline && *json == '{') {
-        evbuffer_add_printf(b, "{%sdata: ", end);
-        json++;
-        len--;
-    }
-    evbuffer_add(b, json, len);
-    if (!is_last || !r->script.noblank)
-        evbuffer_add_printf(b, "%s%s", end, end);
-    len = evbuffer_get_length(b);
-    conn_chunk(r->conn, (const char *)evbuffer_pullup(b, -1), len);
-    evbuffer_free(b);
-}
 
 /* A chunk with one choice. delta: a JSON object or null. usage: borrowed, or NULL. */
 static void chunk_send(struct reply *r, json_t *delta_take, const char *finish, json_t *usage, int is_last)
@@ -43,18 +14,15 @@ static void chunk_send(struct reply *r, json_t *delta_take, const char *finish, 
     json_t *root = json_pack("{s:s, s:s, s:I, s:s, s:[o], s:O}", "id", "chatcmpl-fake", "object", "chat.completion.chunk",
                              "created", (json_int_t)1700000000, "model", "fake", "choices", choice, "usage",
                              usage ? usage : json_null());
-    char *text = json_dumps(root, JSON_COMPACT);
-    event_send(r, text, strlen(text), is_last);
-    free(text);
-    json_decref(root);
+    dialect_event_json(r, NULL, root, is_last);
 }
 
-void frame_first(struct reply *r)
+static void first(struct reply *r)
 {
     static const char azure[] = "{\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\","
                                 "\"prompt_filter_results\":[{\"prompt_index\":0}]}";
     if (r->script.prefilter)
-        event_send(r, azure, sizeof(azure) - 1, 0);
+        dialect_event(r, NULL, azure, sizeof(azure) - 1, 0);
     if (r->script.deltanull) {
         chunk_send(r, json_null(), NULL, NULL, 0);
         chunk_send(r, json_pack("{s:n, s:n, s:n, s:n}", "role", "content", "tool_calls", "refusal"), NULL, NULL, 0);
@@ -65,7 +33,7 @@ void frame_first(struct reply *r)
 }
 
 /* The common case, without any allocation when the script asks for nothing special. */
-void frame_text(struct reply *r, const char *text, size_t len)
+static void text_piece(struct reply *r, const char *text, size_t len)
 {
     char line[2048];
     static const char pad[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
@@ -112,10 +80,9 @@ static void send_pieces(struct reply *r, json_t *calls_take)
     chunk_send(r, json_pack("{s:o}", "tool_calls", calls_take), NULL, NULL, 0);
 }
 
-void frame_calls(struct reply *r)
+static void calls(struct reply *r)
 {
-    json_t *input = json_pack("{s:s}", "input", r->input);
-    char *args = r->script.args ? strdup(r->script.args) : json_dumps(input, 0);
+    char *args = dialect_arguments(r);
     size_t half = strlen(args) / 2;
     json_t *whole = json_array();
     for (int64_t k = 0; k < r->script.calls; k++) {
@@ -130,91 +97,60 @@ void frame_calls(struct reply *r)
     if (json_array_size(whole))
         send_pieces(r, json_incref(whole));
     json_decref(whole);
-    json_decref(input);
     free(args);
 }
 
 /* ---- errors ---- */
 
-/* The error as the script words it; $KEY in the message is the key that came. */
-static json_t *error_value(struct reply *r, const char *authorization)
+/* The error as the script words it. */
+static json_t *error_value(struct reply *r, const char *key)
 {
     const struct script *s = &r->script;
-    const char *message = s->message ? s->message : "the script asked for this";
-    const char *mark = strstr(message, "$KEY");
     char text[1024];
-    if (mark)
-        snprintf(text, sizeof(text), "%.*s%s%s", (int)(mark - message), message,
-                 authorization && strlen(authorization) > 7 ? authorization + 7 : "", mark + 4);
-    else
-        snprintf(text, sizeof(text), "%s", message);
+    dialect_message(r, key, text, sizeof(text));
     if (s->errstr)
         return json_string(text);
     json_t *code = s->code ? json_string(s->code) : s->status ? json_integer(s->status) : json_null();
     return json_pack("{s:s, s:s, s:n, s:o}", "message", text, "type", s->type ? s->type : "fake_error", "param", "code", code);
 }
 
-static json_t *error_root(struct reply *r, const char *authorization)
+static json_t *error_root(struct reply *r, const char *key)
 {
-    json_t *value = error_value(r, authorization);
+    json_t *value = error_value(r, key);
     if (!r->script.errtop)
         return json_pack("{s:o}", "error", value);
     json_object_set_new(value, "object", json_string("error"));
     return value;
 }
 
-void frame_error(struct reply *r)
+static void error(struct reply *r)
 {
-    json_t *root = error_root(r, NULL);
-    char *text = json_dumps(root, JSON_COMPACT);
-    event_send(r, text, strlen(text), 1);
-    free(text);
-    json_decref(root);
+    dialect_event_json(r, NULL, error_root(r, NULL), 1);
 }
 
-static void whole_send(struct reply *r, int64_t status, const char *type, const char *extra, const char *body)
+static void refusal(struct reply *r, const char *key)
 {
-    struct evbuffer *b = evbuffer_new();
-    evbuffer_add_printf(b, "HTTP/1.1 %lld Scripted\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n%s", (long long)status,
-                        type, strlen(body), extra, body);
-    size_t len = evbuffer_get_length(b);
-    conn_send(r->conn, (const char *)evbuffer_pullup(b, -1), len);
-    evbuffer_free(b);
-}
-
-void frame_refusal(struct reply *r, const char *authorization)
-{
-    const struct script *s = &r->script;
-    char extra[256] = "";
-    size_t n = 0;
-    if (s->retry_after >= 0)
-        n += (size_t)sprintf(extra + n, "Retry-After: %lld\r\n", (long long)s->retry_after);
-    if (s->retry_after_ms >= 0)
-        n += (size_t)sprintf(extra + n, "retry-after-ms: %lld\r\n", (long long)s->retry_after_ms);
-    if (s->should_retry >= 0)
-        sprintf(extra + n, "x-should-retry: %s\r\n", s->should_retry ? "true" : "false");
-    if (s->html) {
-        whole_send(r, s->status, "text/html", extra,
-                   "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body></html>\r\n");
+    char extra[256];
+    if (dialect_page(r))
         return;
-    }
-    json_t *root = error_root(r, authorization);
+    json_t *root = error_root(r, key);
     char *text = json_dumps(root, JSON_COMPACT);
-    whole_send(r, s->status, "application/json", extra, text);
+    dialect_refusal_headers(r, extra);
+    dialect_whole(r, r->script.status, "application/json", extra, text);
     free(text);
     json_decref(root);
 }
 
-void frame_plain(struct reply *r)
+static void plain(struct reply *r)
 {
-    whole_send(r, 200, "application/json", "",
+    dialect_whole(r, 200, "application/json", "",
                "{\"id\":\"x\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
                "\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}");
 }
 
 /* ---- the end ---- */
 
-void frame_tail(struct reply *r)
+static void tail(struct reply *r)
 {
     const struct script *s = &r->script;
     const char *finish = s->nofinish ? NULL : r->is_tool_step && !s->stopfinish ? "tool_calls" : "stop";
@@ -225,12 +161,61 @@ void frame_tail(struct reply *r)
     if (is_usage_chunk) {
         json_t *root = json_pack("{s:s, s:s, s:o, s:O}", "id", "chatcmpl-fake", "object", "chat.completion.chunk", "choices",
                                  s->nochoices ? json_null() : json_array(), "usage", usage);
-        char *text = json_dumps(root, JSON_COMPACT);
-        event_send(r, text, strlen(text), s->nodone);
-        free(text);
-        json_decref(root);
+        dialect_event_json(r, NULL, root, s->nodone);
     }
     if (!s->nodone)
-        event_send(r, "[DONE]", 6, 1);
+        dialect_event(r, NULL, "[DONE]", 6, 1);
     json_decref(usage);
 }
+
+/* ---- requests ---- */
+
+static char *model(const char *path, const json_t *body)
+{
+    const char *name = json_string_value(json_object_get(body, "model"));
+    (void)path;
+    return strdup(name ? name : "");
+}
+
+/* The first (is_last: the last) user message's text, allocated. */
+static char *user_text(const json_t *body, int is_last)
+{
+    const json_t *messages = json_object_get(body, "messages"), *m;
+    const char *found = "";
+    size_t i;
+    json_array_foreach (messages, i, m) {
+        const char *role = json_string_value(json_object_get(m, "role"));
+        const json_t *content = json_object_get(m, "content");
+        if (!role || strcmp(role, "user") != 0)
+            continue;
+        if (json_is_array(content))
+            content = json_object_get(json_array_get(content, 0), "text");
+        found = json_string_value(content) ? json_string_value(content) : "";
+        if (!is_last)
+            break;
+    }
+    return strdup(found);
+}
+
+static int is_after_tool(const json_t *body)
+{
+    const json_t *messages = json_object_get(body, "messages");
+    size_t n = json_array_size(messages);
+    const char *role = n ? json_string_value(json_object_get(json_array_get(messages, n - 1), "role")) : NULL;
+    return role && strcmp(role, "tool") == 0;
+}
+
+const struct dialect dialect_openai = {
+    .name = "openai",
+    .path = "/chat/completions",
+    .model = model,
+    .user_text = user_text,
+    .is_after_tool = is_after_tool,
+    .first = first,
+    .text = text_piece,
+    .calls = calls,
+    .error = error,
+    .tail = tail,
+    .refusal = refusal,
+    .plain = plain,
+};

@@ -1,0 +1,123 @@
+#include "dialect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct dialect *const dialects[] = { &dialect_openai, NULL };
+
+/* Does text end in what the pattern says? A * stands for anything. */
+static int ends_in(const char *text, size_t len, const char *pattern)
+{
+    const char *star = strrchr(pattern, '*');
+    const char *last = star ? star + 1 : pattern;
+    size_t n = strlen(last);
+    if (len < n || memcmp(text + len - n, last, n))
+        return 0;
+    if (!star)
+        return 1;
+    char *before = strndup(pattern, (size_t)(star - pattern)), *rest = strndup(text, len - n);
+    int is_there = strstr(rest, before) != NULL;
+    free(before);
+    free(rest);
+    return is_there;
+}
+
+const struct dialect *dialect_find(const char *path)
+{
+    for (const struct dialect *const *d = dialects; *d; d++)
+        if (ends_in(path, strcspn(path, "?"), (*d)->path))
+            return *d;
+    return NULL;
+}
+
+const char *dialect_eol(const struct reply *r)
+{
+    return r->script.crlf == 2 ? "\r" : r->script.crlf ? "\r\n" : "\n";
+}
+
+/* The JSON is broken after its first brace for multiline. */
+void dialect_event(struct reply *r, const char *event, const char *json, size_t len, int is_last)
+{
+    const char *end = dialect_eol(r);
+    struct evbuffer *b = evbuffer_new();
+    if (r->script.comment)
+        evbuffer_add_printf(b, ": FAKE PROCESSING%s", end);
+    if (r->script.comment)
+        evbuffer_add_printf(b, "id: 7%sretry: 100%s%s", end, end, end);
+    if (event)
+        evbuffer_add_printf(b, "event: %s%s", event, end);
+    evbuffer_add_printf(b, "data: ");
+    if (r->script.multiline && *json == '{') {
+        evbuffer_add_printf(b, "{%sdata: ", end);
+        json++;
+        len--;
+    }
+    evbuffer_add(b, json, len);
+    if (!is_last || !r->script.noblank)
+        evbuffer_add_printf(b, "%s%s", end, end);
+    len = evbuffer_get_length(b);
+    conn_chunk(r->conn, (const char *)evbuffer_pullup(b, -1), len);
+    evbuffer_free(b);
+}
+
+void dialect_event_json(struct reply *r, const char *event, json_t *value, int is_last)
+{
+    char *text = json_dumps(value, JSON_COMPACT);
+    dialect_event(r, event, text, strlen(text), is_last);
+    free(text);
+    json_decref(value);
+}
+
+void dialect_whole(struct reply *r, int64_t status, const char *type, const char *extra, const char *body)
+{
+    struct evbuffer *b = evbuffer_new();
+    evbuffer_add_printf(b, "HTTP/1.1 %lld Scripted\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n%s", (long long)status,
+                        type, strlen(body), extra, body);
+    size_t len = evbuffer_get_length(b);
+    conn_send(r->conn, (const char *)evbuffer_pullup(b, -1), len);
+    evbuffer_free(b);
+}
+
+void dialect_refusal_headers(const struct reply *r, char extra[256])
+{
+    const struct script *s = &r->script;
+    size_t n = 0;
+    *extra = '\0';
+    if (s->retry_after >= 0)
+        n += (size_t)sprintf(extra + n, "Retry-After: %lld\r\n", (long long)s->retry_after);
+    if (s->retry_after_ms >= 0)
+        n += (size_t)sprintf(extra + n, "retry-after-ms: %lld\r\n", (long long)s->retry_after_ms);
+    if (s->should_retry >= 0)
+        sprintf(extra + n, "x-should-retry: %s\r\n", s->should_retry ? "true" : "false");
+}
+
+int dialect_page(struct reply *r)
+{
+    char extra[256];
+    if (!r->script.html)
+        return 0;
+    dialect_refusal_headers(r, extra);
+    dialect_whole(r, r->script.status, "text/html", extra,
+                  "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body></html>\r\n");
+    return 1;
+}
+
+void dialect_message(const struct reply *r, const char *key, char *out, size_t cap)
+{
+    const char *message = r->script.message ? r->script.message : "the script asked for this";
+    const char *mark = strstr(message, "$KEY");
+    if (mark)
+        snprintf(out, cap, "%.*s%s%s", (int)(mark - message), message, key ? key : "", mark + 4);
+    else
+        snprintf(out, cap, "%s", message);
+}
+
+char *dialect_arguments(const struct reply *r)
+{
+    if (r->script.args)
+        return strdup(r->script.args);
+    json_t *input = json_pack("{s:s}", "input", r->input);
+    char *text = json_dumps(input, 0);
+    json_decref(input);
+    return text;
+}
