@@ -1,0 +1,122 @@
+/* Tools: what an agent may call and how this worker runs it.
+ *
+ * A worker's toolbox is made from tool files (docs/tools.md), one JSON file a
+ * tool or a group of tools. An agent's config names tools by a dotted path (as
+ * Python clients write them), by an MCP object, or inline; the toolbox says
+ * which of its tools that is. What no file binds is not run. */
+#ifndef ORB_TOOL_TOOL_H
+#define ORB_TOOL_TOOL_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "loop/loop.h"
+
+#define ORB_TOOL_TIMEOUT_MS 60000              /* of one call, unless its file says otherwise */
+#define ORB_TOOL_RESULT_MAX (256 * 1024)       /* bytes of one result; what is longer is cut, and the result says so */
+#define ORB_TOOL_ARTIFACT_BYTES 10240          /* a result that is longer is kept as an artifact (ORBITER_LARGE_OUTPUT_THRESHOLD) */
+#define ORB_TOOL_NAME_MAX 64                   /* [A-Za-z0-9_-]: what all providers take */
+
+struct orb_toolbox;
+struct orb_tool_kind;
+
+/* One tool. Counted; shared by all tasks of the worker. */
+struct orb_tool {
+    const struct orb_tool_kind *kind;
+    struct orb_toolbox *toolbox;
+    int refs;
+    char *name;              /* as the model calls it */
+    char *description;
+    json_t *parameters;      /* JSON Schema, an object; checked when the tool was made (schema.h) */
+    int64_t timeout_ms;
+    size_t result_max;
+    int is_large;            /* its results are artifacts, whatever their size */
+    void *data;              /* the kind's */
+};
+struct orb_tool *orb_tool_ref(struct orb_tool *tool);
+void orb_tool_unref(struct orb_tool *tool);
+
+/* How a call ended. Exactly one of content and error is set. Borrowed for the callback. */
+struct orb_tool_result {
+    const char *content;     /* text or JSON text, UTF-8, at most result_max bytes */
+    size_t len;
+    const json_t *blocks;    /* content blocks (docs/WIRE.md: text, image_data …) when it has more than text, or NULL;
+                                content has their text then */
+    const char *error;       /* what the model is told; NULL = success */
+    double duration_ms;
+};
+typedef void (*orb_tool_cb)(void *arg, const struct orb_tool_result *result);
+
+/* One call under way; a kind keeps what it needs in state. */
+struct orb_tool_call {
+    struct orb_loop *loop;
+    struct orb_tool *tool;
+    json_t *arguments;       /* object; checked against the schema before start */
+    int64_t started_us;
+    struct orb_timer *timeout;
+    int is_cancelled, is_over; /* cancelled by the caller; its time is over */
+    void *state;
+    orb_tool_cb cb;
+    void *arg;
+};
+
+/* Checks the arguments against the schema and starts the kind. Follows the loop rule: wrong arguments, a tool that
+ * cannot be started and one that fails all come as a result with error; only a negative code (no memory, no
+ * descriptors) means that there is no callback. */
+int orb_tool_call_start(struct orb_loop *loop, struct orb_tool *tool, json_t *arguments, orb_tool_cb cb, void *arg,
+                        struct orb_tool_call **out, struct orb_error *err) ORB_MUST_CHECK;
+/* Ends it now: child processes (their whole group) are killed, connections closed. The callback comes later, with an error. */
+void orb_tool_call_cancel(struct orb_tool_call *call);
+
+/* ---- for kinds ---------------------------------------------------------- */
+
+/* One row of kind.c. All of them are listed with their help by `orbiter tool kinds`. */
+struct orb_tool_kind {
+    const char *name;
+    const char *help;        /* one line */
+    const char *members;     /* the members of a tool file that are this kind's own, one a line: "argv  array of strings: …" */
+    /* Reads those members and makes the tools: most kinds one (orb_toolbox_add). ORB_E_CONFIG, naming member and reason. */
+    int (*load)(struct orb_toolbox *toolbox, const json_t *file, struct orb_error *err);
+    /* An item of an agent's config that is this kind's: an MCP object, a dotted path into a module. 1 = it is, and the
+     * callback of resolve will come; 0 = not mine; negative with err. NULL for most kinds. */
+    int (*resolve)(struct orb_toolbox *toolbox, const json_t *item, void (*cb)(void *arg, struct orb_tool *tool, const struct orb_error *err),
+                   void *arg, struct orb_error *err);
+    int (*start)(struct orb_tool_call *call, struct orb_error *err);
+    void (*cancel)(struct orb_tool_call *call);  /* orb_tool_call_end follows, from the loop */
+    void (*done)(struct orb_tool *tool);         /* frees data */
+    void (*close)(struct orb_toolbox *toolbox);  /* what the kind keeps beside the tools (host processes, connections); may be NULL */
+};
+/* A kind ends a call with one of these, exactly once, from the loop. content is cut to result_max. */
+void orb_tool_call_end(struct orb_tool_call *call, const char *content, size_t len, const json_t *blocks);
+void orb_tool_call_fail(struct orb_tool_call *call, const char *fmt, ...) ORB_PRINTF(2, 3);
+
+/* ---- the toolbox -------------------------------------------------------- */
+
+/* dir: folder of tool files, NULL = none: then there are the built-in tools only. ORB_E_CONFIG names the file. */
+int orb_toolbox_new(struct orb_loop *loop, const char *dir, struct orb_toolbox **out, struct orb_error *err) ORB_MUST_CHECK;
+void orb_toolbox_free(struct orb_toolbox *toolbox); /* calls and resolutions under way must have ended */
+struct orb_loop *orb_toolbox_loop(const struct orb_toolbox *toolbox);
+/* What a kind keeps for the toolbox; NULL at first. */
+void **orb_toolbox_slot(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind);
+/* Reads name, description, parameters and limits of a file and adds a tool of that kind; file's "path" or its name is what
+ * agents name it by. The kind sets data. */
+int orb_toolbox_add(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, struct orb_tool **out,
+                    struct orb_error *err) ORB_MUST_CHECK;
+/* A tool that is not listed (an MCP object's); the caller's reference. parameters NULL = any object. */
+struct orb_tool *orb_tool_new(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const char *name, const char *description,
+                              json_t *parameters);
+/* All that are listed, in the order of their names. */
+size_t orb_toolbox_count(const struct orb_toolbox *toolbox);
+struct orb_tool *orb_toolbox_at(const struct orb_toolbox *toolbox, size_t i);  /* borrowed */
+struct orb_tool *orb_toolbox_find(const struct orb_toolbox *toolbox, const char *name); /* borrowed, or NULL */
+
+/* The tools that an array of config items stands for (dotted path, MCP object, inline object with name and kind). The callback
+ * gets as many tools (borrowed for the call: take references) or an error: ORB_E_TOOL, naming the item and the tool file that
+ * would bind it. items NULL or empty: no tools. Cancel with orb_toolbox_forget(arg). */
+typedef void (*orb_toolbox_cb)(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err);
+void orb_toolbox_resolve(struct orb_toolbox *toolbox, const json_t *items, orb_toolbox_cb cb, void *arg);
+void orb_toolbox_forget(struct orb_toolbox *toolbox, void *arg);
+
+/* The kinds there are; ended by NULL. */
+extern const struct orb_tool_kind *const orb_tool_kinds[];
+
+#endif
