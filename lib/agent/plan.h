@@ -26,7 +26,7 @@ struct orb_agent {
 };
 
 enum orb_node_type {
-    ORB_NODE_AGENT,
+    ORB_NODE_AGENT = 0,
     ORB_NODE_WORKFLOW,            /* a swarm: its order, one after the other */
     ORB_NODE_HANDOFF,             /* a swarm: the first of the order begins */
     ORB_NODE_TEAM,                /* a swarm: the first of the order leads */
