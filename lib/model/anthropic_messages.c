@@ -297,9 +297,14 @@ static void put_system(struct orb_buf *b, const json_t *messages, const char *mo
 {
     struct orb_buf text;
     orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
-    for (size_t i = 0; i < json_array_size(messages); i++)
-        if (strcmp(role_of(json_array_get(messages, i)), "system") == 0)
-            orb_content_text(json_object_get(json_array_get(messages, i), "content"), &text);
+    for (size_t i = 0; i < json_array_size(messages); i++) {
+        const json_t *message = json_array_get(messages, i), *content = json_object_get(message, "content");
+        if (strcmp(role_of(message), "system"))
+            continue;
+        if (text.len && json_string_length(content))
+            orb_buf_char(&text, '\n');
+        orb_content_text(content, &text);
+    }
     if (more && text.len)
         orb_buf_char(&text, '\n');
     if (more)

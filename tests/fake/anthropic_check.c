@@ -93,7 +93,7 @@ static void check_block(struct check *c, size_t at, const char *role, const json
 
 /* ---- turns ---- */
 
-/* How many blocks at the start of the message's content answer this id. */
+/* Is the id answered by the blocks that the message begins with? */
 static int has_result(const json_t *message, const char *id)
 {
     const json_t *block;
