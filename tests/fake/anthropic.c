@@ -1,5 +1,6 @@
 /* Anthropic's Messages API. Thinking comes with three tokens of reasoning and more as two blocks, the second one
- * redacted; comment adds pings, deltanull and prefilter add events and deltas that no reader knows. */
+ * redacted; comment adds pings, deltanull and prefilter add events and deltas that no reader knows; nodone leaves out
+ * message_stop, nofinish the stop_reason; usage_last has the input counted at the end, argsobj in the start of the block. */
 #include "dialect.h"
 
 #include <stdlib.h>

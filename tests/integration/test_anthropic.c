@@ -164,6 +164,17 @@ static void text(void **state)
     json_decref(request);
 }
 
+static void a_token_in_place_of_the_key(void **state)
+{
+    (void)state;
+    unsetenv("ANTHROPIC_API_KEY");
+    setenv("ANTHROPIC_AUTH_TOKEN", "tok-1", 1);
+    expect("anthropic:fake?text=by+token", 0, "by token", NULL);
+    json_t *request = test_fake_request(&fake, "fake?text=by+token");
+    assert_string_equal(json_string_value(json_object_get(request, "authorization")), "Bearer tok-1");
+    json_decref(request);
+}
+
 static void tolerances(void **state)
 {
     static const char *const scripts[] = {
@@ -359,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(text),
+        TEST(a_token_in_place_of_the_key),
         TEST(tolerances),
         TEST(split_at_every_byte),
         TEST(failures),
