@@ -122,6 +122,14 @@ static void check_same(const struct notes *a, const struct notes *b)
 
 /* ---- the next request ---- */
 
+static int is_blank(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!strchr(" \t\n\v\f\r", text[i]) || !text[i])
+            return 0;
+    return 1;
+}
+
 static void check_turns(const json_t *messages, const json_t *kept)
 {
     const char *last = "";
@@ -133,7 +141,8 @@ static void check_turns(const json_t *messages, const json_t *kept)
         last = role;
         json_array_foreach (json_object_get(m, "content"), k, block) {
             const char *type = orb_json_get_str(block, "type", "");
-            ORB_ASSERT(strcmp(type, "text") || *orb_json_get_str(block, "text", ""));
+            json_t *text = json_object_get(block, "text");
+            ORB_ASSERT(strcmp(type, "text") || (json_is_string(text) && !is_blank(json_string_value(text), json_string_length(text))));
             if (!strstr(type, "thinking"))
                 continue;
             json_t *item = json_array_get(kept, back++), *inner = json_object_get(item, "block");
