@@ -34,6 +34,10 @@ static const struct {
     { "overloaded_error", ORB_E_MODEL_OVERLOADED },
     { "server_error", ORB_E_MODEL_SERVER },
     { "timeout", ORB_E_MODEL_TIMEOUT },
+    { "billing_error", ORB_E_MODEL_QUOTA },
+    { "request_too_large", ORB_E_MODEL_CONTEXT },
+    { "timeout_error", ORB_E_MODEL_TIMEOUT },
+    { "api_error", ORB_E_MODEL_SERVER },
 };
 
 /* Servers without a code for it say it in words. */
@@ -42,6 +46,8 @@ static const char *const context_texts[] = {
     "input tokens and requested",
     "context length exceeded",
     "exceeds the available context size",
+    "prompt is too long",
+    "exceed context limit",
 };
 
 static const struct {
@@ -84,6 +90,9 @@ static int classify(int status, const char *code, const char *type, const char *
     for (size_t i = 0; i < ORB_COUNT(context_texts); i++)
         if (strcasestr(message, context_texts[i]))
             return ORB_E_MODEL_CONTEXT;
+    /* In a stream no status says that it was the request. */
+    if (status == 200 && strcmp(type, "invalid_request_error") == 0)
+        return ORB_E_MODEL_INVALID;
     return by_status(status);
 }
 

@@ -115,5 +115,6 @@ int orb_provider_check(const struct orb_provider *provider, const char *model, s
 
 extern const struct orb_provider orb_provider_openai; /* openai.c */
 extern const struct orb_provider orb_provider_sim;    /* sim.c */
+extern const struct orb_provider orb_provider_anthropic; /* anthropic.c */
 
 #endif

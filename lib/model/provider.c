@@ -6,6 +6,7 @@
 /* A new provider is one file and one row here. */
 const struct orb_provider *const orb_providers[] = {
     &orb_provider_openai,
+    &orb_provider_anthropic,
     &orb_provider_sim,
     NULL,
 };

@@ -10,6 +10,22 @@ static const struct orb_model_rules rows[] = {
     { "openai", "o3", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
     { "openai", "o4", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
     { "openai", "gpt-5", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
+    /* Old models are named; what is not named is newer and follows the newest. */
+    { "anthropic", "", ORB_RULE_BUDGET_THINKING, 4096 }, /* other servers' models */
+    { "anthropic", "claude", ORB_RULE_NO_SAMPLING | ORB_RULE_ADAPTIVE_THINKING | ORB_RULE_SCHEMA, 32000 },
+    { "anthropic", "claude-opus-4-6", ORB_RULE_ADAPTIVE_THINKING | ORB_RULE_SCHEMA, 32000 },
+    { "anthropic", "claude-sonnet-4-6", ORB_RULE_ADAPTIVE_THINKING | ORB_RULE_SCHEMA, 32000 },
+    { "anthropic", "claude-opus-4-5", ORB_RULE_BUDGET_THINKING | ORB_RULE_SCHEMA, 32000 },
+    { "anthropic", "claude-sonnet-4-5", ORB_RULE_BUDGET_THINKING | ORB_RULE_SCHEMA, 32000 },
+    { "anthropic", "claude-haiku-4-5", ORB_RULE_BUDGET_THINKING | ORB_RULE_SCHEMA, 32000 },
+    { "anthropic", "claude-opus-4-1", ORB_RULE_BUDGET_THINKING, 32000 },
+    { "anthropic", "claude-opus-4-0", ORB_RULE_BUDGET_THINKING, 32000 },
+    { "anthropic", "claude-opus-4-20250514", ORB_RULE_BUDGET_THINKING, 32000 },
+    { "anthropic", "claude-sonnet-4-0", ORB_RULE_BUDGET_THINKING, 32000 },
+    { "anthropic", "claude-sonnet-4-20250514", ORB_RULE_BUDGET_THINKING, 32000 },
+    { "anthropic", "claude-3-7", ORB_RULE_BUDGET_THINKING, 32000 },
+    { "anthropic", "claude-3-5", 0, 8192 },
+    { "anthropic", "claude-3", 0, 4096 },
     { "", "", 0, 0 }, /* any other */
 };
 

@@ -126,6 +126,7 @@ exit 0
 END
 holds 'providers fit 80 columns' bash -c '! orbiter provider list | grep -E ".{81}"'
 check 'providers' bash -c 'orbiter provider list | grep -v "^ " | sort' <<'END'
+out: anthropic
 out: openai
 out: sim
 exit 0

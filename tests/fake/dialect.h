@@ -18,11 +18,19 @@ struct dialect {
     void (*tail)(struct reply *r);            /* finish, usage, the end of the stream but for its last HTTP chunk */
     void (*refusal)(struct reply *r, const char *key); /* a whole HTTP reply */
     void (*plain)(struct reply *r);           /* a whole HTTP reply with JSON in place of a stream */
+    char *(*mistake)(const json_t *body);     /* why the real API would refuse this, allocated, or NULL; may be NULL */
 };
 /* NULL when no dialect has this path. */
 const struct dialect *dialect_find(const char *path);
 
 extern const struct dialect dialect_openai; /* openai.c */
+extern const struct dialect dialect_anthropic; /* anthropic.c */
+
+/* ---- of Anthropic's ---- */
+
+#define FAKE_ANTHROPIC_REDACTED "ZmFrZQ=="
+void fake_anthropic_signature(const char *thinking, char out[32]);
+char *fake_anthropic_mistake(const json_t *body); /* anthropic_check.c */
 
 /* ---- what they share ---- */
 

@@ -47,6 +47,8 @@ struct reply {
     size_t text_pos;
     int64_t total, sent, start_us;
     int is_tool_step;
+    int64_t block;             /* of Anthropic's: the content block, and whether it is one of text */
+    int is_text_open;
     struct event timer;
     EVP_MD_CTX *sha;
     char said[1024];           /* the start of what was sent, for the ledger */

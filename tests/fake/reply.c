@@ -209,6 +209,15 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
         free(r->script.message);
         r->script.message = strdup(why);
     }
+    char *mistake = dialect->mistake ? dialect->mistake(body) : NULL;
+    if (mistake) {
+        r->script.status = 400;
+        r->script.fails = -1;
+        free(r->script.type);
+        r->script.type = strdup("invalid_request_error");
+        free(r->script.message);
+        r->script.message = mistake;
+    }
     if (is_refused(r, model, first_input)) {
         r->dialect->refusal(r, key);
         reply_end(r, "refused");
