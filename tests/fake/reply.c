@@ -190,7 +190,7 @@ static void choose_answer(struct reply *r, const json_t *body)
         r->text = strdup(r->input);
     else if (r->script.text)
         r->text = strdup(r->script.text);
-    r->total = r->is_tool_step ? 1 : r->text ? count_pieces(r->text) : r->script.tokens;
+    r->total = r->is_tool_step ? 1 : r->script.endless ? INT64_MAX : r->text ? count_pieces(r->text) : r->script.tokens;
 }
 
 struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dialect, const char *path, json_t *body, const char *key)
@@ -206,6 +206,11 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
     evtimer_assign(&r->timer, fake_base(), reply_step, r);
     if (script_parse(model, &r->script, why, sizeof(why))) {
         r->script.status = 400;
+        free(r->script.message);
+        r->script.message = strdup(why);
+    } else if (dialect->check && dialect->check(path, body, why, sizeof(why))) {
+        r->script.status = 400;
+        r->script.fails = -1;
         free(r->script.message);
         r->script.message = strdup(why);
     }
