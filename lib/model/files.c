@@ -193,8 +193,20 @@ static int read_key(struct reader *r, const json_t *root)
     e->keys[0].env = name;
     e->server.is_key_optional = !name;
     e->server.keys = name ? e->keys : NULL;
-    e->provider.info.settings = name ? name : "";
     return 0;
+}
+
+/* What it reads on the worker: the key's variable, and those in headers. */
+static void name_settings(struct entry *e)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_buf_str(&b, e->keys[0].env ? e->keys[0].env : "");
+    for (size_t i = 0; e->more[i].name; i++)
+        if (e->more[i].env)
+            orb_buf_printf(&b, "%s%s", b.len ? ", " : "", e->more[i].env);
+    e->provider.info.settings = own(e, b.data ? b.data : "", b.len);
+    orb_buf_done(&b);
 }
 
 static int is_token(const char *s)
@@ -289,6 +301,7 @@ int orb_provider_file_add(const char *file, const char *text, size_t len, struct
         entry_free(r.entry);
         return rc;
     }
+    name_settings(r.entry);
     r.entry->file = (char *)(uintptr_t)own(r.entry, file, strlen(file));
     r.entry->provider.server = &r.entry->server;
     entries[entry_count++] = r.entry;

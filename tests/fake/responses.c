@@ -111,12 +111,12 @@ static void tail(struct reply *r)
     const struct script *s = &r->script;
     static const char *const words[] = { "length", "max_output_tokens", "content_filter", "content_filter", NULL };
     const char *reason = dialect_finish(r, words, NULL);
-    json_t *response = response_value(reason ? "incomplete" : "completed");
     if (!r->is_tool_step)
         item_event(r, "response.output_item.done", message_index(r), json_pack("{s:s, s:s, s:s, s:[]}", "type", "message", "id", "msg_fake", "role",
                                                                                "assistant", "content"));
     if (s->nofinish)
         return;
+    json_t *response = response_value(reason ? "incomplete" : "completed");
     if (reason)
         json_object_set_new(response, "incomplete_details", json_pack("{s:s}", "reason", reason));
     if (!s->nousage)

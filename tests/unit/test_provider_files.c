@@ -78,6 +78,7 @@ static void what_is_sent(void **state)
     assert_int_equal(orb_provider_find("mine-1:a:b", &p, &call.model, &err), 0);
     assert_string_equal(call.model, "a:b");
     assert_string_equal(p->info.help, "ours");
+    assert_string_equal(p->info.settings, "MINE_KEY, MINE_TOKEN, MINE_NOTHING");
     assert_int_equal(orb_model_check("mine-1:x", &err), 0);
     unsetenv("MINE_KEY");
     call.messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "hi");
