@@ -25,14 +25,21 @@ static void print_people(void)
     }
 }
 
+int cli_load_providers(const char *dir)
+{
+    struct orb_error err = {0};
+    if (!dir)
+        dir = getenv("ORBITER_PROVIDERS");
+    return dir && *dir && orb_provider_load(dir, &err) ? cli_fail_with(&err) : 0;
+}
+
 static int list(struct cli *cli, const void *options, int argc, char **argv)
 {
     const struct list_options *o = options;
-    const char *dir = o->providers ? o->providers : getenv("ORBITER_PROVIDERS");
-    struct orb_error err = {0};
     (void)argc, (void)argv;
-    if (dir && *dir && orb_provider_load(dir, &err))
-        return cli_fail_with(&err);
+    int rc = cli_load_providers(o->providers);
+    if (rc)
+        return rc;
     if (cli->format == CLI_TABLE) {
         print_people();
         return 0;

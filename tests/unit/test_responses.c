@@ -257,6 +257,7 @@ static const struct reply_case {
       "T(a)U(1,2,3,0,0)F(length)", 0 },
     { "filter", EVENT("response.incomplete", ",\"response\":{\"incomplete_details\":{\"reason\":\"content_filter\"}}"), "F(filter)", 0 },
     { "failed", TEXT("a") EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow\"}}"), "T(a)", ORB_E_MODEL_RATE },
+    { "failed for good", EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"invalid_prompt\",\"message\":\"m\"}}"), "", ORB_E_MODEL_INVALID },
     { "failed without a reason", EVENT("response.failed", ",\"response\":{\"error\":null}"), "", ORB_E_MODEL_SERVER },
     { "error", "event: error\ndata: {\"type\":\"error\",\"code\":\"context_length_exceeded\",\"message\":\"m\",\"param\":null}\n\n", "", ORB_E_MODEL_CONTEXT },
     { "error in a member", "event: error\ndata: {\"type\":\"error\",\"error\":{\"code\":\"insufficient_quota\",\"message\":\"m\"}}\n\n", "", ORB_E_MODEL_QUOTA },
