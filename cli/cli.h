@@ -140,6 +140,9 @@ int cli_spec_messages(const char *file, char **out);
 /* The input: the operand, or stdin for "-" or none. */
 int cli_spec_input(int argc, char **argv, char **out, size_t *len);
 
+/* cmd_provider_list.c: the provider files of a folder (NULL: ORBITER_PROVIDERS, or none). 0, or a code that was said. */
+int cli_load_providers(const char *dir);
+
 /* spec_time.c: the argument of --at, Unix seconds. 0, or a code that was said. */
 int cli_spec_time(const char *text, double *out);
 

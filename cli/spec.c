@@ -11,7 +11,10 @@
 static int check_model(const struct cli *cli, const char *model)
 {
     struct orb_error err = {0};
-    int rc = orb_model_check(model, &err);
+    int rc = cli_load_providers(NULL);
+    if (rc)
+        return rc;
+    rc = orb_model_check(model, &err);
     if (rc == ORB_E_MODEL_NOT_FOUND)
         cli_note(cli, "warning: -m %s: %s", model, orb_error_message(&err));
     else if (rc)

@@ -23,7 +23,7 @@
 
 struct worker_args {
     struct orb_redis_args redis;
-    const char *queue, *worker_id, *alone, *holder;
+    const char *queue, *worker_id, *alone, *holder, *providers;
     int concurrency, drain_timeout, result_ttl, event_ttl, wants_help, wants_version, wants_man;
 };
 
@@ -36,6 +36,7 @@ static const struct orb_option rows[] = {
      "after a signal, hand back what still runs after this time (default 60, 0 = at once)", 0, 31536000},
     {"result-ttl", 0, ORB_OPTION_INT, AT(result_ttl), "SEC", "how long finished tasks are kept (default 86400)", 1, 31536000},
     {"event-ttl", 0, ORB_OPTION_INT, AT(event_ttl), "SEC", "how long the events of finished tasks are kept (default 3600)", 1, 31536000},
+    {"providers", 0, ORB_OPTION_TEXT, AT(providers), "DIR", "folder of provider files, one JSON file each (default ORBITER_PROVIDERS)", 0, 0},
     {"alone", 0, ORB_OPTION_TEXT, AT(alone), "ENTRY", "run only this queue entry, then end (a worker starts this for a task that killed its workers)", 0, 0},
     {"holder", 0, ORB_OPTION_TEXT, AT(holder), "ID", "with --alone: the worker that the entry is pending on", 0, 0},
     {"help", 'h', ORB_OPTION_FLAG, AT(wants_help), NULL, "print this help", 0, 0},
@@ -47,6 +48,7 @@ static const struct orb_option rows[] = {
 
 static const struct orb_env_row environment[] = {
     {"ORBITER_LOG_LEVEL", "how much is logged: DEBUG, INFO (default), WARNING or ERROR"},
+    {"ORBITER_PROVIDERS", "folder of provider files, when --providers is not given"},
     {0},
 };
 
@@ -215,6 +217,17 @@ static const char *program_path(void)
     return path;
 }
 
+/* By the environment, so that a process for one task alone finds them, too. */
+static int load_providers(const char *dir)
+{
+    struct orb_error err = {0};
+    if (dir && setenv("ORBITER_PROVIDERS", dir, 1))
+        return fail(ORB_E_NOMEM, "out of memory");
+    dir = getenv("ORBITER_PROVIDERS");
+    int rc = dir && *dir ? orb_provider_load(dir, &err) : 0;
+    return rc ? fail(rc, orb_error_message(&err)) : 0;
+}
+
 static int run(struct worker_args *args)
 {
     const char *level_name = getenv("ORBITER_LOG_LEVEL");
@@ -237,6 +250,9 @@ static int run(struct worker_args *args)
     orb_redis_args_get(&args->redis, &options.redis);
     if (!options.redis.url)
         return fail(ORB_E_CONFIG, "no Redis URL: give --redis-url or set ORBITER_REDIS_URL");
+    int rc = load_providers(args->providers);
+    if (rc)
+        return rc;
     raise_descriptor_limit();
     return serve(&options, level);
 }

@@ -5,6 +5,7 @@
  * in pool->waiting and cancelled ones in pool->doomed, and leave_curl() does
  * both when curl has returned. */
 #include "loop/http.h"
+#include "loop/after.h"
 #include "base/base.h"
 
 #include <ctype.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
-#include <time.h>
 
 /* Each open stream owns one such buffer; a chunk of a stream is far smaller. */
 #define RECEIVE_BUFFER 4096L
@@ -34,6 +34,7 @@ struct orb_http {
     char *body;
     struct orb_http_callbacks callbacks;
     void *arg;
+    const char *const *resets;
     enum state state;
     int is_cancelled, has_head, is_again;
     int drop_code;
@@ -241,16 +242,14 @@ static int socket_function(CURL *easy, curl_socket_t fd, int what, void *arg, vo
 
 /* ---- the reply ---- */
 
-static int64_t retry_after(const char *value)
+/* The caller must not come before the last of its limits is reset. */
+static void take_reset(struct orb_http *http, const char *name, const char *value)
 {
-    int64_t seconds;
-    if (orb_parse_int(value, 0, INT32_MAX, &seconds) == 0)
-        return seconds * 1000;
-    time_t when = curl_getdate(value, NULL); /* only reads text */
-    if (when == -1)
-        return -1;
-    double ms = ((double)when - orb_now()) * 1000;
-    return ms > 0 ? (int64_t)ms : 0;
+    for (const char *const *reset = http->resets; reset && *reset; reset++) {
+        int64_t ms = strcasecmp(name, *reset) == 0 ? orb_after_reset(value, orb_now()) : -1;
+        if (ms > http->response.reset_ms)
+            http->response.reset_ms = ms;
+    }
 }
 
 static void take_header(struct orb_http *http, const char *name, const char *value)
@@ -267,9 +266,11 @@ static void take_header(struct orb_http *http, const char *name, const char *val
             r->retry_after_ms = ms;
     } else if (strcasecmp(name, "retry-after") == 0) {
         if (r->retry_after_ms < 0)
-            r->retry_after_ms = retry_after(value);
+            r->retry_after_ms = orb_after_retry(value, orb_now());
     } else if (strcasecmp(name, "x-should-retry") == 0) {
         r->should_retry = strcasecmp(value, "true") == 0 ? 1 : strcasecmp(value, "false") == 0 ? 0 : -1;
+    } else {
+        take_reset(http, name, value);
     }
 }
 
@@ -290,7 +291,7 @@ static size_t header_function(char *data, size_t size, size_t count, void *arg)
     if (strncmp(line, "HTTP/", 5) == 0) {
         const char *space = strchr(line, ' ');
         http->content_type[0] = '\0';
-        http->response = (struct orb_http_response){ space ? atoi(space + 1) : 0, http->content_type, -1, -1 };
+        http->response = (struct orb_http_response){ space ? atoi(space + 1) : 0, http->content_type, -1, -1, -1 };
     } else if (len == 0 && http->response.status >= 200) {
         http->has_head = 1;
         http->callbacks.head(http->arg, &http->response);
@@ -442,6 +443,7 @@ int orb_http_start(struct orb_loop *loop, struct orb_http_request *request_take_
     request->body = NULL;
     http->callbacks = *callbacks;
     http->arg = arg;
+    http->resets = request->resets;
     TAILQ_INSERT_TAIL(&pool->all, http, all);
     if (add_headers(http, request->headers) || set_options(http, request)) {
         http_free(http);

@@ -11,6 +11,7 @@ struct orb_http_request {
     char *body;                   /* POST with this body; NULL = GET */
     size_t body_len;
     int connect_timeout_ms;       /* 0 = 10,000 */
+    const char *const *resets;    /* names of headers that tell when a limit is reset, NULL at the end; borrowed until done; may be NULL */
 };
 
 struct orb_http_response {
@@ -18,6 +19,7 @@ struct orb_http_response {
     const char *content_type;     /* "" when absent; lower case */
     int64_t retry_after_ms;       /* retry-after-ms, else retry-after (seconds or date); -1 = none */
     int should_retry;             /* x-should-retry: 1, 0, -1 = none */
+    int64_t reset_ms;             /* the last of the request's resets; -1 = none */
 };
 
 struct orb_http_callbacks {

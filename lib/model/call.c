@@ -120,6 +120,8 @@ static void on_head(void *arg, const struct orb_http_response *response)
     int is_ok = response->status >= 200 && response->status < 300;
     r->status = response->status;
     r->retry_after_ms = response->retry_after_ms;
+    if (response->status == 429 && r->retry_after_ms < 0)
+        r->retry_after_ms = response->reset_ms;
     r->should_retry = response->should_retry;
     r->heard_at_ms = orb_loop_now_ms(s->loop);
     /* Small servers leave the type out or call it text. */
@@ -301,6 +303,7 @@ static int http_start(struct orb_model_stream *s, struct orb_model_request *requ
     size_t body_len = request->body.len;
     struct orb_http_request http = {
         .url = request->url, .headers = lines, .body = orb_buf_take(&request->body), .body_len = body_len,
+        .resets = s->provider->server ? s->provider->server->resets : NULL,
     };
     return orb_http_start(s->loop, &http, &callbacks, s, &s->reply->http, err);
 }

@@ -22,6 +22,7 @@ static const struct {
     { "content_filter", ORB_E_MODEL_FILTER },
     { "unsupported_parameter", ORB_E_MODEL_PARAMETER },
     { "unsupported_value", ORB_E_MODEL_PARAMETER },
+    { "invalid_prompt", ORB_E_MODEL_INVALID },
     { "invalid_api_key", ORB_E_MODEL_AUTH },
     { "authentication_error", ORB_E_MODEL_AUTH },
     { "permission_error", ORB_E_MODEL_PERMISSION },

@@ -104,8 +104,8 @@ struct orb_provider {
     const char *family;               /* whose rows of rules.c hold; NULL = the provider's name */
 };
 
-/* The table; one row each (provider.c), ended by a NULL name. */
-extern const struct orb_provider *const orb_providers[];
+/* All there are, in order: the rows of provider.c, those of compatible.c, those of files (files.c); NULL behind the last. */
+const struct orb_provider *orb_provider_at(size_t i);
 /* Splits "provider:model" at the first colon (no colon: openai) and finds the
  * row; *model points into text. ORB_E_MODEL_NOT_FOUND names those there are. */
 int orb_provider_find(const char *text, const struct orb_provider **out, const char **model, struct orb_error *err) ORB_MUST_CHECK;
@@ -116,5 +116,10 @@ int orb_provider_check(const struct orb_provider *provider, const char *model, s
 extern const struct orb_provider orb_provider_openai; /* openai.c */
 extern const struct orb_provider orb_provider_sim;    /* sim.c */
 extern const struct orb_provider orb_provider_anthropic; /* anthropic.c */
+extern const struct orb_provider orb_provider_responses; /* responses.c */
+extern const struct orb_provider orb_provider_azure;  /* azure.c */
+/* compatible.c: servers that speak OpenAI's protocol; ended by a NULL name. */
+extern const struct orb_provider orb_provider_compatible[];
+#define ORB_COMPATIBLE_MAX 16
 
 #endif

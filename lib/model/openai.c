@@ -3,14 +3,13 @@
 #include "model/openai.h"
 #include "base/base.h"
 #include "model/failure.h"
-#include "model/rules.h"
+#include "model/openai_write.h"
 #include "model/server.h"
 #include "model/write.h"
 
 #include <string.h>
 
 #define BODY_MAX ORB_REQUEST_BODY_MAX
-#define HEADERS_MAX 16384
 
 /* ---- content ---- */
 
@@ -85,7 +84,17 @@ static void put_calls(struct orb_buf *b, const json_t *calls)
     orb_buf_char(b, ']');
 }
 
-static void put_assistant(struct orb_buf *b, const json_t *message)
+/* OpenRouter wants back what it sent beside the reasoning. */
+static void put_kept(struct orb_buf *b, const struct orb_provider *provider, const json_t *message)
+{
+    const json_t *kept = json_object_get(message, "kept");
+    if (json_array_size(kept) == 0 || strcmp(orb_json_get_str(message, "kept_by", ""), provider->info.name) != 0)
+        return;
+    orb_buf_str(b, ", \"reasoning_details\": ");
+    orb_json_dump(b, kept);
+}
+
+static void put_assistant(struct orb_buf *b, const struct orb_provider *provider, const json_t *message)
 {
     const json_t *calls = json_object_get(message, "tool_calls");
     int has_calls = json_array_size(calls) > 0;
@@ -101,6 +110,7 @@ static void put_assistant(struct orb_buf *b, const json_t *message)
         orb_buf_str(b, ", ");
         put_calls(b, calls);
     }
+    put_kept(b, provider, message);
     orb_buf_char(b, '}');
     if (text.err)
         b->err = text.err;
@@ -123,15 +133,17 @@ static void put_tool(struct orb_buf *b, const json_t *message)
     orb_buf_done(&text);
 }
 
-static int put_message(struct orb_buf *b, const json_t *message, struct orb_error *err)
+static int put_message(struct orb_buf *b, const struct orb_provider *provider, const struct orb_model_rules *rules, const json_t *message,
+                       struct orb_error *err)
 {
     const char *role = orb_json_get_str(message, "role", "");
-    if (strcmp(role, "system") == 0 || strcmp(role, "user") == 0) {
-        orb_buf_printf(b, "{\"role\": \"%s\", \"content\": ", role);
+    int is_system = strcmp(role, "system") == 0;
+    if (is_system || strcmp(role, "user") == 0) {
+        orb_buf_printf(b, "{\"role\": \"%s\", \"content\": ", is_system && rules->flags & ORB_RULE_DEVELOPER ? "developer" : role);
         put_user_content(b, json_object_get(message, "content"));
         orb_buf_char(b, '}');
     } else if (strcmp(role, "assistant") == 0) {
-        put_assistant(b, message);
+        put_assistant(b, provider, message);
     } else if (strcmp(role, "tool") == 0) {
         put_tool(b, message);
     } else {
@@ -160,51 +172,63 @@ static void put_tools(struct orb_buf *b, const json_t *tools)
     orb_buf_char(b, ']');
 }
 
-static int put_body(const struct orb_model_call *call, struct orb_buf *b, struct orb_error *err)
+static void put_options(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules)
 {
-    const struct orb_model_rules *rules = orb_model_rules_find("openai", call->model);
+    const json_t *stop = json_object_get(call->options, "stop");
+    const char *effort = orb_openai_effort(call, rules);
+    orb_openai_put_sampling(b, call, rules);
+    if (call->max_tokens > 0) {
+        orb_buf_str(b, rules->flags & ORB_RULE_COMPLETION_TOKENS ? ", \"max_completion_tokens\": " : ", \"max_tokens\": ");
+        orb_buf_int(b, call->max_tokens);
+    }
+    if (effort)
+        orb_buf_printf(b, ", \"reasoning_effort\": \"%s\"", effort);
+    if (json_array_size(stop) > 0 && !(rules->flags & ORB_RULE_NO_STOP)) {
+        orb_buf_str(b, ", \"stop\": ");
+        orb_json_dump(b, stop);
+    }
+    if (call->output_schema && rules->flags & ORB_RULE_SCHEMA) {
+        orb_buf_str(b, ", \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {");
+        orb_openai_put_schema(b, call);
+        orb_buf_str(b, "}}");
+    }
+    orb_openai_put_cache_key(b, call, rules);
+}
+
+static int put_body(const struct orb_provider *provider, const struct orb_model_call *call, struct orb_buf *b, struct orb_error *err)
+{
+    const struct orb_model_rules *rules = orb_openai_rules(provider, call->model);
     orb_buf_str(b, "{\"model\": ");
     orb_put_str(b, call->model);
     orb_buf_str(b, ", \"messages\": [");
     for (size_t i = 0; i < json_array_size(call->messages); i++) {
         if (i)
             orb_buf_str(b, ", ");
-        int rc = put_message(b, json_array_get(call->messages, i), err);
+        int rc = put_message(b, provider, rules, json_array_get(call->messages, i), err);
         if (rc)
             return rc;
     }
     orb_buf_str(b, "], \"stream\": true, \"stream_options\": {\"include_usage\": true}");
-    if (!(rules->flags & ORB_RULE_NO_SAMPLING) || call->temperature < 1.0 || call->temperature > 1.0) {
-        orb_buf_str(b, ", \"temperature\": ");
-        orb_json_real(b, call->temperature);
-    }
-    if (call->max_tokens > 0) {
-        orb_buf_str(b, rules->flags & ORB_RULE_COMPLETION_TOKENS ? ", \"max_completion_tokens\": " : ", \"max_tokens\": ");
-        orb_buf_int(b, call->max_tokens);
-    }
+    put_options(b, call, rules);
     if (json_array_size(call->tools) > 0)
         put_tools(b, call->tools);
+    orb_openai_put_choice(b, call, rules, 0);
     orb_buf_char(b, '}');
-    return orb_put_check(b, err);
+    return 0;
+}
+
+int orb_openai_request_at(const struct orb_provider *provider, const char *path, const struct orb_model_call *call, struct orb_model_request *out,
+                          struct orb_error *err)
+{
+    return orb_openai_request_to(provider, path, call, put_body, out, err);
 }
 
 static int request(const struct orb_provider *provider, const struct orb_model_call *call, struct orb_model_request *out, struct orb_error *err)
 {
-    orb_buf_init(&out->headers, HEADERS_MAX);
-    orb_buf_init(&out->body, BODY_MAX);
-    int rc = orb_server_url(provider->server, "/chat/completions", out->url, err);
-    if (!rc)
-        rc = orb_server_headers(provider->server, call->token, &out->headers, err);
-    if (!rc)
-        rc = put_body(call, &out->body, err);
-    if (rc) {
-        orb_buf_done(&out->headers);
-        orb_buf_done(&out->body);
-    }
-    return rc;
+    return orb_openai_request_at(provider, "/chat/completions", call, out, err);
 }
 
-static const struct orb_codec codec = {
+const struct orb_codec orb_openai_codec = {
     .state_size = sizeof(struct orb_openai_state),
     .request = request,
     .data = orb_openai_data,
@@ -213,15 +237,16 @@ static const struct orb_codec codec = {
     .done = orb_openai_done,
 };
 
+static const char *const resets[] = { "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", NULL };
 static const struct orb_server_header keys[] = { { "Authorization", "Bearer ", "OPENAI_API_KEY" }, { 0 } };
 static const struct orb_server_header more[] = { { "OpenAI-Organization", "", "OPENAI_ORG_ID" }, { "OpenAI-Project", "", "OPENAI_PROJECT_ID" }, { 0 } };
-static const struct orb_server server = {
-    .base_url = "https://api.openai.com/v1", .base_env = "OPENAI_BASE_URL", .keys = keys, .more = more,
+const struct orb_server orb_openai_server = {
+    .base_url = "https://api.openai.com/v1", .base_env = "OPENAI_BASE_URL", .keys = keys, .more = more, .resets = resets,
 };
 
 const struct orb_provider orb_provider_openai = {
     .info = { "openai", "OpenAI chat completions, and servers that speak its protocol",
               "OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_ORG_ID, OPENAI_PROJECT_ID, ORBITER_MODEL_TIMEOUT" },
-    .codec = &codec,
-    .server = &server,
+    .codec = &orb_openai_codec,
+    .server = &orb_openai_server,
 };

@@ -19,6 +19,7 @@ struct reader {
     orb_delta_fn fn;
     void *arg;
     struct orb_error *err;
+    size_t len; /* of the chunk */
 };
 
 static void give_text(struct reader *r, enum orb_delta_type type, const json_t *value)
@@ -175,6 +176,8 @@ static void take_usage(struct reader *r, const json_t *usage)
     d.usage.input_tokens = count_of(usage, "prompt_tokens");
     d.usage.output_tokens = count_of(usage, "completion_tokens");
     d.usage.total_tokens = count_of(usage, "total_tokens");
+    d.usage.cached_tokens = count_of(json_object_get(usage, "prompt_tokens_details"), "cached_tokens");
+    d.usage.reasoning_tokens = count_of(json_object_get(usage, "completion_tokens_details"), "reasoning_tokens");
     if (d.usage.total_tokens == 0 && d.usage.input_tokens < INT64_MAX / 2 && d.usage.output_tokens < INT64_MAX / 2)
         d.usage.total_tokens = d.usage.input_tokens + d.usage.output_tokens;
     r->fn(r->arg, &d);
@@ -212,6 +215,9 @@ static int take_choice(struct reader *r, const json_t *choice)
     give_text(r, ORB_DELTA_REASONING, reasoning);
     give_text(r, ORB_DELTA_TEXT, json_object_get(delta, "content"));
     give_text(r, ORB_DELTA_TEXT, json_object_get(delta, "refusal"));
+    int failed = orb_openai_take_details(r->st, json_object_get(delta, "reasoning_details"), r->len, r->err);
+    if (failed)
+        return failed;
     for (size_t i = 0; i < json_array_size(calls); i++) {
         int rc = take_call(r, json_array_get(calls, i), i);
         if (rc)
@@ -242,6 +248,7 @@ static int finish(struct orb_openai_state *st, orb_delta_fn fn, void *arg)
     if (st->count > 0 && st->finish == ORB_FINISH_STOP)
         d.finish = ORB_FINISH_TOOL_CALLS;
     st->is_done = 1;
+    orb_openai_give_details(st, fn, arg);
     fn(arg, &d);
     return 1;
 }
@@ -249,7 +256,7 @@ static int finish(struct orb_openai_state *st, orb_delta_fn fn, void *arg)
 int orb_openai_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                     struct orb_error *err)
 {
-    struct reader r = { provider, state, fn, arg, err };
+    struct reader r = { provider, state, fn, arg, err, len };
     (void)event; /* this protocol does not name its events */
     while (len > 0 && strchr(" \r\n\t", data[len - 1]))
         len--;
@@ -287,4 +294,6 @@ void orb_openai_done(void *state)
         free(st->slots[i].name);
     }
     free(st->slots);
+    json_decref(st->details);
+    orb_buf_done(&st->detail_text);
 }

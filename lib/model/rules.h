@@ -13,7 +13,15 @@ enum {
     ORB_RULE_LEVEL_THINKING = 16,      /* Gemini: thinking by level */
     ORB_RULE_SIGNATURES = 32,          /* Gemini: function calls must come back with a thought signature */
     ORB_RULE_EFFORT = 64,              /* OpenAI: takes reasoning_effort */
-    ORB_RULE_SCHEMA = 128              /* has a native mode for structured output */
+    ORB_RULE_SCHEMA = 128,             /* has a native mode for structured output */
+    /* OpenAI. ORB_RULE_EFFORT alone means low, medium and high; the nearest of those that a model knows is sent. */
+    ORB_RULE_EFFORT_NONE = 1 << 16,
+    ORB_RULE_EFFORT_MINIMAL = 1 << 17,
+    ORB_RULE_EFFORT_ONLY_HIGH = 1 << 18,
+    ORB_RULE_DEVELOPER = 1 << 19,      /* the role developer in place of system */
+    ORB_RULE_NO_STOP = 1 << 20,        /* rejects stop */
+    ORB_RULE_NO_PARALLEL = 1 << 21,    /* rejects parallel_tool_calls */
+    ORB_RULE_CACHE_KEY = 1 << 22       /* takes prompt_cache_key */
 };
 struct orb_model_rules {
     const char *provider;  /* its codec's family: "openai", "anthropic", "gemini" */

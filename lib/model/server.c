@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECRET_MIN 4       /* a shorter key would be found everywhere */
+#define SECRET_MORE_MIN 16
+
 const char *orb_server_setting(const char *name)
 {
     const char *value = name ? getenv(name) : NULL;
@@ -43,15 +46,21 @@ int orb_server_url(const struct orb_server *server, const char *path, char url[O
     return 0;
 }
 
-static int put_header(struct orb_buf *b, const struct orb_server_header *header, struct orb_error *err)
+/* What no key has, or (is_key 0) no header. */
+static int is_bad(unsigned char c, int is_key)
 {
-    const char *value = orb_server_setting(header->env);
+    return c < ' ' || c >= 0x7f || (is_key && c == ' ');
+}
+
+static int put_header(struct orb_buf *b, const struct orb_server_header *header, int is_key, struct orb_error *err)
+{
+    const char *value = header->env ? orb_server_setting(header->env) : "";
     if (!value)
         return 0;
     for (const char *p = value; *p; p++)
-        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
-            return orb_error_set(err, ORB_E_MODEL_AUTH,
-                                 "%s on the worker holds a blank or another character that no key has; set it anew", header->env);
+        if (is_bad((unsigned char)*p, is_key))
+            return orb_error_set(err, is_key ? ORB_E_MODEL_AUTH : ORB_E_CONFIG, "%s on the worker holds a %scharacter that no %s has; set it anew",
+                                 header->env, is_key ? "blank or another " : "", is_key ? "key" : "header");
     orb_buf_printf(b, "%s: %s%s", header->name, header->prefix, value);
     orb_buf_char(b, '\0');
     return 0;
@@ -63,8 +72,8 @@ static int put_key(const struct orb_server *server, struct orb_buf *b, struct or
     while (key && key->name && !orb_server_setting(key->env))
         key++;
     if (key && key->name)
-        return put_header(b, key, err);
-    if (server->is_key_optional || !key || orb_server_setting(server->base_env))
+        return put_header(b, key, 1, err);
+    if (server->is_key_optional || !key || (server->base_url && orb_server_setting(server->base_env)))
         return 0;
     return orb_error_set(err, ORB_E_MODEL_AUTH, "%s is not set; set it in the worker's environment and start the worker again",
                          orb_server_key_name(server));
@@ -84,22 +93,28 @@ int orb_server_headers(const struct orb_server *server, const char *token, struc
     }
     int rc = token ? 0 : put_key(server, b, err);
     for (const struct orb_server_header *h = server->more; !rc && h && h->name; h++)
-        rc = put_header(b, h, err);
+        rc = put_header(b, h, 0, err);
     if (!rc && b->err)
         rc = orb_error_set(err, ORB_E_CONFIG, "%s or another setting of the provider is too long", orb_server_key_name(server));
     return rc;
 }
 
+static void hide(char *text, const char *secret)
+{
+    size_t n = strlen(secret);
+    for (char *p = text; (p = strstr(p, secret)); p++) {
+        memset(p, '*', 3);
+        memmove(p + 3, p + n, strlen(p + n) + 1);
+    }
+}
+
 void orb_server_hide_keys(const struct orb_server *server, char *text)
 {
-    for (const struct orb_server_header *h = server ? server->keys : NULL; h && h->name; h++) {
-        const char *key = orb_server_setting(h->env);
-        size_t n = key ? strlen(key) : 0;
-        if (n < 4)
-            continue;
-        for (char *p = text; (p = strstr(p, key)); p++) {
-            memset(p, '*', 3);
-            memmove(p + 3, p + n, strlen(p + n) + 1);
-        }
-    }
+    for (const struct orb_server_header *h = server ? server->keys : NULL; h && h->name; h++)
+        if (orb_server_setting(h->env) && strlen(getenv(h->env)) >= SECRET_MIN)
+            hide(text, getenv(h->env));
+    /* Other headers hold keys now and then, and names more often. */
+    for (const struct orb_server_header *h = server ? server->more : NULL; h && h->name; h++)
+        if (orb_server_setting(h->env) && strlen(getenv(h->env)) >= SECRET_MORE_MIN)
+            hide(text, getenv(h->env));
 }

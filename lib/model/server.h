@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 
-/* A header from the environment: "Name: prefix" + value, left out when the variable is not set. */
+/* A header from the environment: "Name: prefix" + value, left out when the variable is not set. env NULL: the prefix is all of it. */
 struct orb_server_header {
     const char *name, *prefix, *env;
 };
@@ -16,8 +16,9 @@ struct orb_server {
     /* The first of these that is set is the key; ended by a NULL name. Then the rest of the headers. */
     const struct orb_server_header *keys;
     const struct orb_server_header *more; /* ended by a NULL name; may be NULL */
-    int is_key_optional;          /* also when base_env is not set */
+    int is_key_optional;          /* also when base_env is not set; where there is no base_url, only this counts */
     const char *fixed;            /* a line more, such as "anthropic-version: 2023-06-01", or NULL */
+    const char *const *resets;    /* headers of the reply that tell when limits end (loop/after.h), ended by NULL; or NULL */
 };
 
 /* A setting from the environment; NULL when it is not set or empty. */

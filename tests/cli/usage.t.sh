@@ -127,7 +127,42 @@ END
 holds 'providers fit 80 columns' bash -c '! orbiter provider list | grep -E ".{81}"'
 check 'providers' bash -c 'orbiter provider list | grep -v "^ " | sort' <<'END'
 out: anthropic
+out: azure
+out: llamacpp
+out: ollama
 out: openai
+out: openrouter
+out: responses
 out: sim
+out: vllm
 exit 0
+END
+
+# Providers from files.
+mkdir "$work/providers"
+cat >"$work/providers/mine.json" <<'END'
+{"name": "mine", "protocol": "responses", "base_url": "https://models.example.com/v1", "key_env": "MINE_API_KEY", "help": "our own models"}
+END
+check 'a provider of a file' bash -c "orbiter provider list --providers $work/providers -o jsonl | tail -n 1" <<'END'
+out: {"name": "mine", "help": "our own models", "settings": "MINE_API_KEY"}
+exit 0
+END
+check 'by the environment' bash -c "ORBITER_PROVIDERS=$work/providers orbiter provider list | tail -n 3" <<'END'
+out: mine
+out:     our own models
+out:     settings: MINE_API_KEY
+exit 0
+END
+echo '{"name": "openai", "protocol": "openai", "base_url": "https://models.example.com/v1"}' >"$work/providers/other.json"
+check 'a wrong file' orbiter provider list --providers "$work/providers" <<'END'
+err: orbiter: provider file WORK/providers/other.json: the name 'openai' is that of a provider that is built in; choose another
+exit 2
+END
+check 'a worker with a wrong file' orbiter-worker --redis-url redis://127.0.0.1:1 --providers "$work/providers" <<'END'
+err: orbiter-worker: provider file WORK/providers/other.json: the name 'openai' is that of a provider that is built in; choose another
+exit 2
+END
+check 'no such folder' orbiter provider list --providers "$work/nowhere" <<'END'
+err: orbiter: cannot read the folder of provider files WORK/nowhere: No such file or directory; check --providers or ORBITER_PROVIDERS
+exit 2
 END

@@ -133,7 +133,7 @@ static void calls(struct reply *r)
 static json_t *error_root(struct reply *r, const char *key)
 {
     char text[1024];
-    const char *type = r->script.type ? r->script.type : r->script.code ? r->script.code : "api_error";
+    const char *type = r->script.type ? r->script.type : r->script.code ? r->script.code : r->script.status == 400 ? "invalid_request_error" : "api_error";
     dialect_message(r, key, text, sizeof(text));
     if (r->script.errstr)
         return json_pack("{s:s, s:s}", "type", "error", "error", text);
@@ -149,7 +149,7 @@ static void error(struct reply *r)
 
 static void refusal(struct reply *r, const char *key)
 {
-    char extra[256];
+    char extra[512];
     if (dialect_page(r))
         return;
     json_t *root = error_root(r, key);
@@ -228,6 +228,17 @@ static int is_after_tool(const json_t *body)
     return type && strcmp(type, "tool_result") == 0;
 }
 
+static int check(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap)
+{
+    char *mistake = fake_anthropic_mistake(body);
+    (void)path, (void)key, (void)script;
+    if (!mistake)
+        return 0;
+    snprintf(why, cap, "%s", mistake);
+    free(mistake);
+    return 400;
+}
+
 const struct dialect dialect_anthropic = {
     .name = "anthropic",
     .path = "/v1/messages",
@@ -241,5 +252,5 @@ const struct dialect dialect_anthropic = {
     .tail = tail,
     .refusal = refusal,
     .plain = plain,
-    .mistake = fake_anthropic_mistake,
+    .check = check,
 };

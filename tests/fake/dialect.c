@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static const struct dialect *const dialects[] = { &dialect_openai, &dialect_anthropic, NULL };
+static const struct dialect *const dialects[] = { &dialect_openai, &dialect_responses, &dialect_anthropic, NULL };
 
 /* Does text end in what the pattern says? A * stands for anything. */
 static int ends_in(const char *text, size_t len, const char *pattern)
@@ -78,7 +79,7 @@ void dialect_whole(struct reply *r, int64_t status, const char *type, const char
     evbuffer_free(b);
 }
 
-void dialect_refusal_headers(const struct reply *r, char extra[256])
+void dialect_refusal_headers(const struct reply *r, char extra[512])
 {
     const struct script *s = &r->script;
     size_t n = 0;
@@ -87,13 +88,21 @@ void dialect_refusal_headers(const struct reply *r, char extra[256])
         n += (size_t)sprintf(extra + n, "Retry-After: %lld\r\n", (long long)s->retry_after);
     if (s->retry_after_ms >= 0)
         n += (size_t)sprintf(extra + n, "retry-after-ms: %lld\r\n", (long long)s->retry_after_ms);
+    if (s->limit_reset)
+        n += (size_t)snprintf(extra + n, 100, "x-ratelimit-reset-requests: 1ms\r\nx-ratelimit-reset-tokens: %.20s\r\n", s->limit_reset);
+    if (s->limit_reset_at >= 0) {
+        time_t when = time(NULL) + s->limit_reset_at;
+        struct tm tm;
+        gmtime_r(&when, &tm);
+        n += strftime(extra + n, 80, "anthropic-ratelimit-tokens-reset: %Y-%m-%dT%H:%M:%SZ\r\n", &tm);
+    }
     if (s->should_retry >= 0)
         sprintf(extra + n, "x-should-retry: %s\r\n", s->should_retry ? "true" : "false");
 }
 
 int dialect_page(struct reply *r)
 {
-    char extra[256];
+    char extra[512];
     if (!r->script.html)
         return 0;
     dialect_refusal_headers(r, extra);
@@ -120,4 +129,52 @@ char *dialect_arguments(const struct reply *r)
     char *text = json_dumps(input, 0);
     json_decref(input);
     return text;
+}
+
+/* ---- what the real API rejects ---- */
+
+static int is_reasoning_model(const char *model)
+{
+    static const char *const names[] = { "o1", "o3", "o4", "gpt-5" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strncmp(model, names[i], strlen(names[i])) == 0)
+            return 1;
+    return 0;
+}
+
+static int has(const json_t *body, const char *key)
+{
+    return json_object_get(body, key) != NULL;
+}
+
+int dialect_check_openai(const json_t *body, const char *tokens, char *why, size_t cap)
+{
+    static const char *const rejected[] = { "temperature", "top_p", "stop", "max_tokens" };
+    static const char *const limits[] = { "max_tokens", "max_completion_tokens", "max_output_tokens" };
+    const char *model = json_string_value(json_object_get(body, "model"));
+    for (size_t i = 0; model && is_reasoning_model(model) && i < sizeof(rejected) / sizeof(*rejected); i++) {
+        if (!has(body, rejected[i]))
+            continue;
+        snprintf(why, cap, "Unsupported parameter: '%s' is not supported with this model.", rejected[i]);
+        return 400;
+    }
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        if (!has(body, limits[i]) || strcmp(limits[i], tokens) == 0 || (strcmp(tokens, "max_output_tokens") != 0 && i < 2))
+            continue;
+        snprintf(why, cap, "Unknown parameter: '%s'.", limits[i]);
+        return 400;
+    }
+    if (!has(body, "tools") && (has(body, "tool_choice") || has(body, "parallel_tool_calls"))) {
+        snprintf(why, cap, "'tool_choice' and 'parallel_tool_calls' are only allowed when 'tools' are specified.");
+        return 400;
+    }
+    return 0;
+}
+
+const char *dialect_finish(const struct reply *r, const char *const *pairs, const char *def)
+{
+    for (; r->script.finish && *pairs; pairs += 2)
+        if (strcmp(pairs[0], r->script.finish) == 0)
+            return pairs[1];
+    return def;
 }

@@ -18,7 +18,8 @@ struct dialect {
     void (*tail)(struct reply *r);            /* finish, usage, the end of the stream but for its last HTTP chunk */
     void (*refusal)(struct reply *r, const char *key); /* a whole HTTP reply */
     void (*plain)(struct reply *r);           /* a whole HTTP reply with JSON in place of a stream */
-    char *(*mistake)(const json_t *body);     /* why the real API would refuse this, allocated, or NULL; may be NULL */
+    /* What the real API would refuse: 0, or the HTTP status and why. script: what the model's name asks for. May be NULL. */
+    int (*check)(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap);
 };
 /* NULL when no dialect has this path. */
 const struct dialect *dialect_find(const char *path);
@@ -30,7 +31,8 @@ extern const struct dialect dialect_anthropic; /* anthropic.c */
 
 #define FAKE_ANTHROPIC_REDACTED "ZmFrZQ=="
 void fake_anthropic_signature(const char *thinking, char out[32]);
-char *fake_anthropic_mistake(const json_t *body); /* anthropic_check.c */
+char *fake_anthropic_mistake(const json_t *body); /* anthropic_check.c; allocated, or NULL */
+extern const struct dialect dialect_responses; /* responses.c */
 
 /* ---- what they share ---- */
 
@@ -41,12 +43,17 @@ void dialect_event_json(struct reply *r, const char *event, json_t *value_take, 
 /* A whole HTTP reply; extra: header lines, or "". */
 void dialect_whole(struct reply *r, int64_t status, const char *type, const char *extra, const char *body);
 /* The headers of a refusal that the script asks for. */
-void dialect_refusal_headers(const struct reply *r, char out[256]);
+void dialect_refusal_headers(const struct reply *r, char out[512]);
 /* The script's page in place of JSON: 1 when it was sent. */
 int dialect_page(struct reply *r);
 /* The script's message; $KEY in it is the key that came (may be NULL). */
 void dialect_message(const struct reply *r, const char *key, char *out, size_t cap);
 /* The arguments of the calls, as JSON text; allocated. */
 char *dialect_arguments(const struct reply *r);
+
+/* What OpenAI's two protocols reject of a reasoning model, and of any. 0, or -1 and why. tokens: the member that it has for the limit. */
+int dialect_check_openai(const json_t *body, const char *tokens, char *why, size_t cap);
+/* The finish word of the script, as this dialect says it: pairs of normal word and own word, ended by NULL. def when there is none. */
+const char *dialect_finish(const struct reply *r, const char *const *pairs, const char *def);
 
 #endif

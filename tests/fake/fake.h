@@ -20,7 +20,8 @@ struct script {
     int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, reasoning;
     int64_t html, crlf, comment, nodone, nousage, nofinish, usage_last, noindex, index0, noid, argsobj, repeat, stopfinish,
         nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold;
-    char *text, *tool, *args, *code, *type, *message;
+    int64_t limit_reset_at, refusal, details, timings, endless;
+    char *text, *tool, *args, *code, *type, *message, *finish, *limit_reset;
 };
 /* 0, or -1 with why in why. */
 int script_parse(const char *model, struct script *out, char *why, size_t cap);

@@ -14,6 +14,10 @@ static void chunk_send(struct reply *r, json_t *delta_take, const char *finish, 
     json_t *root = json_pack("{s:s, s:s, s:I, s:s, s:[o], s:O}", "id", "chatcmpl-fake", "object", "chat.completion.chunk",
                              "created", (json_int_t)1700000000, "model", "fake", "choices", choice, "usage",
                              usage ? usage : json_null());
+    if (r->script.timings) {
+        json_object_set_new(root, "timings", json_pack("{s:f}", "predicted_ms", 1.5));
+        json_object_set_new(root, "prompt_token_ids", json_null());
+    }
     dialect_event_json(r, NULL, root, is_last);
 }
 
@@ -28,6 +32,10 @@ static void first(struct reply *r)
         chunk_send(r, json_pack("{s:n, s:n, s:n, s:n}", "role", "content", "tool_calls", "refusal"), NULL, NULL, 0);
     }
     chunk_send(r, json_pack("{s:s, s:s}", "role", "assistant", "content", ""), NULL, NULL, 0);
+    for (int64_t i = 0; i < r->script.details; i++)
+        chunk_send(r, json_pack("{s:s, s:s, s:[{s:s, s:s, s:i, s:o}]}", "content", "", "reasoning", "hm ", "reasoning_details", "type",
+                                "reasoning.text", "text", "hm ", "index", 0, "signature", i + 1 == r->script.details ? json_string("sig") : json_null()),
+                   NULL, NULL, 0);
     for (int64_t i = 0; i < r->script.reasoning; i++)
         chunk_send(r, json_pack("{s:s}", r->script.reasoning > 1 ? "reasoning_content" : "reasoning", "hm "), NULL, NULL, 0);
 }
@@ -38,9 +46,9 @@ static void text_piece(struct reply *r, const char *text, size_t len)
     char line[2048];
     static const char pad[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     const struct script *s = &r->script;
-    int is_simple = !r->text && !s->crlf && !s->comment && !s->multiline && !s->noblank;
+    int is_simple = !s->refusal && !s->timings && !r->text && !s->crlf && !s->comment && !s->multiline && !s->noblank;
     if (!is_simple) {
-        chunk_send(r, json_pack("{s:o}", "content", json_stringn(text, len)), NULL, NULL, 0);
+        chunk_send(r, json_pack("{s:o}", s->refusal ? "refusal" : "content", json_stringn(text, len)), NULL, NULL, 0);
         return;
     }
     int n = snprintf(line, sizeof(line),
@@ -60,7 +68,7 @@ static json_t *call_piece(struct reply *r, int64_t k, int is_first, json_t *args
 {
     json_t *piece = json_object(), *function = json_object();
     char id[64];
-    snprintf(id, sizeof(id), "call_fake_%lld_%lld", (long long)r->n, (long long)k);
+    snprintf(id, sizeof(id), r->script.details ? "call_details_%lld_%lld" : "call_fake_%lld_%lld", (long long)r->n, (long long)k);
     if (!r->script.noindex)
         json_object_set_new(piece, "index", json_integer(r->script.index0 ? 0 : k));
     if (!r->script.noid && (is_first || r->script.repeat)) {
@@ -130,7 +138,7 @@ static void error(struct reply *r)
 
 static void refusal(struct reply *r, const char *key)
 {
-    char extra[256];
+    char extra[512];
     if (dialect_page(r))
         return;
     json_t *root = error_root(r, key);
@@ -153,9 +161,11 @@ static void plain(struct reply *r)
 static void tail(struct reply *r)
 {
     const struct script *s = &r->script;
-    const char *finish = s->nofinish ? NULL : r->is_tool_step && !s->stopfinish ? "tool_calls" : "stop";
-    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}}", "prompt_tokens", 9, "completion_tokens", (json_int_t)r->sent,
-                              "total_tokens", (json_int_t)r->sent + 9, "prompt_tokens_details", "cached_tokens", 0);
+    static const char *const words[] = { "length", "length", "content_filter", "content_filter", NULL };
+    const char *finish = s->nofinish ? NULL : r->is_tool_step && !s->stopfinish ? "tool_calls" : dialect_finish(r, words, "stop");
+    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "prompt_tokens", 9, "completion_tokens", (json_int_t)r->sent,
+                              "total_tokens", (json_int_t)r->sent + 9, "prompt_tokens_details", "cached_tokens", 4,
+                              "completion_tokens_details", "reasoning_tokens", (json_int_t)s->reasoning);
     int is_usage_chunk = !s->nousage && !s->usage_last;
     chunk_send(r, json_object(), finish, s->usage_last ? usage : NULL, s->nodone && !is_usage_chunk);
     if (is_usage_chunk) {
@@ -205,6 +215,46 @@ static int is_after_tool(const json_t *body)
     return role && strcmp(role, "tool") == 0;
 }
 
+/* ---- what the real API rejects ---- */
+
+/* Every call of an assistant turn must be answered by a tool message right after it. */
+static int check_calls(const json_t *messages, size_t at, char *why, size_t cap)
+{
+    const json_t *turn = json_array_get(messages, at), *calls = json_object_get(turn, "tool_calls"), *call;
+    size_t i;
+    json_array_foreach (calls, i, call) {
+        const char *id = json_string_value(json_object_get(call, "id"));
+        size_t k = at + 1;
+        const json_t *m;
+        while ((m = json_array_get(messages, k)) && json_object_get(m, "tool_call_id") &&
+               strcmp(json_string_value(json_object_get(m, "tool_call_id")), id ? id : "") != 0)
+            k++;
+        if (!m || !json_object_get(m, "tool_call_id")) {
+            snprintf(why, cap, "An assistant message with 'tool_calls' must be followed by tool messages: no answer to %s.", id ? id : "a call");
+            return 400;
+        }
+        if (id && strncmp(id, "call_details_", 13) == 0 && !json_array_size(json_object_get(turn, "reasoning_details"))) {
+            snprintf(why, cap, "The reasoning_details that came with %s are missing.", id);
+            return 400;
+        }
+    }
+    return 0;
+}
+
+static int check(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap)
+{
+    const json_t *messages = json_object_get(body, "messages");
+    (void)path, (void)key, (void)script;
+    if (!json_array_size(messages)) {
+        snprintf(why, cap, "Missing required parameter: 'messages'.");
+        return 400;
+    }
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        if (check_calls(messages, i, why, cap))
+            return 400;
+    return dialect_check_openai(body, "max_completion_tokens", why, cap);
+}
+
 const struct dialect dialect_openai = {
     .name = "openai",
     .path = "/chat/completions",
@@ -218,4 +268,5 @@ const struct dialect dialect_openai = {
     .tail = tail,
     .refusal = refusal,
     .plain = plain,
+    .check = check,
 };

@@ -190,7 +190,7 @@ static void choose_answer(struct reply *r, const json_t *body)
         r->text = strdup(r->input);
     else if (r->script.text)
         r->text = strdup(r->script.text);
-    r->total = r->is_tool_step ? 1 : r->text ? count_pieces(r->text) : r->script.tokens;
+    r->total = r->is_tool_step ? 1 : r->script.endless ? INT64_MAX : r->text ? count_pieces(r->text) : r->script.tokens;
 }
 
 struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dialect, const char *path, json_t *body, const char *key)
@@ -209,14 +209,12 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
         free(r->script.message);
         r->script.message = strdup(why);
     }
-    char *mistake = dialect->mistake ? dialect->mistake(body) : NULL;
-    if (mistake) {
-        r->script.status = 400;
+    int refused = dialect->check ? dialect->check(path, body, key, &r->script, why, sizeof(why)) : 0;
+    if (refused) {
+        r->script.status = refused;
         r->script.fails = -1;
-        free(r->script.type);
-        r->script.type = strdup("invalid_request_error");
         free(r->script.message);
-        r->script.message = mistake;
+        r->script.message = strdup(why);
     }
     if (is_refused(r, model, first_input)) {
         r->dialect->refusal(r, key);

@@ -58,6 +58,13 @@ static const struct key {
     NUMBER(nochoices, 0, "usage chunk with choices null"),
     NUMBER(prefilter, 0, "a first chunk without choices, as Azure sends"),
     NUMBER(deltanull, 0, "null for delta and its members"),
+    NUMBER(timings, 0, "members that llama.cpp and vLLM add to a chunk"),
+    NUMBER(details, 0, "reasoning_details beside the reasoning, as OpenRouter sends; they must come back with the calls"),
+    NUMBER(refusal, 0, "the answer is a refusal"),
+    NUMBER(endless, 0, "tokens without end"),
+    TEXT(finish, "how it ends: length or content_filter"),
+    TEXT(limit_reset, "header x-ratelimit-reset-tokens, such as 6m0s"),
+    NUMBER(limit_reset_at, -1, "header anthropic-ratelimit-tokens-reset, so many seconds from now"),
 #undef NUMBER
 #undef TEXT
 };

@@ -38,6 +38,7 @@ static void note_delta(void *arg, const struct orb_delta *d)
         break;
     case ORB_DELTA_KEEP:
         ORB_ASSERT(json_is_object(d->keep));
+        orb_json_dump(&n->deltas, d->keep);
         break;
     case ORB_DELTA_FINISH:
         ORB_ASSERT(d->finish != ORB_FINISH_STOP || !n->state.count);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -193,6 +194,28 @@ static void a_transient_failure_is_retried_without_a_terminal_event(void **state
     free(event);
     test_expect_drained(&fleet, QUEUE);
     test_worker_stop(&worker);
+}
+
+static void a_provider_of_a_file(void **state)
+{
+    char folder[TEST_PATH_MAX + 16], path[TEST_PATH_MAX + 32];
+    (void)state;
+    test_fake_start(&fake);
+    snprintf(folder, sizeof folder, "%s/providers", fake.dir);
+    snprintf(path, sizeof path, "%s/mine.json", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "{\"name\": \"mine\", \"protocol\": \"responses\", \"base_url\": \"%s\", \"key_env\": \"MINE_KEY\"}", fake.url);
+    fclose(file);
+    test_worker_start(&worker, &fleet, ARGS("--worker-id", "w1", "--providers", folder), ARGS("MINE_KEY=sk-of-mine"));
+    submit("a", "mine:fake?text=ours");
+    wait_status("a", "completed");
+    expect_in_field("a", "result", "\"output\": \"ours\"");
+    json_t *request = test_fake_request(&fake, NULL);
+    assert_string_equal(json_string_value(json_object_get(request, "path")), "/v1/responses");
+    assert_string_equal(json_string_value(json_object_get(request, "authorization")), "Bearer sk-of-mine");
+    json_decref(request);
 }
 
 static void retries_are_used_up(void **state)
@@ -665,6 +688,7 @@ int main(void)
         TEST(a_permanent_failure_is_not_retried),
         TEST(what_this_worker_cannot_run_fails_with_the_reason),
         TEST(a_transient_failure_is_retried_without_a_terminal_event),
+        TEST(a_provider_of_a_file),
         TEST(retries_are_used_up),
         TEST(an_attempt_ends_at_its_time_limit),
         TEST(cancel_closes_the_providers_connection),

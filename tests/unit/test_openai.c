@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,7 @@ static void golden_parameters(void **state)
                 "{\"model\": \"gpt-4o\", " HI_OUT TAIL ", \"temperature\": 0.2, \"max_tokens\": 100}");
     expect_body("gpt-5-mini", HI, NULL, 1.0, 100, "{\"model\": \"gpt-5-mini\", " HI_OUT TAIL ", \"max_completion_tokens\": 100}");
     expect_body("o3", HI, NULL, 1.0, 0, "{\"model\": \"o3\", " HI_OUT TAIL "}");
-    expect_body("openai/gpt-5.1", HI, NULL, 0.5, 0, "{\"model\": \"openai/gpt-5.1\", " HI_OUT TAIL ", \"temperature\": 0.5}");
+    expect_body("openai/gpt-5.1", HI, NULL, 0.5, 0, "{\"model\": \"openai/gpt-5.1\", " HI_OUT TAIL "}");
     expect_body("o3small", HI, NULL, 1.0, 7,
                 "{\"model\": \"o3small\", " HI_OUT TAIL ", \"temperature\": 1.0, \"max_tokens\": 7}");
 }
@@ -158,6 +159,169 @@ static void where_and_as_whom(void **state)
     expect_refused(ORB_E_MODEL_INVALID, "Unknown message role: 'boss'", "[{\"role\":\"boss\"}]");
 }
 
+/* ---- options ---- */
+
+/* As expect_body, with options, a schema and tools as JSON; provider: any that speaks this protocol. */
+static void expect_options(const char *provider, const char *model, const char *options, const char *schema, const char *messages, const char *body)
+{
+    const struct orb_provider *p;
+    struct orb_model_request r = { 0 };
+    struct orb_error err = { 0 };
+    struct orb_model_call call = { .temperature = 0.5, .max_tokens = 9 };
+    char full[128];
+    snprintf(full, sizeof(full), "%s:%s", provider, model);
+    assert_int_equal(orb_provider_find(full, &p, &call.model, &err), 0);
+    json_t *root = json_pack("{s:o, s:o*, s:o*, s:o}", "messages", json_loads(messages, 0, NULL), "options", json_loads(options, 0, NULL), "schema",
+                             schema ? json_loads(schema, 0, NULL) : NULL, "tools", json_loads(schema ? "[]" : "[{\"name\":\"f\"}]", 0, NULL));
+    assert_non_null(root);
+    call.messages = json_object_get(root, "messages");
+    call.options = json_object_get(root, "options");
+    call.output_schema = json_object_get(root, "schema");
+    call.tools = json_object_get(root, "tools");
+    if (p->codec->request(p, &call, &r, &err))
+        fail_msg("%s: %s", full, err.text);
+    assert_string_equal(r.body.data, body);
+    request_done(&r);
+    json_decref(root);
+}
+
+#define TOOL_OUT ", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"description\": \"\"}}]"
+#define ALL "{\"top_p\":0.25,\"stop\":[\"END\"],\"tool_choice\":\"f\",\"parallel_tool_calls\":false,\"reasoning_effort\":\"minimal\",\"cache\":false}"
+#define CHOICE_OUT ", \"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": \"f\"}}"
+
+static void golden_options(void **state)
+{
+    (void)state;
+    environment("sk-test", NULL);
+    setenv("OPENROUTER_API_KEY", "sk-or", 1);
+    expect_options("openai", "m", ALL, NULL, HI,
+                   "{\"model\": \"m\", " HI_OUT TAIL ", \"temperature\": 0.5, \"top_p\": 0.25, \"max_tokens\": 9, \"stop\": [\"END\"]" TOOL_OUT CHOICE_OUT
+                   ", \"parallel_tool_calls\": false}");
+    expect_options("openai", "o3", ALL, NULL, "[{\"role\":\"system\",\"content\":\"s\"}]",
+                   "{\"model\": \"o3\", \"messages\": [{\"role\": \"developer\", \"content\": \"s\"}], " TAIL
+                   ", \"max_completion_tokens\": 9, \"reasoning_effort\": \"low\"" TOOL_OUT CHOICE_OUT "}");
+    expect_options("openai", "gpt-5", "{\"tool_choice\":\"required\",\"parallel_tool_calls\":true,\"cache\":false}", NULL, HI,
+                   "{\"model\": \"gpt-5\", " HI_OUT TAIL ", \"max_completion_tokens\": 9" TOOL_OUT ", \"tool_choice\": \"required\", \"parallel_tool_calls\": true}");
+    expect_options("openrouter", "deepseek/r1", "{\"reasoning_effort\":\"high\"}", NULL, HI,
+                   "{\"model\": \"deepseek/r1\", " HI_OUT TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"reasoning_effort\": \"high\"" TOOL_OUT "}");
+    expect_options("openai", "m", "{\"tool_choice\":\"auto\"}", "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}", HI,
+                   "{\"model\": \"m\", " HI_OUT TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"response_format\": {\"type\": \"json_schema\", "
+                   "\"json_schema\": {\"name\": \"output\", \"schema\": {\"type\": \"object\", \"properties\": {}, \"additionalProperties\": false}, "
+                   "\"strict\": true}}}");
+}
+
+/* The key of the prompt's start, which is all that two calls may share. */
+static char *cache_key(const char *model, const char *system, const char *user)
+{
+    struct orb_model_request r;
+    char messages[256], *key = NULL;
+    snprintf(messages, sizeof(messages), "[{\"role\":\"system\",\"content\":\"%s\"},{\"role\":\"user\",\"content\":\"%s\"}]", system, user);
+    assert_int_equal(build(model, messages, NULL, 1.0, 0, &r, NULL), 0);
+    json_t *body = json_loads(r.body.data, 0, NULL);
+    if (json_object_get(body, "prompt_cache_key"))
+        key = orb_strdup(json_string_value(json_object_get(body, "prompt_cache_key")));
+    json_decref(body);
+    request_done(&r);
+    return key;
+}
+
+static void cache_keys(void **state)
+{
+    char *one = cache_key("gpt-4o", "be brief", "a"), *same = cache_key("gpt-4o", "be brief", "b"), *other = cache_key("gpt-4o", "be long", "a");
+    (void)state;
+    assert_string_equal(one, same);
+    assert_string_not_equal(one, other);
+    assert_null(cache_key("llama3", "be brief", "a")); /* servers of one's own may reject what they do not know */
+    free(one);
+    free(same);
+    free(other);
+}
+
+static void what_openrouter_sent_goes_back_to_it(void **state)
+{
+    static const char messages[] = "[{\"role\":\"assistant\",\"content\":\"a\",\"kept_by\":\"openrouter\",\"kept\":[{\"type\":\"reasoning.text\",\"text\":\"h\"}]}]";
+    (void)state;
+    expect_options("openrouter", "m", "{}", "{\"type\":\"object\"}", messages,
+                   "{\"model\": \"m\", \"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_details\": [{\"type\": \"reasoning.text\", "
+                   "\"text\": \"h\"}]}], " TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"response_format\": {\"type\": \"json_schema\", \"json_schema\": "
+                   "{\"name\": \"output\", \"schema\": {\"type\": \"object\"}, \"strict\": false}}}");
+    expect_options("vllm", "m", "{}", "{\"type\":\"object\"}", messages,
+                   "{\"model\": \"m\", \"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}], " TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, "
+                   "\"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"output\", \"schema\": {\"type\": \"object\"}, "
+                   "\"strict\": false}}}");
+}
+
+/* ---- other servers ---- */
+
+static int has_line(const struct orb_model_request *r, const char *line)
+{
+    for (const char *p = r->headers.data; p < r->headers.data + r->headers.len; p += strlen(p) + 1)
+        if (strcmp(p, line) == 0)
+            return 1;
+    return 0;
+}
+
+/* Where provider:model is asked, with this header (NULL = not looked at); code and words when it cannot be. */
+static void expect_place(const char *full, const char *url, const char *line, int code, const char *words)
+{
+    const struct orb_provider *p;
+    struct orb_model_request r = { 0 };
+    struct orb_error err = { 0 };
+    struct orb_model_call call = { .temperature = 1.0 };
+    json_t *messages = json_loads(HI, 0, NULL);
+    call.messages = messages;
+    assert_int_equal(orb_provider_find(full, &p, &call.model, &err), 0);
+    int rc = p->codec->request(p, &call, &r, &err);
+    if (rc != code || (rc && !strstr(err.text, words)))
+        fail_msg("%s: code %d '%s', expected %d '%s'", full, rc, err.text, code, words ? words : "");
+    if (!rc) {
+        assert_string_equal(r.url, url);
+        assert_true(!line || has_line(&r, line));
+        request_done(&r);
+    }
+    json_decref(messages);
+}
+
+static void azure(void **state)
+{
+    static const char *const names[] = { "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "OPENAI_API_VERSION" };
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(names); i++)
+        unsetenv(names[i]);
+    expect_place("azure:d", NULL, NULL, ORB_E_CONFIG, "AZURE_OPENAI_ENDPOINT is not set");
+    setenv("AZURE_OPENAI_ENDPOINT", "https://me.openai.azure.com/", 1);
+    expect_place("azure:d", NULL, NULL, ORB_E_MODEL_AUTH, "AZURE_OPENAI_API_KEY is not set");
+    setenv("AZURE_OPENAI_AD_TOKEN", "tok.en", 1);
+    expect_place("azure:d", "https://me.openai.azure.com/openai/v1/chat/completions", "Authorization: Bearer tok.en", 0, NULL);
+    setenv("AZURE_OPENAI_API_KEY", "key", 1);
+    expect_place("azure:d", "https://me.openai.azure.com/openai/v1/chat/completions", "api-key: key", 0, NULL);
+    setenv("OPENAI_API_VERSION", "2024-10-21", 1);
+    expect_place("azure:my gpt/4", "https://me.openai.azure.com/openai/deployments/my%20gpt%2F4/chat/completions?api-version=2024-10-21", "api-key: key", 0, NULL);
+    for (size_t i = 0; i < ORB_COUNT(names); i++)
+        unsetenv(names[i]);
+}
+
+static void compatible_servers(void **state)
+{
+    (void)state;
+    unsetenv("OPENROUTER_API_KEY");
+    expect_place("ollama:llama3:8b", "http://localhost:11434/v1/chat/completions", NULL, 0, NULL);
+    expect_place("vllm:m", "http://localhost:8000/v1/chat/completions", NULL, 0, NULL);
+    expect_place("llamacpp:m", "http://localhost:8080/v1/chat/completions", NULL, 0, NULL);
+    expect_place("openrouter:a/b", NULL, NULL, ORB_E_MODEL_AUTH, "OPENROUTER_API_KEY is not set");
+    setenv("OPENROUTER_API_KEY", "sk-or", 1);
+    setenv("OPENROUTER_TITLE", "My App", 1); /* may have blanks, as no key has */
+    expect_place("openrouter:a/b", "https://openrouter.ai/api/v1/chat/completions", "X-Title: My App", 0, NULL);
+    setenv("OPENROUTER_TITLE", "a\r\nB: c", 1);
+    expect_place("openrouter:a/b", NULL, NULL, ORB_E_CONFIG, "OPENROUTER_TITLE");
+    unsetenv("OPENROUTER_TITLE");
+    setenv("VLLM_BASE_URL", "http://gpu:1/v1", 1);
+    setenv("VLLM_API_KEY", "k", 1);
+    expect_place("vllm:m", "http://gpu:1/v1/chat/completions", "Authorization: Bearer k", 0, NULL);
+    unsetenv("VLLM_BASE_URL");
+    unsetenv("VLLM_API_KEY");
+}
+
 /* ---- replies: deltas are noted as text ---- */
 
 static const char *id_of(const char *id)
@@ -169,6 +333,7 @@ static void note(void *arg, const struct orb_delta *d)
 {
     static const char *const finishes[] = { "stop", "tool_calls", "length", "filter" };
     struct orb_buf *b = arg;
+    char *kept;
     switch (d->type) {
     case ORB_DELTA_TEXT:
     case ORB_DELTA_REASONING:
@@ -182,9 +347,15 @@ static void note(void *arg, const struct orb_delta *d)
         orb_buf_printf(b, "C%d(%s,%s,%.*s)", d->index, id_of(d->id), d->name ? d->name : "", (int)d->len, d->text);
         break;
     case ORB_DELTA_USAGE:
-        orb_buf_printf(b, "U(%d,%d,%d)", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens);
+        orb_buf_printf(b, "U(%d,%d,%d", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens);
+        if (d->usage.cached_tokens || d->usage.reasoning_tokens)
+            orb_buf_printf(b, ",%d,%d", (int)d->usage.cached_tokens, (int)d->usage.reasoning_tokens);
+        orb_buf_char(b, ')');
         break;
     case ORB_DELTA_KEEP:
+        kept = json_dumps(d->keep, JSON_COMPACT | JSON_SORT_KEYS);
+        orb_buf_printf(b, "K%s", kept);
+        free(kept);
         break;
     case ORB_DELTA_FINISH:
         orb_buf_printf(b, "F(%s)", finishes[d->finish]);
@@ -231,6 +402,7 @@ static int read_reply(const char *text, size_t step, struct feed *f)
 #define NEXT ",\"finish_reason\":null"
 #define STOP(reason) CHUNK("{}", ",\"finish_reason\":\"" reason "\"")
 #define DONE "data: [DONE]\n\n"
+#define DETAILS(inner) CHUNK("{\"reasoning_details\":[" inner "]}", NEXT)
 #define CALL(inner) CHUNK("{\"tool_calls\":[" inner "]}", NEXT)
 
 static const struct reply_case {
@@ -246,6 +418,16 @@ static const struct reply_case {
     { "usage on the last choice", CHUNK("{\"content\":\"a\"}", NEXT)
       "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n"
       DONE, "T(a)U(1,2,3)F(stop)", 0 },
+    { "cached and reasoning tokens", STOP("stop") "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14,"
+      "\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":3}}}\n\n" DONE, "U(9,5,14,4,3)F(stop)", 0 },
+    { "reasoning details in pieces", DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"text\":\"a\",\"signature\":null}")
+      DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"text\":\"b\"}") DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"signature\":\"s\",\"text\":null}")
+      DETAILS("{\"type\":\"reasoning.encrypted\",\"data\":\"x\"},{\"type\":\"reasoning.encrypted\",\"data\":\"y\"}")
+      DETAILS("{\"type\":\"reasoning.summary\",\"index\":1,\"summary\":\"c\"},{\"type\":\"reasoning.summary\",\"index\":1,\"summary\":\"d\"},7,null")
+      DETAILS("{\"type\":\"reasoning.summary\",\"index\":2,\"summary\":\"e\"}") STOP("stop") DONE,
+      "K{\"index\":0,\"signature\":\"s\",\"text\":\"ab\",\"type\":\"reasoning.text\"}K{\"data\":\"x\",\"type\":\"reasoning.encrypted\"}"
+      "K{\"data\":\"y\",\"type\":\"reasoning.encrypted\"}K{\"index\":1,\"summary\":\"cd\",\"type\":\"reasoning.summary\"}"
+      "K{\"index\":2,\"summary\":\"e\",\"type\":\"reasoning.summary\"}F(stop)", 0 },
     { "no choices at all, then Azure's filter chunk", "data: {\"id\":\"x\"}\n\ndata: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n"
       CHUNK("{\"content\":\"a\"}", ",\"content_filter_results\":{}" NEXT) STOP("stop") DONE, "T(a)F(stop)", 0 },
     { "nulls everywhere", CHUNK("null", NEXT) CHUNK("{\"role\":null,\"content\":null,\"tool_calls\":null,\"refusal\":null}", NEXT)
@@ -454,7 +636,7 @@ static void providers(void **state)
     assert_int_equal(orb_provider_find("sim:", &p, &model, &err), 0);
     assert_string_equal(model, "");
     assert_int_equal(orb_provider_find("claude:x", &p, &model, &err), ORB_E_MODEL_NOT_FOUND);
-    assert_non_null(strstr(err.text, "Provider 'claude' not registered. Available: ['openai', 'anthropic', "));
+    assert_non_null(strstr(err.text, "Provider 'claude' not registered. Available: ['openai', 'responses', "));
     assert_int_equal(orb_model_check("openai:gpt-4o", &err), 0);
     assert_int_equal(orb_model_check("openai:", &err), ORB_E_MODEL_INVALID);
     assert_int_equal(orb_model_check("openai:a b", &err), ORB_E_MODEL_INVALID);
@@ -465,8 +647,8 @@ static void providers(void **state)
     assert_non_null(strstr(list[0].settings, "OPENAI_API_KEY"));
     size_t count = 0;
     while (list[count].name)
-        count++;
-    assert_string_equal(list[count - 1].name, "sim");
+        assert_ptr_equal(orb_provider_at(count)->info.name, list[count].name), count++;
+    assert_null(orb_provider_at(count));
 }
 
 int main(void)
@@ -476,6 +658,11 @@ int main(void)
         cmocka_unit_test(golden_messages),
         cmocka_unit_test(golden_blocks),
         cmocka_unit_test(where_and_as_whom),
+        cmocka_unit_test(golden_options),
+        cmocka_unit_test(cache_keys),
+        cmocka_unit_test(what_openrouter_sent_goes_back_to_it),
+        cmocka_unit_test(azure),
+        cmocka_unit_test(compatible_servers),
         cmocka_unit_test(tolerances),
         cmocka_unit_test(tolerances_in_pieces_of_every_size),
         cmocka_unit_test(cut_at_every_byte),

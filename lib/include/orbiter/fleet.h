@@ -30,13 +30,17 @@ typedef void (*orb_workers_cb)(void *arg, const struct orb_worker_info *workers,
 /* Sorted by id. */
 ORB_API int orb_fleet_workers(struct orb_client *client, orb_workers_cb cb, void *arg) ORB_MUST_CHECK;
 
-/* The model providers built into this library. Static; name NULL ends it. */
+/* The model providers built into this library, and those of orb_provider_load. Name NULL ends it; valid until the next call. */
 struct orb_provider_info {
     const char *name;     /* before the colon of a model string */
     const char *help;     /* one line */
     const char *settings; /* environment variables it reads, "" = none */
 };
 ORB_API const struct orb_provider_info *orb_provider_list(void);
+/* Adds the providers of a folder's *.json files (docs/cli.md) to those of this process, in the order of their names: all or,
+ * when one is wrong, none. For before the first worker or model is made; they stay until the process ends.
+ * ORB_E_CONFIG and others with the file, the reason and the next step. */
+ORB_API int orb_provider_load(const char *dir, struct orb_error *err) ORB_MUST_CHECK;
 /* Is this model string (provider:model) one that a worker of this version
  * would accept? ORB_E_MODEL_NOT_FOUND, ORB_E_MODEL_INVALID with the reason. */
 ORB_API int orb_model_check(const char *model, struct orb_error *err) ORB_MUST_CHECK;
