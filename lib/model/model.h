@@ -115,5 +115,7 @@ int orb_provider_check(const struct orb_provider *provider, const char *model, s
 
 extern const struct orb_provider orb_provider_openai; /* openai.c */
 extern const struct orb_provider orb_provider_sim;    /* sim.c */
+extern const struct orb_provider orb_provider_gemini; /* gemini.c */
+extern const struct orb_provider orb_provider_vertex; /* vertex.c */
 
 #endif

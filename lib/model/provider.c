@@ -7,6 +7,8 @@
 const struct orb_provider *const orb_providers[] = {
     &orb_provider_openai,
     &orb_provider_sim,
+    &orb_provider_gemini,
+    &orb_provider_vertex,
     NULL,
 };
 

@@ -4,12 +4,20 @@
 #include <ctype.h>
 #include <string.h>
 
+#define GEMINI_3 (ORB_RULE_LEVEL_THINKING | ORB_RULE_SIGNATURES | ORB_RULE_SCHEMA | ORB_RULE_SCHEMA_BESIDE_TOOLS)
+
 static const struct orb_model_rules rows[] = {
     { "openai", "", ORB_RULE_SCHEMA, 0 },
     { "openai", "o1", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
     { "openai", "o3", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
     { "openai", "o4", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
     { "openai", "gpt-5", ORB_RULE_NO_SAMPLING | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA, 0 },
+    { "gemini", "", ORB_RULE_SCHEMA, 0 },
+    { "gemini", "gemini-2.5", ORB_RULE_BUDGET_THINKING | ORB_RULE_SCHEMA, 0 },
+    { "gemini", "gemini-2.5-pro", ORB_RULE_BUDGET_THINKING | ORB_RULE_ALWAYS_THINKS | ORB_RULE_SCHEMA, 0 },
+    { "gemini", "gemini-3", GEMINI_3, 0 },
+    { "gemini", "gemini-3-pro", GEMINI_3 | ORB_RULE_ALWAYS_THINKS | ORB_RULE_TWO_LEVELS, 0 },
+    { "gemini", "gemini-3.1-pro", GEMINI_3 | ORB_RULE_ALWAYS_THINKS, 0 },
     { "", "", 0, 0 }, /* any other */
 };
 

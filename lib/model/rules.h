@@ -13,7 +13,10 @@ enum {
     ORB_RULE_LEVEL_THINKING = 16,      /* Gemini: thinking by level */
     ORB_RULE_SIGNATURES = 32,          /* Gemini: function calls must come back with a thought signature */
     ORB_RULE_EFFORT = 64,              /* OpenAI: takes reasoning_effort */
-    ORB_RULE_SCHEMA = 128              /* has a native mode for structured output */
+    ORB_RULE_SCHEMA = 128,             /* has a native mode for structured output */
+    ORB_RULE_SCHEMA_BESIDE_TOOLS = 256, /* Gemini: that mode goes together with tools */
+    ORB_RULE_ALWAYS_THINKS = 512,      /* Gemini: cannot be told not to think */
+    ORB_RULE_TWO_LEVELS = 1024         /* Gemini: thinks at level low or high only */
 };
 struct orb_model_rules {
     const char *provider;  /* its codec's family: "openai", "anthropic", "gemini" */

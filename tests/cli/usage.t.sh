@@ -126,7 +126,9 @@ exit 0
 END
 holds 'providers fit 80 columns' bash -c '! orbiter provider list | grep -E ".{81}"'
 check 'providers' bash -c 'orbiter provider list | grep -v "^ " | sort' <<'END'
+out: gemini
 out: openai
 out: sim
+out: vertex
 exit 0
 END
