@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct dialect *const dialects[] = { &dialect_openai, NULL };
+static const struct dialect *const dialects[] = { &dialect_openai, &dialect_gemini, NULL };
 
 /* Does text end in what the pattern says? A * stands for anything. */
 static int ends_in(const char *text, size_t len, const char *pattern)

@@ -18,11 +18,14 @@ struct dialect {
     void (*tail)(struct reply *r);            /* finish, usage, the end of the stream but for its last HTTP chunk */
     void (*refusal)(struct reply *r, const char *key); /* a whole HTTP reply */
     void (*plain)(struct reply *r);           /* a whole HTTP reply with JSON in place of a stream */
+    /* The HTTP status that the real server refuses this request with, and why; 0 = it is fine. May be NULL. */
+    int (*check)(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap);
 };
 /* NULL when no dialect has this path. */
 const struct dialect *dialect_find(const char *path);
 
 extern const struct dialect dialect_openai; /* openai.c */
+extern const struct dialect dialect_gemini; /* gemini.c */
 
 /* ---- what they share ---- */
 

@@ -209,6 +209,13 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
         free(r->script.message);
         r->script.message = strdup(why);
     }
+    int refused = dialect->check ? dialect->check(path, body, key, &r->script, why, sizeof(why)) : 0;
+    if (refused) {
+        r->script.status = refused;
+        r->script.fails = -1;
+        free(r->script.message);
+        r->script.message = strdup(why);
+    }
     if (is_refused(r, model, first_input)) {
         r->dialect->refusal(r, key);
         reply_end(r, "refused");

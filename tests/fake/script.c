@@ -58,6 +58,7 @@ static const struct key {
     NUMBER(nochoices, 0, "usage chunk with choices null"),
     NUMBER(prefilter, 0, "a first chunk without choices, as Azure sends"),
     NUMBER(deltanull, 0, "null for delta and its members"),
+    NUMBER(sign, 0, "thought signatures, which must come back"),
 #undef NUMBER
 #undef TEXT
 };
