@@ -72,10 +72,11 @@ static int read_key_file(const char *path, struct orb_buf *out, struct orb_error
     snprintf(name, sizeof(name), "%.200s (%s)", path, key_file);
     if (fd < 0)
         return orb_error_set(err, ORB_E_CONFIG, "cannot open %s: %s", name, strerror(errno));
-    int rc = orb_input_read(fd, name, KEY_FILE_MAX, &text, &len, err);
+    struct orb_error why = { 0 };
+    int rc = orb_input_read(fd, name, KEY_FILE_MAX, &text, &len, &why);
     close(fd);
     if (rc)
-        return rc;
+        return orb_error_set(err, ORB_E_CONFIG, "%s", why.text);
     orb_buf_add(out, text, len);
     free(text);
     return 0;

@@ -62,7 +62,7 @@ void tallies_free(void);
 /* token.c: an OAuth server */
 int token_is_path(const char *path);
 void token_serve(struct conn *conn, int64_t n, const char *path, const char *body, size_t len);
-int token_is_good(const char *token); /* given, the newest, and not too old */
+int token_is_good(const char *token); /* the newest that was given */
 
 /* conn.c */
 struct event_base *fake_base(void);

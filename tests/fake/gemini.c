@@ -214,6 +214,13 @@ static int check_signature(const struct check *c, const json_t *part, size_t k)
     return 0;
 }
 
+/* Both may be missing. */
+static int is_same(const json_t *a, const json_t *b, const char *key)
+{
+    const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+    return x == y || json_equal(x, y);
+}
+
 /* The calls of a model's turn, and their answers in the turn after it. */
 static int check_calls(const struct check *c, const json_t *content, const json_t *next)
 {
@@ -227,8 +234,7 @@ static int check_calls(const struct check *c, const json_t *content, const json_
         const json_t *answer = json_object_get(json_array_get(parts_of(next), k), "functionResponse");
         if (!json_is_object(json_object_get(call, "args")) || !json_is_string(json_object_get(call, "name")))
             return bad(c, "Invalid value at 'contents.parts.function_call'");
-        if (!answer || !json_equal(json_object_get(answer, "name"), json_object_get(call, "name")) ||
-            !json_equal(json_object_get(answer, "id"), json_object_get(call, "id")) || !json_is_object(json_object_get(answer, "response")))
+        if (!answer || !is_same(answer, call, "name") || !is_same(answer, call, "id") || !json_is_object(json_object_get(answer, "response")))
             return bad(c, "Please ensure that function response turn comes immediately after a function call turn");
         int rc = check_signature(c, part, k++);
         if (rc)
