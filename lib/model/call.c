@@ -209,11 +209,6 @@ static int end_refusal(struct orb_model_stream *s, struct orb_error *err)
     err->code = with_should_retry(r, code);
     if (r->retry_after_ms > 0) /* else what the body says */
         err->retry_after_ms = r->retry_after_ms;
-    if (code == ORB_E_MODEL_AUTH && s->provider->token) {
-        orb_token_forget(s->provider);
-        if (r->is_token_kept) /* it may have been revoked: another one may do */
-            err->code = ORB_E_MODEL_SERVER;
-    }
     return err->code;
 }
 
@@ -256,6 +251,18 @@ static int reply_result(struct orb_model_stream *s, int code, const char *text, 
     return orb_error_set(err, code ? code : ORB_E_MODEL_TRUNCATED, "%s did not answer: %s", r->host, text);
 }
 
+/* What it means that a call with a token has failed. */
+static int token_result(struct orb_model_stream *s, int rc, struct orb_error *err)
+{
+    orb_server_hide(orb_token_kept(s->provider), err->text);
+    if (rc != ORB_E_MODEL_AUTH)
+        return rc;
+    orb_token_forget(s->provider);
+    if (s->reply->is_token_kept) /* it may have been revoked: another one may do */
+        err->code = ORB_E_MODEL_SERVER;
+    return err->code;
+}
+
 static void on_done(void *arg, int code, int is_connect, const char *text)
 {
     struct orb_model_stream *s = arg;
@@ -267,6 +274,8 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
         return;
     }
     int rc = reply_result(s, code, text, &err);
+    if (rc && s->provider->token)
+        rc = token_result(s, rc, &err);
     stream_end(s, rc, &err);
 }
 

@@ -90,16 +90,19 @@ int orb_server_headers(const struct orb_server *server, const char *token, struc
     return rc;
 }
 
+void orb_server_hide(const char *secret, char *text)
+{
+    size_t n = secret ? strlen(secret) : 0;
+    if (n < 4)
+        return;
+    for (char *p = text; (p = strstr(p, secret)); p++) {
+        memset(p, '*', 3);
+        memmove(p + 3, p + n, strlen(p + n) + 1);
+    }
+}
+
 void orb_server_hide_keys(const struct orb_server *server, char *text)
 {
-    for (const struct orb_server_header *h = server ? server->keys : NULL; h && h->name; h++) {
-        const char *key = orb_server_setting(h->env);
-        size_t n = key ? strlen(key) : 0;
-        if (n < 4)
-            continue;
-        for (char *p = text; (p = strstr(p, key)); p++) {
-            memset(p, '*', 3);
-            memmove(p + 3, p + n, strlen(p + n) + 1);
-        }
-    }
+    for (const struct orb_server_header *h = server ? server->keys : NULL; h && h->name; h++)
+        orb_server_hide(orb_server_setting(h->env), text);
 }

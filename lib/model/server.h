@@ -26,7 +26,9 @@ const char *orb_server_setting(const char *name);
 int orb_server_url(const struct orb_server *server, const char *path, char out[ORB_REQUEST_URL_MAX], struct orb_error *err) ORB_MUST_CHECK;
 /* Content-Type, Accept, key and the rest. token: sent as a bearer in place of a key, or NULL. ORB_E_MODEL_AUTH, ORB_E_CONFIG. */
 int orb_server_headers(const struct orb_server *server, const char *token, struct orb_buf *out, struct orb_error *err) ORB_MUST_CHECK;
-/* The secrets that are set, hidden in text from outside; in place (it gets no longer). */
+/* A secret (may be NULL), hidden in text from outside; in place (it gets no longer). */
+void orb_server_hide(const char *secret, char *text);
+/* The keys that are set, hidden in text from outside; in place (it gets no longer). */
 void orb_server_hide_keys(const struct orb_server *server, char *text);
 /* Names of the variable of its key and of its base URL, for advice; "" = none. */
 const char *orb_server_key_name(const struct orb_server *server);

@@ -26,7 +26,7 @@ struct fetch {
     struct orb_http *http; /* NULL: it is over, and the waiters are being told */
     struct orb_timer *timer;
     struct orb_buf body;
-    int status, is_late;
+    int status, is_late, is_repeated;
     int64_t retry_after_ms;
     char host[128];
 };
@@ -132,7 +132,11 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
     struct orb_error err = { 0 };
     struct orb_token_waiter *w;
     int64_t life_s = 0;
-    (void)is_connect;
+    if (is_connect && !f->is_repeated && !f->is_late && !LIST_EMPTY(&f->waiters)) {
+        f->is_repeated = 1;
+        orb_http_again(f->http);
+        return;
+    }
     LIST_REMOVE(f, all); /* who needs one from now on does not come here */
     f->http = NULL;
     char *token = LIST_EMPTY(&f->waiters) ? NULL : read_token(f, code, text, &life_s, &err);

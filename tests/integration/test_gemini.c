@@ -372,7 +372,7 @@ static void a_refused_token_is_not_kept(void **state)
     (void)state;
     account("a=revoked");
     expect("vertex:fake?tokens=1", 0, "w1", NULL);
-    expect("vertex:fake?status=401&tokens=1", ORB_E_MODEL_SERVER, "", "HTTP 401");
+    expect("vertex:fake?status=401&message=bad+$KEY!", ORB_E_MODEL_SERVER, "", "HTTP 401: bad ***!");
     assert_null(orb_token_kept(&orb_provider_vertex));
     expect("vertex:fake?status=401&tokens=2", ORB_E_MODEL_AUTH, "", "HTTP 401");
     expect("vertex:fake?tokens=1", 0, "w1", NULL);
