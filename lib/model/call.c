@@ -361,7 +361,7 @@ static int codec_start(struct orb_model_stream *s, struct orb_model_call *call, 
     r->is_token_kept = call->token != NULL;
     if (call->token || !s->provider->token)
         return codec_send(s, call, err);
-    rc = orb_token_wait(s->loop, s->provider, on_token, s, &r->waiter, err);
+    rc = orb_token_wait(s->loop, s->provider, r->timeout_ms, on_token, s, &r->waiter, err);
     if (!rc)
         hold(&r->held, call);
     return rc;

@@ -13,6 +13,8 @@ const char *orb_server_setting(const char *name)
 
 const char *orb_server_key_name(const struct orb_server *server)
 {
+    if (server && server->key_name)
+        return server->key_name;
     return server && server->keys && server->keys->name ? server->keys->env : "";
 }
 

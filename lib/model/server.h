@@ -16,6 +16,7 @@ struct orb_server {
     /* The first of these that is set is the key; ended by a NULL name. Then the rest of the headers. */
     const struct orb_server_header *keys;
     const struct orb_server_header *more; /* ended by a NULL name; may be NULL */
+    const char *key_name;         /* for advice, when a token stands in for the keys; or NULL */
     int is_key_optional;          /* also when base_env is not set */
     const char *fixed;            /* a line more, such as "anthropic-version: 2023-06-01", or NULL */
 };

@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #define REPLY_MAX (64 * 1024)
-#define TIMEOUT_MS 30000
+#define TIMEOUT_MAX_MS 30000
 #define MARGIN_S 300 /* so long before its end a token is not used any more; of a short one a tenth of its life */
 
 struct kept {
@@ -27,7 +27,7 @@ struct fetch {
     struct orb_timer *timer;
     struct orb_buf body;
     int status, is_late, is_repeated;
-    int64_t retry_after_ms;
+    int64_t retry_after_ms, timeout_ms;
     char host[128];
 };
 
@@ -113,7 +113,8 @@ static char *read_token(struct fetch *f, int code, const char *text, int64_t *li
 {
     char *token = NULL;
     if (f->is_late) {
-        orb_error_set(err, ORB_E_MODEL_TIMEOUT, "%s: %s gave no token within %d s; try again", f->provider->info.name, f->host, TIMEOUT_MS / 1000);
+        orb_error_set(err, ORB_E_MODEL_TIMEOUT, "%s: %s gave no token within %lld s; try again", f->provider->info.name, f->host,
+                      (long long)(f->timeout_ms / 1000));
     } else if (code) {
         orb_error_set(err, code, "%s: cannot fetch a token from %s: %s; check the network on the worker", f->provider->info.name, f->host, text);
     } else {
@@ -153,13 +154,14 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
     fetch_free(f);
 }
 
-static int fetch_new(struct orb_loop *loop, const struct orb_provider *provider, struct fetch **out, struct orb_error *err)
+static int fetch_new(struct orb_loop *loop, const struct orb_provider *provider, int64_t timeout_ms, struct fetch **out, struct orb_error *err)
 {
     static const struct orb_http_callbacks callbacks = { on_head, on_data, on_done };
     struct orb_model_request *request = orb_alloc(sizeof(*request));
     struct fetch *f = orb_alloc(sizeof(*f));
     f->provider = provider;
     f->loop = loop;
+    f->timeout_ms = timeout_ms < TIMEOUT_MAX_MS ? timeout_ms : TIMEOUT_MAX_MS;
     LIST_INIT(&f->waiters);
     orb_buf_init(&f->body, REPLY_MAX);
     int rc = provider->token->request(provider, request, err);
@@ -173,7 +175,7 @@ static int fetch_new(struct orb_loop *loop, const struct orb_provider *provider,
         return rc;
     }
     f->timer = orb_timer_new(loop, on_late, f);
-    orb_timer_start(f->timer, TIMEOUT_MS);
+    orb_timer_start(f->timer, f->timeout_ms);
     LIST_INSERT_HEAD(&fetches, f, all);
     *out = f;
     return 0;
@@ -181,14 +183,14 @@ static int fetch_new(struct orb_loop *loop, const struct orb_provider *provider,
 
 /* ---- the interface ---- */
 
-int orb_token_wait(struct orb_loop *loop, const struct orb_provider *provider, orb_token_fn fn, void *arg, struct orb_token_waiter **out,
-                   struct orb_error *err)
+int orb_token_wait(struct orb_loop *loop, const struct orb_provider *provider, int64_t timeout_ms, orb_token_fn fn, void *arg,
+                   struct orb_token_waiter **out, struct orb_error *err)
 {
     struct fetch *f;
     LIST_FOREACH(f, &fetches, all)
         if (f->provider == provider && f->loop == loop && !LIST_EMPTY(&f->waiters))
             break;
-    int rc = f ? 0 : fetch_new(loop, provider, &f, err);
+    int rc = f ? 0 : fetch_new(loop, provider, timeout_ms, &f, err);
     if (rc)
         return rc;
     struct orb_token_waiter *w = orb_alloc(sizeof(*w));

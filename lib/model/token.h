@@ -14,9 +14,9 @@ void orb_token_forget(const struct orb_provider *provider);
 struct orb_token_waiter;
 /* token is NULL when it failed; err then says why. */
 typedef void (*orb_token_fn)(void *arg, const char *token, const struct orb_error *err);
-/* fn comes once, later, from the loop; *out is valid until then. */
-int orb_token_wait(struct orb_loop *loop, const struct orb_provider *provider, orb_token_fn fn, void *arg, struct orb_token_waiter **out,
-                   struct orb_error *err) ORB_MUST_CHECK;
+/* fn comes once, later, from the loop; *out is valid until then. timeout_ms: of a fetch that begins now; 30 s at most. */
+int orb_token_wait(struct orb_loop *loop, const struct orb_provider *provider, int64_t timeout_ms, orb_token_fn fn, void *arg,
+                   struct orb_token_waiter **out, struct orb_error *err) ORB_MUST_CHECK;
 /* fn will not come. */
 void orb_token_leave(struct orb_token_waiter *waiter);
 

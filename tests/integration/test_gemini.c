@@ -401,7 +401,11 @@ static void tokens_that_do_not_come(void **state)
     expect("vertex:fake?tokens=1", ORB_E_MODEL_SERVER, "", "HTTP 503 without a token");
     expect("vertex:fake?tokens=1", 0, "w1", NULL);
 
-    account("a=mine");
+    account("a=silent&stall=1");
+    setenv("ORBITER_MODEL_TIMEOUT", "1", 1);
+    expect("vertex:fake", ORB_E_MODEL_TIMEOUT, "", "gave no token within 1 s");
+    unsetenv("ORBITER_MODEL_TIMEOUT");
+
     test_rsa_make(&other); /* the account's key is not this one */
     rsa.private_pem = other.private_pem;
     account("a=forged");

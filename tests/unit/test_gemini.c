@@ -491,6 +491,9 @@ static void refusal_classes(void **state)
                      (long long)err.retry_after_ms, err.text, refusals[i].words);
         assert_null(strstr(err.text, "secret"));
     }
+    struct orb_error err = { 0 };
+    assert_int_equal(orb_provider_vertex.codec->refusal(&orb_provider_vertex, 401, "{}", 2, &err), ORB_E_MODEL_AUTH);
+    assert_non_null(strstr(err.text, "check GOOGLE_APPLICATION_CREDENTIALS on the worker"));
 }
 
 /* ---- replies of the token's server ---- */
