@@ -77,7 +77,7 @@ static void expect_body(const struct ask *a, const char *body)
 static void golden_parameters(void **state)
 {
     (void)state;
-    expect_body(ASK(NULL), HI CONFIG "}}");
+    expect_body(ASK(.model = NULL), HI CONFIG "}}");
     expect_body(ASK(.temperature = 0.2, .max_tokens = 100, .options = "{\"top_p\":0.5,\"stop\":[\"END\",\"\\n\"],\"cache\":false}"),
                 HI ", \"generationConfig\": {\"temperature\": 0.2, \"topP\": 0.5, \"maxOutputTokens\": 100, \"stopSequences\": [\"END\", \"\\n\"]}}");
     expect_body(ASK(.schema = "{\"type\":\"object\"}"),
