@@ -2,9 +2,10 @@
  * is due. All decisions about the words of a provider are in its pure code. */
 #include "model/call.h"
 #include "base/base.h"
-#include "loop/http.h"
+#include "model/send.h"
 #include "model/server.h"
 #include "model/sse.h"
+#include "model/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,13 @@ enum body { BODY_NONE, BODY_EVENTS, BODY_REFUSAL };
 
 /* What a reply over HTTP needs besides; a source's stream does without. */
 struct reply {
-    struct orb_http *http;
+    struct orb_token_waiter *waiter; /* until the token is there */
+    struct orb_model_call held;      /* what is asked then */
+    struct orb_http *http;           /* NULL until it is asked */
     struct orb_sse sse;
     struct orb_buf refusal;
     enum body body;
-    int status, should_retry, is_repeated, is_complete;
+    int status, should_retry, is_repeated, is_complete, is_token_kept;
     int64_t retry_after_ms, timeout_ms, heard_at_ms;
     char host[128];
 };
@@ -69,6 +72,11 @@ static void stream_end(struct orb_model_stream *s, int code, const struct orb_er
     stream_free(s);
 }
 
+static void cancelled(void *arg)
+{
+    stream_end(arg, ORB_E_CANCELLED, NULL);
+}
+
 /* What the provider's code gives goes on to the user, but not after a cancel. */
 static void on_delta(void *arg, const struct orb_delta *delta)
 {
@@ -93,11 +101,6 @@ static void source_step(void *arg)
         return;
     }
     stream_end(s, rc < 0 ? rc : 0, &err);
-}
-
-static void source_cancelled(void *arg)
-{
-    stream_end(arg, ORB_E_CANCELLED, NULL);
 }
 
 /* ---- HTTP ---- */
@@ -206,7 +209,8 @@ static int end_refusal(struct orb_model_stream *s, struct orb_error *err)
     struct reply *r = s->reply;
     int code = s->provider->codec->refusal(s->provider, r->status, r->refusal.data ? r->refusal.data : "", r->refusal.len, err);
     err->code = with_should_retry(r, code);
-    err->retry_after_ms = r->retry_after_ms > 0 ? r->retry_after_ms : 0;
+    if (r->retry_after_ms > 0) /* else what the body says */
+        err->retry_after_ms = r->retry_after_ms;
     return err->code;
 }
 
@@ -249,6 +253,18 @@ static int reply_result(struct orb_model_stream *s, int code, const char *text, 
     return orb_error_set(err, code ? code : ORB_E_MODEL_TRUNCATED, "%s did not answer: %s", r->host, text);
 }
 
+/* What it means that a call with a token has failed. */
+static int token_result(struct orb_model_stream *s, int rc, struct orb_error *err)
+{
+    orb_server_hide(orb_token_kept(s->provider), err->text);
+    if (rc != ORB_E_MODEL_AUTH)
+        return rc;
+    orb_token_forget(s->provider);
+    if (s->reply->is_token_kept) /* it may have been revoked: another one may do */
+        err->code = ORB_E_MODEL_SERVER;
+    return err->code;
+}
+
 static void on_done(void *arg, int code, int is_connect, const char *text)
 {
     struct orb_model_stream *s = arg;
@@ -260,21 +276,9 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
         return;
     }
     int rc = reply_result(s, code, text, &err);
+    if (rc && s->provider->token)
+        rc = token_result(s, rc, &err);
     stream_end(s, rc, &err);
-}
-
-/* host:port for messages; a URL may hold a password. */
-static void read_host(const char *url, char *out, size_t cap)
-{
-    const char *start = strstr(url, "://");
-    start = start ? start + 3 : url;
-    size_t n = strcspn(start, "/?");
-    const char *at = memrchr(start, '@', n);
-    if (at) {
-        n -= (size_t)(at + 1 - start);
-        start = at + 1;
-    }
-    snprintf(out, cap, "%.*s", (int)(n < cap ? n : cap - 1), start);
 }
 
 static int read_timeout(int64_t *out_ms, struct orb_error *err)
@@ -288,41 +292,17 @@ static int read_timeout(int64_t *out_ms, struct orb_error *err)
     return 0;
 }
 
-#define HEADER_LINES_MAX 16
+/* ---- starting ---- */
 
-static int http_start(struct orb_model_stream *s, struct orb_model_request *request, struct orb_error *err)
+static int codec_send(struct orb_model_stream *s, const struct orb_model_call *call, struct orb_error *err)
 {
     static const struct orb_http_callbacks callbacks = { on_head, on_data, on_done };
-    const char *lines[HEADER_LINES_MAX + 1];
-    size_t count = 0;
-    const char *end = request->headers.data + request->headers.len;
-    for (const char *p = request->headers.data; p < end && count < HEADER_LINES_MAX; p += strlen(p) + 1)
-        lines[count++] = p;
-    lines[count] = NULL;
-    read_host(request->url, s->reply->host, sizeof(s->reply->host));
-    size_t body_len = request->body.len;
-    struct orb_http_request http = {
-        .url = request->url, .headers = lines, .body = orb_buf_take(&request->body), .body_len = body_len,
-        .resets = s->provider->server ? s->provider->server->resets : NULL,
-    };
-    return orb_http_start(s->loop, &http, &callbacks, s, &s->reply->http, err);
-}
-
-static int codec_start(struct orb_model_stream *s, const struct orb_model_call *call, struct orb_error *err)
-{
-    struct orb_model_request *request;
-    struct reply *r = s->reply = orb_alloc(sizeof(*r));
-    orb_sse_init(&r->sse);
-    orb_buf_init(&r->refusal, REFUSAL_MAX);
-    int rc = read_timeout(&r->timeout_ms, err);
-    if (rc)
-        return rc;
-    request = orb_alloc(sizeof(*request));
-    rc = s->provider->codec->request(s->provider, call, request, err);
-    if (rc == 0) {
-        rc = http_start(s, request, err);
-        orb_buf_done(&request->headers);
-        orb_buf_done(&request->body);
+    struct orb_model_request *request = orb_alloc(sizeof(*request));
+    struct reply *r = s->reply;
+    int rc = s->provider->codec->request(s->provider, call, request, err);
+    if (!rc) {
+        orb_model_host(request->url, r->host, sizeof(r->host));
+        rc = orb_model_send(s->loop, request, s->provider->server ? s->provider->server->resets : NULL, &callbacks, s, &r->http, err);
     }
     free(request);
     if (rc)
@@ -331,6 +311,62 @@ static int codec_start(struct orb_model_stream *s, const struct orb_model_call *
     s->timer = orb_timer_new(s->loop, on_silence, s);
     orb_timer_start(s->timer, r->timeout_ms);
     return 0;
+}
+
+/* The call is the caller's only until the start returns. */
+static void hold(struct orb_model_call *held, const struct orb_model_call *call)
+{
+    *held = *call;
+    held->model = orb_strdup(call->model);
+    held->output_name = call->output_name ? orb_strdup(call->output_name) : NULL;
+    json_incref(held->messages);
+    json_incref(held->tools);
+    json_incref((json_t *)held->options);
+    json_incref((json_t *)held->output_schema);
+}
+
+static void release(struct orb_model_call *held)
+{
+    free((char *)held->model);
+    free((char *)held->output_name);
+    json_decref(held->messages);
+    json_decref(held->tools);
+    json_decref((json_t *)held->options);
+    json_decref((json_t *)held->output_schema);
+    *held = (struct orb_model_call){ 0 };
+}
+
+static void on_token(void *arg, const char *token, const struct orb_error *why)
+{
+    struct orb_model_stream *s = arg;
+    struct orb_error err = *why;
+    int rc = err.code;
+    s->reply->waiter = NULL;
+    if (token) {
+        s->reply->held.token = token;
+        rc = codec_send(s, &s->reply->held, &err);
+    }
+    release(&s->reply->held);
+    if (rc)
+        stream_end(s, rc, &err);
+}
+
+static int codec_start(struct orb_model_stream *s, struct orb_model_call *call, struct orb_error *err)
+{
+    struct reply *r = s->reply = orb_alloc(sizeof(*r));
+    orb_sse_init(&r->sse);
+    orb_buf_init(&r->refusal, REFUSAL_MAX);
+    int rc = read_timeout(&r->timeout_ms, err);
+    if (rc)
+        return rc;
+    call->token = s->provider->token ? orb_token_kept(s->provider) : NULL;
+    r->is_token_kept = call->token != NULL;
+    if (call->token || !s->provider->token)
+        return codec_send(s, call, err);
+    rc = orb_token_wait(s->loop, s->provider, r->timeout_ms, on_token, s, &r->waiter, err);
+    if (!rc)
+        hold(&r->held, call);
+    return rc;
 }
 
 static int source_start(struct orb_model_stream *s, const struct orb_model_call *call, struct orb_error *err)
@@ -378,11 +414,15 @@ void orb_model_stream_cancel(struct orb_model_stream *s)
     if (s->is_cancelled)
         return;
     s->is_cancelled = 1;
-    if (s->reply) {
+    if (s->reply && s->reply->http) {
         orb_http_cancel(s->reply->http);
+    } else if (s->reply) {
+        orb_token_leave(s->reply->waiter); /* a fetch for nobody ends before this stream does */
+        release(&s->reply->held);
+        orb_loop_defer(s->loop, cancelled, s);
     } else {
         orb_timer_stop(s->timer);
         if (!s->is_in_source)
-            orb_loop_defer(s->loop, source_cancelled, s);
+            orb_loop_defer(s->loop, cancelled, s);
     }
 }

@@ -39,16 +39,30 @@ static const struct {
     { "request_too_large", ORB_E_MODEL_CONTEXT },
     { "timeout_error", ORB_E_MODEL_TIMEOUT },
     { "api_error", ORB_E_MODEL_SERVER },
+    /* Google's status; INVALID_ARGUMENT is left to the texts. */
+    { "RESOURCE_EXHAUSTED", ORB_E_MODEL_RATE },
+    { "UNAUTHENTICATED", ORB_E_MODEL_AUTH },
+    { "PERMISSION_DENIED", ORB_E_MODEL_PERMISSION },
+    { "NOT_FOUND", ORB_E_MODEL_NOT_FOUND },
+    { "UNAVAILABLE", ORB_E_MODEL_OVERLOADED },
+    { "DEADLINE_EXCEEDED", ORB_E_MODEL_TIMEOUT },
+    { "INTERNAL", ORB_E_MODEL_SERVER },
 };
 
 /* Servers without a code for it say it in words. */
-static const char *const context_texts[] = {
-    "maximum context length",
-    "input tokens and requested",
-    "context length exceeded",
-    "exceeds the available context size",
-    "prompt is too long",
-    "exceed context limit",
+static const struct {
+    const char *text;
+    int code;
+} texts[] = {
+    { "maximum context length", ORB_E_MODEL_CONTEXT },
+    { "input tokens and requested", ORB_E_MODEL_CONTEXT },
+    { "context length exceeded", ORB_E_MODEL_CONTEXT },
+    { "exceeds the available context size", ORB_E_MODEL_CONTEXT },
+    { "prompt is too long", ORB_E_MODEL_CONTEXT },
+    { "exceed context limit", ORB_E_MODEL_CONTEXT },
+    { "input token count", ORB_E_MODEL_CONTEXT },
+    { "API key not valid", ORB_E_MODEL_AUTH },
+    { "API key expired", ORB_E_MODEL_AUTH },
 };
 
 static const struct {
@@ -88,9 +102,9 @@ static int classify(int status, const char *code, const char *type, const char *
         for (size_t i = 0; i < ORB_COUNT(words); i++)
             if (strcmp(words[i].word, k ? type : code) == 0)
                 return words[i].code;
-    for (size_t i = 0; i < ORB_COUNT(context_texts); i++)
-        if (strcasestr(message, context_texts[i]))
-            return ORB_E_MODEL_CONTEXT;
+    for (size_t i = 0; i < ORB_COUNT(texts); i++)
+        if (strcasestr(message, texts[i].text))
+            return texts[i].code;
     /* In a stream no status says that it was the request. */
     if (status == 200 && strcmp(type, "invalid_request_error") == 0)
         return ORB_E_MODEL_INVALID;
@@ -126,11 +140,31 @@ static int report(const struct orb_provider *provider, int status, int code, con
     return code;
 }
 
+/* Google says in the body when to come again: {"@type": ".../google.rpc.RetryInfo", "retryDelay": "17s"}. */
+static int64_t read_retry_delay(const json_t *value)
+{
+    const json_t *details = json_object_get(value, "details"), *detail;
+    size_t i;
+    json_array_foreach (details, i, detail) {
+        const char *text = orb_json_get_str(detail, "retryDelay", "");
+        size_t n = strspn(text, "0123456789.");
+        double seconds;
+        char number[32];
+        if (n == 0 || n >= sizeof(number) || strcmp(text + n, "s") != 0)
+            continue;
+        memcpy(number, text, n);
+        number[n] = '\0';
+        if (!orb_parse_real(number, 0, 1e9, &seconds))
+            return (int64_t)(seconds * 1000);
+    }
+    return 0;
+}
+
 int orb_failure_error(const struct orb_provider *provider, int http_status, const json_t *value, struct orb_error *err)
 {
     const json_t *code_value = json_object_get(value, "code");
     const char *code = orb_json_get_str(value, "code", "");
-    const char *type = orb_json_get_str(value, "type", "");
+    const char *type = orb_json_get_str(value, "type", orb_json_get_str(value, "status", ""));
     const char *message = json_is_string(value) ? json_string_value(value) : orb_json_get_str(value, "message", "");
     int status = http_status;
     /* In a stream the status is in the object, as a number or as its digits. */
@@ -144,7 +178,10 @@ int orb_failure_error(const struct orb_provider *provider, int http_status, cons
     int cls = classify(status, code, type, message);
     if (!*message)
         message = *type ? type : code;
-    return report(provider, status, cls, message, err);
+    report(provider, status, cls, message, err);
+    if (err)
+        err->retry_after_ms = read_retry_delay(value);
+    return cls;
 }
 
 /* A page instead of JSON: its title says most. */
@@ -165,13 +202,14 @@ static void read_page(const char *body, char out[256])
 int orb_failure_body(const struct orb_provider *provider, int http_status, const char *body, size_t len, struct orb_error *err)
 {
     json_t *root = orb_json_parse(body, len, &orb_json_limits_default, NULL);
-    const json_t *error = json_object_get(root, "error");
+    const json_t *top = json_is_array(root) ? json_array_get(root, 0) : root;
+    const json_t *error = json_object_get(top, "error");
     int rc;
     if (json_is_object(error) || json_is_string(error)) {
         rc = orb_failure_error(provider, http_status, error, err);
-    } else if (json_is_string(json_object_get(root, "message")) || json_is_string(json_object_get(root, "detail"))) {
-        const char *message = orb_json_get_str(root, "message", orb_json_get_str(root, "detail", ""));
-        int code = classify(http_status, orb_json_get_str(root, "code", ""), orb_json_get_str(root, "type", ""), message);
+    } else if (json_is_string(json_object_get(top, "message")) || json_is_string(json_object_get(top, "detail"))) {
+        const char *message = orb_json_get_str(top, "message", orb_json_get_str(top, "detail", ""));
+        int code = classify(http_status, orb_json_get_str(top, "code", ""), orb_json_get_str(top, "type", ""), message);
         rc = report(provider, http_status, code, message, err);
     } else if (http_status >= 200 && http_status < 300) {
         char text[160];

@@ -121,5 +121,7 @@ extern const struct orb_provider orb_provider_azure;  /* azure.c */
 /* compatible.c: servers that speak OpenAI's protocol; ended by a NULL name. */
 extern const struct orb_provider orb_provider_compatible[];
 #define ORB_COMPATIBLE_MAX 16
+extern const struct orb_provider orb_provider_gemini; /* gemini.c */
+extern const struct orb_provider orb_provider_vertex; /* vertex.c */
 
 #endif

@@ -10,6 +10,8 @@ static const struct orb_provider *const rows[] = {
     &orb_provider_responses,
     &orb_provider_azure,
     &orb_provider_anthropic,
+    &orb_provider_gemini,
+    &orb_provider_vertex,
     &orb_provider_sim,
 };
 

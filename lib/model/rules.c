@@ -8,6 +8,8 @@
 #define REASONING (ORB_RULE_NO_SAMPLING | ORB_RULE_NO_STOP | ORB_RULE_COMPLETION_TOKENS | ORB_RULE_EFFORT | ORB_RULE_SCHEMA)
 #define OPENAI_REASONING (REASONING | ORB_RULE_DEVELOPER | ORB_RULE_CACHE_KEY)
 
+#define GEMINI_3 (ORB_RULE_LEVEL_THINKING | ORB_RULE_SIGNATURES | ORB_RULE_SCHEMA | ORB_RULE_SCHEMA_BESIDE_TOOLS)
+
 static const struct orb_model_rules rows[] = {
     { "openai", "", ORB_RULE_SCHEMA, 0 },
     { "openai", "gpt-4o", ORB_RULE_SCHEMA | ORB_RULE_CACHE_KEY, 0 },
@@ -46,6 +48,12 @@ static const struct orb_model_rules rows[] = {
     { "anthropic", "claude-3-7", ORB_RULE_BUDGET_THINKING, 32000 },
     { "anthropic", "claude-3-5", 0, 8192 },
     { "anthropic", "claude-3", 0, 4096 },
+    { "gemini", "", ORB_RULE_SCHEMA, 0 },
+    { "gemini", "gemini-2.5", ORB_RULE_BUDGET_THINKING | ORB_RULE_SCHEMA, 0 },
+    { "gemini", "gemini-2.5-pro", ORB_RULE_BUDGET_THINKING | ORB_RULE_ALWAYS_THINKS | ORB_RULE_SCHEMA, 0 },
+    { "gemini", "gemini-3", GEMINI_3, 0 },
+    { "gemini", "gemini-3-pro", GEMINI_3 | ORB_RULE_ALWAYS_THINKS | ORB_RULE_TWO_LEVELS, 0 },
+    { "gemini", "gemini-3.1-pro", GEMINI_3 | ORB_RULE_ALWAYS_THINKS, 0 },
     { "", "", 0, 0 }, /* any other */
 };
 

@@ -14,6 +14,9 @@ enum {
     ORB_RULE_SIGNATURES = 32,          /* Gemini: function calls must come back with a thought signature */
     ORB_RULE_EFFORT = 64,              /* OpenAI: takes reasoning_effort */
     ORB_RULE_SCHEMA = 128,             /* has a native mode for structured output */
+    ORB_RULE_SCHEMA_BESIDE_TOOLS = 256, /* Gemini: that mode goes together with tools */
+    ORB_RULE_ALWAYS_THINKS = 512,      /* Gemini: cannot be told not to think */
+    ORB_RULE_TWO_LEVELS = 1024,        /* Gemini: thinks at level low or high only */
     /* OpenAI. ORB_RULE_EFFORT alone means low, medium and high; the nearest of those that a model knows is sent. */
     ORB_RULE_EFFORT_NONE = 1 << 16,
     ORB_RULE_EFFORT_MINIMAL = 1 << 17,

@@ -16,6 +16,8 @@ const char *orb_server_setting(const char *name)
 
 const char *orb_server_key_name(const struct orb_server *server)
 {
+    if (server && server->key_name)
+        return server->key_name;
     return server && server->keys && server->keys->name ? server->keys->env : "";
 }
 
@@ -99,9 +101,11 @@ int orb_server_headers(const struct orb_server *server, const char *token, struc
     return rc;
 }
 
-static void hide(char *text, const char *secret)
+void orb_server_hide(const char *secret, char *text)
 {
-    size_t n = strlen(secret);
+    size_t n = secret ? strlen(secret) : 0;
+    if (n < SECRET_MIN)
+        return;
     for (char *p = text; (p = strstr(p, secret)); p++) {
         memset(p, '*', 3);
         memmove(p + 3, p + n, strlen(p + n) + 1);
@@ -111,10 +115,9 @@ static void hide(char *text, const char *secret)
 void orb_server_hide_keys(const struct orb_server *server, char *text)
 {
     for (const struct orb_server_header *h = server ? server->keys : NULL; h && h->name; h++)
-        if (orb_server_setting(h->env) && strlen(getenv(h->env)) >= SECRET_MIN)
-            hide(text, getenv(h->env));
+        orb_server_hide(orb_server_setting(h->env), text);
     /* Other headers hold keys now and then, and names more often. */
     for (const struct orb_server_header *h = server ? server->more : NULL; h && h->name; h++)
         if (orb_server_setting(h->env) && strlen(getenv(h->env)) >= SECRET_MORE_MIN)
-            hide(text, getenv(h->env));
+            orb_server_hide(getenv(h->env), text);
 }

@@ -16,6 +16,7 @@ struct orb_server {
     /* The first of these that is set is the key; ended by a NULL name. Then the rest of the headers. */
     const struct orb_server_header *keys;
     const struct orb_server_header *more; /* ended by a NULL name; may be NULL */
+    const char *key_name;         /* for advice, when a token stands in for the keys; or NULL */
     int is_key_optional;          /* also when base_env is not set; where there is no base_url, only this counts */
     const char *fixed;            /* a line more, such as "anthropic-version: 2023-06-01", or NULL */
     const char *const *resets;    /* headers of the reply that tell when limits end (loop/after.h), ended by NULL; or NULL */
@@ -27,7 +28,9 @@ const char *orb_server_setting(const char *name);
 int orb_server_url(const struct orb_server *server, const char *path, char out[ORB_REQUEST_URL_MAX], struct orb_error *err) ORB_MUST_CHECK;
 /* Content-Type, Accept, key and the rest. token: sent as a bearer in place of a key, or NULL. ORB_E_MODEL_AUTH, ORB_E_CONFIG. */
 int orb_server_headers(const struct orb_server *server, const char *token, struct orb_buf *out, struct orb_error *err) ORB_MUST_CHECK;
-/* The secrets that are set, hidden in text from outside; in place (it gets no longer). */
+/* A secret (may be NULL), hidden in text from outside; in place (it gets no longer). */
+void orb_server_hide(const char *secret, char *text);
+/* The keys that are set, hidden in text from outside; in place (it gets no longer). */
 void orb_server_hide_keys(const struct orb_server *server, char *text);
 /* Names of the variable of its key and of its base URL, for advice; "" = none. */
 const char *orb_server_key_name(const struct orb_server *server);

@@ -128,12 +128,14 @@ holds 'providers fit 80 columns' bash -c '! orbiter provider list | grep -E ".{8
 check 'providers' bash -c 'orbiter provider list | grep -v "^ " | sort' <<'END'
 out: anthropic
 out: azure
+out: gemini
 out: llamacpp
 out: ollama
 out: openai
 out: openrouter
 out: responses
 out: sim
+out: vertex
 out: vllm
 exit 0
 END

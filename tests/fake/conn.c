@@ -203,13 +203,19 @@ static void serve(struct conn *c, const char *head, const char *body, size_t len
     json_t *json = json_loadb(body, len, JSON_ALLOW_NUL, NULL);
     const struct dialect *dialect = dialect_find(path);
     c->split = 0;
-    if (!dialect) {
+    if (token_is_path(path)) {
+        requests++;
+        token_serve(c, requests, path, body, len);
+        next_request(c);
+    } else if (!dialect) {
         refuse(c, "404 Not Found", "no such path");
     } else if (!json) {
         refuse(c, "400 Bad Request", "the body is no JSON");
     } else {
         requests++;
-        ledger_request(requests, path, authorization, organization, json);
+        char *model = dialect->model(path, json);
+        ledger_request(requests, path, authorization, organization, key, model, json);
+        free(model);
         c->reply = reply_new(c, requests, dialect, path, json, key);
         if (!c->reply)
             next_request(c);

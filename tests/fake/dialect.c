@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-static const struct dialect *const dialects[] = { &dialect_openai, &dialect_responses, &dialect_anthropic, NULL };
+static const struct dialect *const dialects[] = { &dialect_openai, &dialect_responses, &dialect_anthropic, &dialect_gemini, NULL };
 
 /* Does text end in what the pattern says? A * stands for anything. */
 static int ends_in(const char *text, size_t len, const char *pattern)

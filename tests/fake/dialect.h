@@ -33,6 +33,7 @@ extern const struct dialect dialect_anthropic; /* anthropic.c */
 void fake_anthropic_signature(const char *thinking, char out[32]);
 char *fake_anthropic_mistake(const json_t *body); /* anthropic_check.c; allocated, or NULL */
 extern const struct dialect dialect_responses; /* responses.c */
+extern const struct dialect dialect_gemini; /* gemini.c */
 
 /* ---- what they share ---- */
 

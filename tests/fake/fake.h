@@ -19,7 +19,7 @@
 struct script {
     int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, reasoning;
     int64_t html, crlf, comment, nodone, nousage, nofinish, usage_last, noindex, index0, noid, argsobj, repeat, stopfinish,
-        nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold;
+        nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold, sign;
     int64_t limit_reset_at, refusal, details, timings, endless;
     char *text, *tool, *args, *code, *type, *message, *finish, *limit_reset;
 };
@@ -31,7 +31,7 @@ void script_help(FILE *out); /* the keys, one a line */
 /* ledger.c: JSON lines; closed by ledger_close. */
 int ledger_open(const char *path);
 void ledger_close(void);
-void ledger_request(int64_t n, const char *path, const char *authorization, const char *organization, json_t *body);
+void ledger_request(int64_t n, const char *path, const char *authorization, const char *organization, const char *key, const char *model, json_t *body);
 void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text);
 
 struct conn;
@@ -61,6 +61,11 @@ struct reply {
 struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dialect, const char *path, json_t *body, const char *key);
 void reply_end(struct reply *reply, const char *reason); /* writes the ledger and frees */
 void tallies_free(void);
+
+/* token.c: an OAuth server */
+int token_is_path(const char *path);
+void token_serve(struct conn *conn, int64_t n, const char *path, const char *body, size_t len);
+int token_is_good(const char *token); /* the newest that was given */
 
 /* conn.c */
 struct event_base *fake_base(void);

@@ -35,12 +35,13 @@ static json_t *text_or_null(const char *s)
     return value ? value : json_null();
 }
 
-void ledger_request(int64_t n, const char *path, const char *authorization, const char *organization, json_t *body)
+void ledger_request(int64_t n, const char *path, const char *authorization, const char *organization, const char *key, const char *model, json_t *body)
 {
     if (!file)
         return;
-    put(json_pack("{s:I, s:s, s:o, s:o, s:o, s:O}", "n", (json_int_t)n, "event", "request", "path", text_or_null(path),
-                  "authorization", text_or_null(authorization), "organization", text_or_null(organization), "body", body));
+    put(json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:O}", "n", (json_int_t)n, "event", "request", "path", text_or_null(path),
+                  "authorization", text_or_null(authorization), "organization", text_or_null(organization), "key", text_or_null(key), "model",
+                  text_or_null(model), "body", body));
 }
 
 void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text)

@@ -35,6 +35,8 @@ static const char *file_of(const uint8_t *data, size_t size)
         snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
         setenv("OPENAI_API_KEY", "sk-none", 1);
         unsetenv("OPENAI_BASE_URL");
+        setenv("GOOGLE_API_KEY", "AIza-none", 1);
+        setenv("GOOGLE_CLOUD_PROJECT", "p", 1);
     }
     ORB_ASSERT(!ftruncate(fd, 0) && pwrite(fd, data, size, 0) == (ssize_t)size);
     return name;
@@ -77,25 +79,37 @@ static void check_file(const uint8_t *data, size_t size)
 
 /* ---- what a worker does with it ---- */
 
-static void check_request(const struct orb_codec *codec, const struct orb_model_call *call)
+/* Each message and each tool is there, in the words of the provider. */
+static void check_body(const struct orb_provider *provider, const json_t *body, const struct orb_model_call *call)
+{
+    const json_t *tools = json_object_get(body, "tools");
+    if (provider == &orb_provider_gemini || provider == &orb_provider_vertex) {
+        ORB_ASSERT(json_is_array(json_object_get(body, "contents")) && json_is_object(json_object_get(body, "generationConfig")));
+        ORB_ASSERT(json_array_size(json_object_get(json_array_get(tools, 0), "functionDeclarations")) == json_array_size(call->tools));
+        return;
+    }
+    ORB_ASSERT(json_array_size(json_object_get(body, "messages")) == json_array_size(call->messages));
+    ORB_ASSERT(json_array_size(tools) == json_array_size(call->tools));
+    ORB_ASSERT(json_is_true(json_object_get(body, "stream")));
+}
+
+static void check_request(const struct orb_provider *provider, const struct orb_model_call *call)
 {
     static const struct orb_json_limits limits = { 64 * 1024 * 1024, 1000000, 200 };
     struct orb_model_request request = { 0 };
     struct orb_error err = { 0 };
-    int rc = codec->request(&orb_provider_openai, call, &request, &err);
+    int rc = provider->codec->request(provider, call, &request, &err);
     if (rc) {
         fuzz_check_error(rc, &err);
         return;
     }
-    ORB_ASSERT(fuzz_is_line(request.url) && request.headers.len && !request.headers.data[request.headers.len - 1]);
+    ORB_ASSERT(fuzz_is_line(request.url));
+    ORB_ASSERT(request.headers.len && !request.headers.data[request.headers.len - 1]);
     ORB_ASSERT(fuzz_is_ascii(request.body.data, request.body.len));
     json_t *body = orb_json_parse(request.body.data, request.body.len, &limits, &err);
     ORB_ASSERT(body || err.code == ORB_E_TOO_LARGE);
-    if (body) {
-        ORB_ASSERT(json_array_size(json_object_get(body, "messages")) == json_array_size(call->messages));
-        ORB_ASSERT(json_array_size(json_object_get(body, "tools")) == json_array_size(call->tools));
-        ORB_ASSERT(json_is_true(json_object_get(body, "stream")));
-    }
+    if (body)
+        check_body(provider, body, call);
     json_decref(body);
     orb_buf_done(&request.headers);
     orb_buf_done(&request.body);
@@ -144,13 +158,13 @@ static void check_model(const struct orb_agent *agent, json_t *config)
     struct orb_model_call call = { .messages = json_is_array(messages) ? messages : NULL, .tools = json_is_array(tools) ? tools : NULL,
                                    .temperature = agent->temperature, .max_tokens = agent->max_tokens };
     int rc = orb_provider_find(agent->model, &provider, &call.model, &err);
-    if (!rc && provider->check)
-        rc = provider->check(call.model, &err);
+    if (!rc)
+        rc = orb_provider_check(provider, call.model, &err);
     ORB_ASSERT(orb_model_check(agent->model, NULL) == rc);
     if (rc)
         fuzz_check_error(rc, &err);
     else if (provider->codec)
-        check_request(provider->codec, &call);
+        check_request(provider, &call);
     else if (!strstr(call.model, "crash")) /* which it does when asked to */
         check_source(provider->source, &call);
 }

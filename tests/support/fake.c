@@ -65,7 +65,7 @@ json_t *test_fake_request(const struct test_fake *fake, const char *model)
     size_t i;
     json_array_foreach (lines, i, line)
         if (strcmp(word(line, "event"), "request") == 0 &&
-            (!model || strcmp(word(json_object_get(line, "body"), "model"), model) == 0))
+            (!model || strcmp(word(line, "model"), model) == 0))
             found = line;
     json_incref(found);
     json_decref(lines);
