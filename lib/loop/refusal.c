@@ -35,6 +35,7 @@ void orb_refusal_error(const char *text, const struct orb_redis_config *config, 
 {
     static const char *const refused[] = {
         "NOAUTH", "WRONGPASS", "NOPERM", "ERR invalid password", "ERR Client sent AUTH", "ERR AUTH",
+        "ERR The user executing the script", "ERR ACL failure in script", /* what a script did */
     };
     int code = ORB_E_PROTOCOL;
     const char *hint = "";
