@@ -153,7 +153,7 @@ static int check(const struct orb_acl_spec *spec, struct orb_error *err)
     if (!n || n > 64 || spec->user[n])
         return orb_error_set(err, ORB_E_USAGE, "user \"%s\": use 1 to 64 of the characters A-Z a-z 0-9 . _ @ -", spec->user);
     if (!strcmp(spec->user, "default"))
-        return orb_error_set(err, ORB_E_USAGE, "user \"default\": it needs no password until it is given one; choose another name");
+        return orb_error_set(err, ORB_E_USAGE, "user \"default\": everybody is that user until it has a password; choose another name");
     if (spec->nqueues > QUEUES_MAX)
         return orb_error_set(err, ORB_E_TOO_LARGE, "%zu queues are more than %d", spec->nqueues, QUEUES_MAX);
     for (size_t i = 0; i < spec->nqueues; i++) {

@@ -179,7 +179,7 @@ static void what_each_role_may(void **state)
     static const struct row rows[] = {
         { "PING", "PWVO" }, { "INFO server", "PWVO" }, { "ROLE", "PWVO" }, { "CLIENT SETNAME x", "PWVO" }, { "EXISTS orbiter:queues", "PWVO" },
         { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWO" }, { "SCAN 0", "VO" },
-        { "HSET orbiter:task:x a b", "PWO" }, { "HGETALL orbiter:task:x", "PVO" }, { "HMGET orbiter:task:x a", "PWVO" },
+        { "HSET orbiter:task:x a b", "PWO" }, { "HGETALL orbiter:task:x", "PWVO" }, { "HMGET orbiter:task:x a", "PWVO" },
         { "SADD orbiter:task:index x", "PWO" }, { "SSCAN orbiter:task:index 0", "VO" }, { "SMEMBERS orbiter:queues", "PVO" },
         { "SET orbiter:payload:x y", "PWO" }, { "GET orbiter:payload:x", "PWO" }, { "SET orbiter:idem:x y", "P" }, { "GET orbiter:idem:x", "P" },
         { "XADD orbiter:tasks * payload x", "PWO" }, { "XRANGE orbiter:tasks - +", "PWVO" }, { "XLEN orbiter:tasks", "PWVO" },
