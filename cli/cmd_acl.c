@@ -80,7 +80,7 @@ const struct cli_command cli_cmd_acl = {
             "  orbiter acl worker --name w1 | sed \"s/^user/ACL SETUSER/; s/\\$/ #$sum/\" | redis-cli\n"
             "  orbiter acl viewer | sed \"s/\\$/ #$sum/\" >>/etc/redis/users.acl\n"
             "\n"
-            "docs/security.md tells what each role can and cannot keep from whom.",
+            "--queue does not limit a task's own keys, which are named by its id: tenants need a --namespace each.",
     .options = rows,
     .options_size = sizeof(struct acl_options),
     .min_operands = 1,

@@ -26,6 +26,8 @@ static const struct right shared_keys[] = {
     { "orbiter:feed", V | O, P | W | O },
     { "orbiter:audit", V | O, P | O },
     { "orbiter:idem:*", P, P },
+    { "orbiter:operation:*", O, O },      /* a request that may come again, and its answer */
+    { "orbiter:purged:*", O, O },
 };
 
 /* Behind the queue's name. */
@@ -65,12 +67,12 @@ static const struct command {
     /* every connection begins with these */
     { "ping", ALL }, { "client|setname", ALL }, { "client|setinfo", ALL | NEWER }, { "info", ALL }, { "role", ALL }, { "cluster|slots", ALL },
     { "client|id", W }, { "client|unblock", W }, { "wait", P },
-    { "evalsha", P | W | O }, { "eval", W }, { "script|load", P | W | O }, { "time", P | W | O },
+    { "evalsha", P | W | O }, { "eval", W }, { "script|load", P | W | O }, { "time", ALL },
     { "exists", ALL }, { "expire", P | W | O }, { "pexpire", W }, { "del", W | O }, { "scan", V | O },
     { "get", ALL }, { "set", P | W | O },
     { "hget", ALL }, { "hmget", ALL }, { "hgetall", ALL }, { "hexists", P | O }, { "hset", P | W | O }, { "hincrby", W },
-    { "sadd", P | W | O }, { "srem", W | O }, { "smembers", P | V | O }, { "sismember", V | O }, { "scard", V | O }, { "sscan", V | O },
-    { "zadd", P | W | O }, { "zrem", P | W | O }, { "zremrangebyscore", W }, { "zcard", P | V | O }, { "zscore", W | V | O },
+    { "sadd", P | W | O }, { "srem", W | O }, { "smembers", P | V | O }, { "sismember", W | V | O }, { "scard", V | O }, { "sscan", V | O },
+    { "zadd", P | W | O }, { "zrem", P | W | O }, { "zremrangebyscore", W }, { "zcard", ALL }, { "zcount", V | O }, { "zscore", W | V | O },
     { "zrange", W | V | O }, { "zrangebyscore", W | V | O }, { "zrevrangebyscore", V | O },
     { "xadd", P | W | O }, { "xack", P | W | O }, { "xdel", P | W | O }, { "xtrim", W }, { "xlen", ALL }, { "xrange", ALL },
     { "xrevrange", ALL }, { "xpending", ALL }, { "xinfo|groups", ALL }, { "xinfo|consumers", W | V | O }, { "xreadgroup", W },

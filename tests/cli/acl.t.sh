@@ -34,9 +34,9 @@ out: %R~jobs:paused ~jobs:leased ~jobs:sweep ~orbiter:index:jobs:open ~orbiter:i
 out: ~orbiter:index:jobs:completed ~orbiter:index:jobs:failed ~orbiter:index:jobs:cancelled resetchannels
 out: &orbiter:events:* &orbiter:cancel:* &jobs:wake -@all +ping +client|setname +info +role +cluster|slots
 out: +client|id +client|unblock +evalsha +eval +script|load +time +exists +expire +pexpire +del +get +set +hget
-out: +hmget +hgetall +hset +hincrby +sadd +srem +zadd +zrem +zremrangebyscore +zscore +zrange +zrangebyscore +xadd
-out: +xack +xdel +xtrim +xlen +xrange +xrevrange +xpending +xinfo|groups +xinfo|consumers +xreadgroup +xclaim
-out: +xgroup|create +xgroup|delconsumer +publish +subscribe +unsubscribe +psubscribe
+out: +hmget +hgetall +hset +hincrby +sadd +srem +sismember +zadd +zrem +zremrangebyscore +zcard +zscore +zrange
+out: +zrangebyscore +xadd +xack +xdel +xtrim +xlen +xrange +xrevrange +xpending +xinfo|groups +xinfo|consumers
+out: +xreadgroup +xclaim +xgroup|create +xgroup|delconsumer +publish +subscribe +unsubscribe +psubscribe
 exit 0
 END
 check 'a viewer of a namespace' folded viewer --namespace blue <<'END'
@@ -45,16 +45,17 @@ out: %R~{blue}:orbiter:queues %R~{blue}:orbiter:index:* %R~{blue}:orbiter:worker
 out: %R~{blue}:orbiter:feed %R~{blue}:orbiter:audit %R~{blue}:orbiter:tasks %R~{blue}:orbiter:tasks:p[0-46-9]
 out: %R~{blue}:orbiter:tasks:delayed %R~{blue}:orbiter:tasks:dead %R~{blue}:orbiter:tasks:paused
 out: %R~{blue}:orbiter:tasks:leased %R~{blue}:orbiter:tasks:sweep resetchannels &{blue}:orbiter:events:* -@all
-out: +ping +client|setname +info +role +cluster|slots +exists +scan +get +hget +hmget +hgetall +smembers
-out: +sismember +scard +sscan +zcard +zscore +zrange +zrangebyscore +zrevrangebyscore +xlen +xrange +xrevrange
-out: +xpending +xinfo|groups +xinfo|consumers +subscribe +unsubscribe
+out: +ping +client|setname +info +role +cluster|slots +time +exists +scan +get +hget +hmget +hgetall +smembers
+out: +sismember +scard +sscan +zcard +zcount +zscore +zrange +zrangebyscore +zrevrangebyscore +xlen +xrange
+out: +xrevrange +xpending +xinfo|groups +xinfo|consumers +subscribe +unsubscribe
 exit 0
 END
 check 'an operator of one queue, its keys' keys_of operator --queue jobs --queue jobs <<'END'
 out: user u on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:* ~orbiter:queues
-out: %R~orbiter:index:* ~orbiter:workers:* %R~orbiter:lease:* ~orbiter:feed ~orbiter:audit ~jobs ~jobs:p[0-46-9]
-out: ~jobs:delayed ~jobs:dead ~jobs:paused %R~jobs:leased ~jobs:sweep ~orbiter:index:jobs:open
-out: ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed ~orbiter:index:jobs:failed
+out: %R~orbiter:index:* ~orbiter:workers:* %R~orbiter:lease:* ~orbiter:feed ~orbiter:audit ~orbiter:operation:*
+out: ~orbiter:purged:* ~jobs ~jobs:p[0-46-9] ~jobs:delayed ~jobs:dead ~jobs:paused %R~jobs:leased ~jobs:sweep
+out: ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed
+out: ~orbiter:index:jobs:failed ~orbiter:index:jobs:cancelled resetchannels &orbiter:events:* &orbiter:cancel:*
 exit 0
 END
 check 'as json' short_json <<'END'

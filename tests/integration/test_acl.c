@@ -178,7 +178,8 @@ static void what_each_role_may(void **state)
     (void)state;
     static const struct row rows[] = {
         { "PING", "PWVO" }, { "INFO server", "PWVO" }, { "ROLE", "PWVO" }, { "CLIENT SETNAME x", "PWVO" }, { "EXISTS orbiter:queues", "PWVO" },
-        { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWO" }, { "SCAN 0", "VO" },
+        { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWVO" }, { "SCAN 0", "VO" }, { "SISMEMBER orbiter:queues x", "WVO" },
+        { "ZCOUNT orbiter:tasks:leased 0 1", "VO" }, { "HSET orbiter:operation:x a b", "O" }, { "SET orbiter:purged:x a", "O" },
         { "HSET orbiter:task:x a b", "PWO" }, { "HGETALL orbiter:task:x", "PWVO" }, { "HMGET orbiter:task:x a", "PWVO" },
         { "SADD orbiter:task:index x", "PWO" }, { "SSCAN orbiter:task:index 0", "VO" }, { "SMEMBERS orbiter:queues", "PVO" },
         { "SET orbiter:payload:x y", "PWO" }, { "GET orbiter:payload:x", "PWO" }, { "SET orbiter:idem:x y", "P" }, { "GET orbiter:idem:x", "P" },
@@ -192,7 +193,7 @@ static void what_each_role_may(void **state)
         { "GET orbiter:tasks:paused", "WVO" }, { "ZADD orbiter:tasks:leased 1 w", "W" }, { "HSET orbiter:tasks:sweep a b", "WO" },
         { "ZADD orbiter:index:orbiter:tasks:open 1 x", "PWO" }, { "ZREVRANGEBYSCORE orbiter:index:orbiter:tasks:open +inf -inf", "VO" },
         { "ZADD orbiter:index:orbiter:tasks:other 1 x", "" },
-        { "HSET orbiter:workers:w a b", "WO" }, { "HGETALL orbiter:workers:w", "VO" }, { "SET orbiter:lease:w x", "W" }, { "GET orbiter:lease:w", "WVO" },
+        { "HSET orbiter:workers:w a b", "WO" }, { "HGETALL orbiter:workers:w", "WVO" }, { "SET orbiter:lease:w x", "W" }, { "GET orbiter:lease:w", "WVO" },
         { "XADD orbiter:feed * a b", "PWO" }, { "XRANGE orbiter:feed - +", "VO" }, { "XADD orbiter:audit * a b", "PO" }, { "XRANGE orbiter:audit - +", "VO" },
         { "XADD orbiter:stream:x * event e", "PWO" }, { "XRANGE orbiter:stream:x - +", "PWVO" }, { "EXPIRE orbiter:stream:x 10", "PWO" },
         { "PUBLISH orbiter:events:x e", "PWO" }, { "SUBSCRIBE orbiter:events:x", "PWVO" }, { "PUBLISH orbiter:cancel:x cancel", "PWO" },
@@ -350,7 +351,7 @@ static void a_server_without_a_command_is_named(void **state)
 
 static void start_worker(int n, const char *drain_timeout)
 {
-    char id[8];
+    char id[16];
     struct test_fleet as = fleet;
     url_of("worker", as.redis.url);
     snprintf(id, sizeof id, "w%d", n);
@@ -423,7 +424,7 @@ static void a_worker_through_all_troubles(void **state)
     says("producer", 0, "tough", ARGS("submit", "--id", "tough", "--priority", "7", "-m", "sim:tokens=100,rate=20", "x"));
     test_wait_field(&fleet, "tough", "status", "running", 10000);
     for (int n = 0; n < 2; n++) {
-        char attempt[8];
+        char attempt[16];
         test_child_kill(&workers[n]);
         start_worker(n + 1, "0");
         snprintf(attempt, sizeof attempt, "%d", n + 2);
