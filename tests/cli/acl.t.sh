@@ -71,7 +71,7 @@ out: one
 exit 0
 END
 check 'and may not do what others do' orbiter worker list --redis-url "unix://p1:secret@$work/acl.sock" <<'END'
-err: orbiter: Redis refused: NOPERM this user has no permissions to run the 'scan' command; check the user and password in the Redis URL, and the user's ACL
+err: orbiter: Redis refused: NOPERM this user has no permissions to run the 'scan' command; give the Redis URL of a user who may, or change this one's ACL (see orbiter acl --help)
 exit 6
 END
 check 'no such role' orbiter acl manager --redis-url "$acl" <<'END'
@@ -95,6 +95,6 @@ err: orbiter: queue "orbiter:feed": names that begin with orbiter: are reserved,
 exit 2
 END
 check 'who may not ask for the commands' orbiter acl worker --redis-url "unix://asker:pw@$work/acl.sock" <<'END'
-err: orbiter: cannot ask Redis which commands it has (Redis refused: NOPERM this user has no permissions to run the 'command|info' command; check the user and password in the Redis URL, and the user's ACL): give the URL of a user who may, such as the one that sets ACLs
+err: orbiter: cannot ask Redis which commands it has (Redis refused: NOPERM this user has no permissions to run the 'command|info' command; give the Redis URL of a user who may, or change this one's ACL (see orbiter acl --help)): give the URL of a user who may, such as the one that sets ACLs
 exit 6
 END

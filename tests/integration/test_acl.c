@@ -471,6 +471,19 @@ static void a_viewer_sees_and_changes_nothing(void **state)
     says("operator", 5, "", ARGS("task", "cancel", "nobody")); /* it looks into all queues that it may see */
 }
 
+static void a_cancel_that_is_refused_changes_nothing(void **state)
+{
+    (void)state;
+    make_user("producer", NULL, ARGS("acl", "producer", "--name", "producer", "--queue", "jobs"));
+    free(orbiter(NULL, 0, ARGS("submit", "--id", "a", "-m", "sim:", "x")));
+    says("producer", 6, "Redis refused", ARGS("task", "cancel", "a"));
+    test_expect_field(&fleet, "a", "status", "pending");
+    test_expect_field(&fleet, "a", "cancel_requested_at", "(nil)");
+    test_redis_expect(&fleet.redis, "0", "EXISTS orbiter:audit");
+    says("producer", 0, "b", ARGS("submit", "--id", "b", "--queue", "jobs", "-m", "sim:", "x"));
+    says("producer", 0, "b pending", ARGS("task", "cancel", "b"));
+}
+
 static int is_cluster_up(void *arg)
 {
     (void)arg;
@@ -527,6 +540,7 @@ int main(void)
         TEST(tasks_as_producer_and_worker),
         TEST(a_worker_through_all_troubles),
         TEST(a_viewer_sees_and_changes_nothing),
+        TEST(a_cancel_that_is_refused_changes_nothing),
         cmocka_unit_test_setup_teardown(a_namespace_on_a_cluster, start_cluster, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
