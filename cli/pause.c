@@ -28,7 +28,7 @@ static void print(const struct pausing *p, const struct orb_pause_info *info)
     if (!info->is_changed && !p->is_paused)
         cli_note(p->cli, "queue %s was not paused", p->queue);
     else if (!info->is_changed && *info->who)
-        cli_note(p->cli, "queue %s is paused already, by %s since %s", p->queue, info->who, age);
+        cli_note(p->cli, "queue %s is paused already, by %s, for %s", p->queue, info->who, age);
     else if (!info->is_changed)
         cli_note(p->cli, "queue %s is paused already", p->queue);
 }
