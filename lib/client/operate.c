@@ -103,6 +103,10 @@ static void on_slice(void *arg, const struct orb_reply *reply, const struct orb_
         o->ended = orb_reply_int(orb_reply_at(reply, 1));
     if (!err && !strcmp(what, "unknown"))
         err = no_queue(o, &why);
+    if (!err && !strcmp(what, "no stream")) {
+        orb_error_set(&why, ORB_E_PROTOCOL, "queue %s cannot be purged: its key in Redis is no stream; look at it and delete it there", o->target);
+        err = &why;
+    }
     if (!err && !strcmp(what, "more") && !(rc = ask_slice(o)))
         return;
     if (rc) {

@@ -1,6 +1,6 @@
 -- End the tasks that wait in a queue, some at a time: those made before the first call; running ones are left.
 -- KEYS: queue. ARGV: prefix, queue name, who, from where, nonce of this request, number of this call (from 1), result ttl, event
--- ttl. Reply: {what, ended}: unknown (there is no such queue); more (call again with the next number); done. ended: tasks,
+-- ttl. Reply: {what, ended}: unknown (there is no such queue); no stream (its key is something else); more (call again with the next number); done. ended: tasks,
 -- by all calls so far.
 -- with: standing
 local stream, queue, who, from, nonce, number, result_ttl, event_ttl = KEYS[1], unpack(ARGV, 2)
@@ -8,7 +8,8 @@ local SLICE, PAGE, BYTES_MAX = 100, 16, 1024 * 1024
 local operation, delayed = P .. 'orbiter:operation:' .. nonce, stream .. ':delayed'
 local s = call('HMGET', operation, 'number', 'what', 'ended', 'start', 'at', 'entries_until')
 if s[1] == number then return { s[2], tonumber(s[3]) } end
-call('XLEN', stream) -- raises when the key is no stream
+local kind = call('TYPE', stream).ok
+if kind ~= 'stream' and kind ~= 'none' then return { 'no stream', 0 } end
 if not s[1] and not is_known(stream, queue) then return { 'unknown', 0 } end
 
 -- Where it stands: in the delayed set at a due time, so many of which were left; or in the stream of a priority behind an id.
