@@ -468,6 +468,37 @@ static void all_that_waits_is_ended_and_what_runs_is_left(void **state)
     test_redis_expect(&fleet.redis, "2", "XLEN orbiter:audit");
 }
 
+/* Of the tasks: how many have ended in this state, with one terminal event that says so. */
+static const char count_final[] =
+    "local n = 0 "
+    "for _, id in ipairs(redis.call('SMEMBERS', 'orbiter:task:index')) do "
+    "  local ends = 0 "
+    "  for _, e in ipairs(redis.call('XRANGE', 'orbiter:stream:' .. id, '-', '+')) do "
+    "    if e[2][2]:find('\"type\": \"status\", \"status\": \"' .. ARGV[1] .. '\"', 1, true) then ends = ends + 1 end end "
+    "  if ends == 1 and redis.call('HGET', 'orbiter:task:' .. id, 'status') == ARGV[1] then n = n + 1 end "
+    "end return n";
+
+/* Claims and a purge at the same time: each task has one end. */
+static void a_purge_while_workers_claim(void **state)
+{
+    (void)state;
+    static const char *const args[] = { "--queue", "parked", "--worker-id", "w1", "--concurrency", "16", NULL };
+    fill(6000, 0, 0, 1000);
+    test_worker_start(&worker, &fleet, args, NULL);
+    test_wait_field(&fleet, "c50", "status", "completed", 20000);
+    struct heard h = purge_queue("parked");
+    assert_int_equal(h.code, 0);
+    wait_number("the running ones", "return redis.call('XLEN', 'parked')", 0);
+    long long cancelled = test_redis_int(&fleet.redis, "EVAL %s 0 cancelled", count_final);
+    long long completed = test_redis_int(&fleet.redis, "EVAL %s 0 completed", count_final);
+    print_message("%lld cancelled, %lld completed\n", cancelled, completed);
+    assert_true(h.ended > 0);
+    assert_int_equal(cancelled, h.ended);
+    assert_int_equal(cancelled + completed, 7000);
+    submit("after", "parked");
+    test_wait_field(&fleet, "after", "status", "completed", 20000);
+}
+
 #define PURGE(nonce, number) "EVAL %s 1 parked %s parked ann host:1 " nonce " " number " 86400 3600", orb_script_purge.text, ""
 
 static void a_slice_sent_twice_and_what_comes_meanwhile(void **state)
@@ -705,6 +736,7 @@ int main(void)
         TEST(a_worker_makes_its_queue_known),
         TEST(the_audit_stream_newest_first_with_filters),
         TEST(all_that_waits_is_ended_and_what_runs_is_left),
+        TEST(a_purge_while_workers_claim),
         TEST(a_slice_sent_twice_and_what_comes_meanwhile),
         TEST(what_cannot_be_a_task_goes_too),
         TEST(a_retry_that_waits_is_ended),
