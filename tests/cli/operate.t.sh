@@ -181,4 +181,4 @@ err: orbiter: cannot connect to Redis at WORK/nothing.sock: No such file or dire
 exit 7
 END
 done
-unset ORBITER_USER
+unset ORBITER_USER ORBITER_REDIS_URL
