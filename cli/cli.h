@@ -86,6 +86,10 @@ void cli_done(struct cli *cli);
 struct orb_task_handle *cli_handle(struct cli *cli, const char *id);
 void cli_close(struct cli *cli);
 
+/* confirm.c: asking before something that cannot be taken back */
+int cli_can_ask(void); /* are stdin and stderr a terminal? */
+int cli_ask(const char *question); /* 1 = yes */
+
 /* table.c: rows of cells, aligned; cells are copied and made safe */
 struct cli_column {
     const char *title;

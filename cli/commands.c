@@ -6,7 +6,8 @@
 #define COMMANDS(X) \
     X(dev) X(start_worker) X(submit) \
     X(task_list) X(task_status) X(task_result) X(task_stream) X(task_cancel) \
-    X(worker_list) X(provider_list) X(acl) X(help)
+    X(queue_list) X(queue_pause) X(queue_resume) X(queue_purge) \
+    X(worker_list) X(worker_drain) X(audit_list) X(provider_list) X(acl) X(help)
 
 #define DECLARE(name) extern const struct cli_command cli_cmd_##name;
 COMMANDS(DECLARE)

@@ -8,6 +8,7 @@ local NOW_MS = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local FEED_MAX = 100000
 local DEAD_MAX = 10000
 local AUDIT_MAX = 100000
+local OPERATION_TTL = 3600 -- how long an operator's request is known that comes again
 local TASK_TTL = 86400 -- armed at submit and at begin; the final ones are arguments
 
 local TASK, PAYLOAD, STREAM = P .. 'orbiter:task:', P .. 'orbiter:payload:', P .. 'orbiter:stream:'
@@ -97,6 +98,22 @@ local function write_spent(stream)
   if #spent == 0 then return end
   call('XACK', stream, stream .. ':group', unpack(spent))
   call('XDEL', stream, unpack(spent))
+end
+
+-- How many wait in a queue. What has been delivered is pending: not waiting any more.
+local function count_waiting(stream)
+  local n = pcall_redis('ZCARD', stream .. ':delayed')
+  n = type(n) == 'number' and n or 0
+  for p = 0, 9 do
+    local key = p == 5 and stream or stream .. ':p' .. p
+    local len, pending = pcall_redis('XLEN', key), 0
+    if type(len) == 'number' and len > 0 then
+      local summary = pcall_redis('XPENDING', key, key .. ':group')
+      if not summary.err then pending = summary[1] end
+      n = n + math.max(0, len - pending)
+    end
+  end
+  return n
 end
 
 -- A JSON string, ASCII only, as every other writer here makes them.

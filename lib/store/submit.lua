@@ -22,22 +22,6 @@ local function read_extras(text)
   return x
 end
 
--- What has been delivered is pending: not waiting any more.
-local function count_waiting()
-  local n = pcall_redis('ZCARD', stream .. ':delayed')
-  n = type(n) == 'number' and n or 0
-  for p = 0, 9 do
-    local key = p == 5 and stream or stream .. ':p' .. p
-    local len, pending = pcall_redis('XLEN', key), 0
-    if type(len) == 'number' and len > 0 then
-      local summary = pcall_redis('XPENDING', key, key .. ':group')
-      if not summary.err then pending = summary[1] end
-      n = n + math.max(0, len - pending)
-    end
-  end
-  return n
-end
-
 -- WAIT counts the writes of its own connection: one that changes nothing makes it wait for those of the first call.
 local function touch(id)
   if pcall_redis('HEXISTS', TASK .. id, 'task_id') == 1 then call('HSET', TASK .. id, 'task_id', id) end
@@ -58,7 +42,7 @@ local function refuse(id, is_there, x)
     return first == id and pcall_redis('HGET', TASK .. id, 'entry_id') or 'FIRST ' .. first
   end
   if x.depth and not is_there and call('EXISTS', PAYLOAD .. id) == 0 then
-    depth = depth or count_waiting()
+    depth = depth or count_waiting(stream)
     if depth >= tonumber(x.depth) then return 'FULL ' .. depth end
   end
 end

@@ -93,24 +93,6 @@ local function look_at_consumers()
   call('ZREMRANGEBYSCORE', stream .. ':leased', '-inf', string.format('%.0f', NOW_MS - TASK_TTL * 1000))
 end
 
-local function last_delivered(key)
-  local groups = pcall_redis('XINFO', 'GROUPS', key)
-  if groups.err then return end
-  for _, group in ipairs(groups) do
-    local info = {}
-    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
-    if info.name == key .. ':group' then return info['last-delivered-id'], #groups, info.pending end
-  end
-end
-
-local function is_behind(a, b)
-  local a1, a2, b1, b2 = a:match('^(%d+)-(%d+)$')
-  b1, b2 = b:match('^(%d+)-(%d+)$')
-  if #a1 ~= #b1 then return #a1 < #b1 end
-  if a1 ~= b1 then return a1 < b1 end
-  return tonumber(a2) < tonumber(b2)
-end
-
 -- What Python clients queued has no hash until somebody writes one: then it is listed, and can be
 -- cancelled at once.
 local function adopt(entry, payload)

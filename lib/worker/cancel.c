@@ -32,7 +32,10 @@ static void on_wake(struct orb_worker *w, const char *why)
         return;
     if (!strcmp(why, "priority"))
         orb_claim_look_around(w->claim);
-    else
+    else if (!strncmp(why, "drain ", 6)) {
+        if (!strcmp(why + 6, w->id))
+            orb_worker_renew(w); /* it tells whether this process is meant */
+    } else
         orb_worker_sweep(w); /* it tells whether the queue is paused */
 }
 
