@@ -21,7 +21,7 @@ static const struct orb_option rows[] = {
 #undef AT
 
 static const struct cli_column columns[] = {
-    {"ID", 0}, {"QUEUE", 1}, {"TYPE", 0}, {"ATTEMPT", 0}, {"AGE", 0}, {"REASON", 1},
+    {"ID", 0}, {"QUEUE", 1}, {"TYPE", 1}, {"ATTEMPT", 0}, {"AGE", 0}, {"REASON", 1},
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 

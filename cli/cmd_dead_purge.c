@@ -1,6 +1,7 @@
 /* orbiter dead purge: delete dead letters. */
 #include "dead.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,10 +59,14 @@ static int is_confirmed(const struct dead_pick *pick, int *rc)
         return 1; /* there is nothing to lose, and the purge says so */
     fprintf(stderr, "Delete %zu dead letter%s for good? [y/N] ", count.matched, count.matched == 1 ? "" : "s");
     fflush(stderr);
-    if (fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y'))
-        return 1;
-    *rc = cli_fail(ORB_E_INTERRUPTED, "nothing was deleted");
-    return 0;
+    /* Ctrl-C ends the program here: the loop, which would notice it, does not run. */
+    struct sigaction to_end = {.sa_handler = SIG_DFL}, before;
+    sigaction(SIGINT, &to_end, &before);
+    int is_yes = fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
+    sigaction(SIGINT, &before, NULL);
+    if (!is_yes)
+        cli_note(pick->cli, "nothing was deleted");
+    return is_yes;
 }
 
 static void tell(const struct dead_pick *pick)

@@ -258,7 +258,8 @@ static int send_job(struct job *job, struct orb_error *err)
         return 0;
     }
     if (!orb_id_is_valid(letter->task_id))
-        return orb_error_set(err, ORB_E_INVALID, "dead letter %s cannot be replayed, and is kept: it names no task", letter->id);
+        return orb_error_set(err, ORB_E_INVALID, "dead letter %s cannot be replayed, and is kept: it names no task (%s)", letter->id,
+                             *letter->reason ? letter->reason : "no reason is known");
     orb_id_new(job->new_id);
     struct orb_error why;
     int rc = orb_again_add(w->batch, &(struct orb_again){ .id = job->new_id, .resubmit_of = letter->task_id, .letter = letter->id,
