@@ -28,7 +28,7 @@ END
 bury one Quarantined 'its workers died'
 bury two RateLimitError $'slow\e[2J down'
 check 'dead letters' no_ages orbiter dead list --queue graves <<'END'
-out: ID   QUEUE   TYPE            ATTEMPT  AGE   REASON
+out: ID   QUEUE   TYPE            ATTEMPT  AGE  REASON
 out: two  graves  RateLimitError  4        AGE  slow\x1b[2J down
 out: one  graves  Quarantined     4        AGE  its workers died
 exit 0
