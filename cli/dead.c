@@ -56,15 +56,22 @@ static void add_code(struct dead_pick *p, int code)
     p->matched++;
 }
 
+/* What stops everything is the error of many letters, and of the end. */
+static void say(struct dead_pick *p, const struct orb_error *err)
+{
+    if (strcmp(p->said, orb_error_message(err)))
+        cli_fail_with(err);
+    snprintf(p->said, sizeof p->said, "%s", orb_error_message(err));
+}
+
 void dead_picked(struct dead_pick *p, const struct orb_dead_letter *l, const struct orb_error *err)
 {
     for (size_t i = 0; i < p->filter.id_count; i++)
         if (!strcmp(p->filter.ids[i], l->id) || !strcmp(p->filter.ids[i], l->task_id))
             p->is_seen[i] = 1;
     p->done += !err;
-    /* What stops everything is said once, at the end. */
-    if (err && err->code != ORB_E_UNREACHABLE)
-        cli_fail_with(err);
+    if (err)
+        say(p, err);
     add_code(p, err ? err->code : 0);
 }
 
@@ -78,7 +85,7 @@ void dead_pick_end(struct dead_pick *p, const struct orb_error *err)
 int dead_pick_code(struct dead_pick *p)
 {
     if (p->end.code) {
-        cli_fail_with(&p->end);
+        say(p, &p->end);
         add_code(p, p->end.code);
     }
     for (size_t i = 0; i < p->filter.id_count && !p->end.code; i++) {

@@ -19,6 +19,7 @@ struct dead_pick {
     size_t matched, done;
     int code, is_mixed;         /* code: of all so far, unless they differ */
     struct orb_error end;       /* of the walk */
+    char said[sizeof((struct orb_error *)0)->text]; /* the error that was said last */
 };
 /* 0, or a code that was said: nothing was picked, an id is none. */
 int dead_pick_init(struct dead_pick *pick, struct cli *cli, const char *queue, const char *reason, int argc, char **argv);

@@ -162,6 +162,16 @@ check 'purge, json' orbiter dead purge --queue graves --yes -o jsonl <<'END'
 out: {"deleted": 0}
 exit 0
 END
+bury six T r
+bury seven T r
+redis acl setuser reader on '>secret' '~*' '&*' -@all +@read +ping +hello +client +select +info >/dev/null
+holds 'who may only read may list' test "$(orbiter dead list --queue graves --redis-url "unix://reader:secret@$work/redis.sock" -o jsonl | wc -l)" = 2
+check 'who may only read may not replay' orbiter dead replay --queue graves --redis-url "unix://reader:secret@$work/redis.sock" <<'END'
+err: orbiter: Redis refused: NOPERM this user has no permissions to run the 'evalsha' command; check the user and password in the Redis URL, and the user's ACL
+exit 6
+END
+redis acl deluser reader >/dev/null
+redis del graves:dead >/dev/null
 redis set graves:dead x >/dev/null
 check 'dead letters that are no stream' orbiter dead list --queue graves <<'END'
 err: orbiter: the key graves:dead in Redis is no stream, so that the dead letters of this queue cannot be read or kept; see what it is with TYPE, and rename or delete it
