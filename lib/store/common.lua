@@ -209,6 +209,31 @@ local function end_failed(id, queue, from, created, agent, attempt, message, err
 end
 local PAYLOAD_GONE = 'the task cannot be run again: its payload is gone'
 
+-- A task that is not there yet: payload, entry (unless it is due later, ms), hash, index, feed. Its place, "" without an
+-- entry; nil when there is a payload of this id.
+local made = {}
+local function new_task(stream, queue, id, agent, payload, ttl, priority, due)
+  if not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', ttl) then return end
+  local entry = ''
+  if due then
+    call('ZADD', stream .. ':delayed', string.format('%.0f', due), id)
+  else
+    entry = enqueue(stream, priority, 'payload', payload, 'task_id', id)
+  end
+  call('HSET', TASK .. id, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
+  if not empty(priority) and priority ~= '5' then call('HSET', TASK .. id, 'priority', priority) end
+  call('EXPIRE', TASK .. id, ttl)
+  index_add(queue, 'pending', NOW, id)
+  feed('pending', id)
+  made[#made + 1] = id
+  return entry
+end
+local function write_made(queue)
+  if #made == 0 then return end
+  call('SADD', P .. 'orbiter:task:index', unpack(made))
+  call('SADD', P .. 'orbiter:queues', queue)
+end
+
 -- The fence of everything a worker writes about a task it runs: it owns the
 -- task, in this attempt. Returns the state and the time it was made; nil when another owns it now.
 local function fence(id, worker, attempt)

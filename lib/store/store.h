@@ -24,6 +24,7 @@
  *  orbiter:feed               stream  task transitions, about 100,000
  *  orbiter:audit              stream  what operators did, about 100,000
  *  orbiter:operation:{nonce}  hash    what an operator's request was answered, 1 h
+ *  orbiter:purged:{nonce}:{letter} string  what a purge of dead letters has answered, 60 s
  *  orbiter:idem:{sha1}        string  id of the task that was submitted with this idempotency key
  *
  * {Q} is the queue's name; a namespace puts "{NS}:" before each of them. */

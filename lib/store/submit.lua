@@ -6,7 +6,7 @@
 -- delay (ms from now), at (ms since 1970): not before the later of both; deadline (ms from when it is due);
 -- depth (most tasks that may wait); resubmit_of; replica=1: WAIT follows.
 local stream, queue, ttl = KEYS[1], ARGV[2], ARGV[3]
-local out, ids = {}, {}
+local out = {}
 local depth -- how many wait, once somebody has asked
 call('XLEN', stream) -- raises, before anything is written, when the key is no stream
 
@@ -50,7 +50,6 @@ end
 local function write_extras(key, id, x)
   local f = {}
   local function field(name, value) if value then f[#f + 1] = name; f[#f + 1] = value end end
-  field('priority', x.priority ~= '5' and x.priority)
   field('due_at', x.due and string.format('%.3f', x.due / 1000))
   field('deadline', x.deadline and string.format('%.3f', x.deadline))
   field('resubmit_of', x.resubmit_of)
@@ -64,19 +63,10 @@ local function submit(id, is_chosen, agent, payload, x)
   local is_there = is_chosen == '1' and call('EXISTS', key) == 1
   local no = x and refuse(id, is_there, x)
   if no then return no end
-  if is_there or not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', life) then return again(id, payload, x) end
-  local entry = ''
-  if x and x.due then
-    call('ZADD', stream .. ':delayed', string.format('%.0f', x.due), id)
-  else
-    entry = enqueue(stream, x and x.priority, 'payload', payload, 'task_id', id)
-  end
-  call('HSET', key, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
+  if is_there then return again(id, payload, x) end
+  local entry = new_task(stream, queue, id, agent, payload, life, x and x.priority, x and x.due)
+  if not entry then return again(id, payload, x) end
   if x then write_extras(key, id, x) end
-  call('EXPIRE', key, life)
-  index_add(queue, 'pending', NOW, id)
-  feed('pending', id)
-  ids[#ids + 1] = id
   if depth then depth = depth + 1 end
   return entry
 end
@@ -85,10 +75,7 @@ for i = 4, #ARGV, 5 do
   local extras = ARGV[i + 4]
   out[#out + 1] = submit(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], extras ~= '' and read_extras(extras))
 end
-if #ids > 0 then
-  call('SADD', P .. 'orbiter:task:index', unpack(ids))
-  call('SADD', P .. 'orbiter:queues', queue)
-end
+write_made(queue)
 write_indexes()
 write_feed(queue)
 return out

@@ -471,6 +471,39 @@ static void a_viewer_sees_and_changes_nothing(void **state)
     says("operator", 5, "", ARGS("task", "cancel", "nobody")); /* it looks into all queues that it may see */
 }
 
+/* All that an operator does, and that a viewer may look at and not do. */
+static void an_operator_operates(void **state)
+{
+    (void)state;
+    start_worker(0, "60");
+    says("producer", 3, "", ARGS("submit", "--id", "failed", "--max-retries", "0", "--wait", "-m", "sim:error=invalid_request", "x"));
+    says("producer", 3, "", ARGS("submit", "--id", "failed2", "--max-retries", "0", "--wait", "-m", "sim:error=invalid_request", "x"));
+    says("operator", 0, "invalid_request", ARGS("dead", "list", "-o", "jsonl"));
+    says("operator", 0, "failed", ARGS("dead", "show", "failed"));
+    says("viewer", 6, "NOPERM", ARGS("dead", "replay", "failed"));
+    says("viewer", 6, "NOPERM", ARGS("dead", "purge", "--yes", "failed"));
+    says("operator", 0, "", ARGS("dead", "replay", "failed"));
+    says("operator", 0, "", ARGS("dead", "purge", "--yes", "failed2"));
+    says("viewer", 6, "NOPERM", ARGS("queue", "pause", "orbiter:tasks"));
+    says("operator", 0, "", ARGS("queue", "pause", "orbiter:tasks"));
+    says("operator", 0, "", ARGS("task", "resubmit", "failed2"));
+    says("producer", 0, "waits", ARGS("submit", "--id", "waits", "-m", "sim:", "--priority", "8", "x"));
+    says("producer", 0, "later", ARGS("submit", "--id", "later", "-m", "sim:", "--delay", "600", "x"));
+    test_submit_plain(&fleet, "python", "sim:");
+    says("viewer", 0, "orbiter:tasks", ARGS("queue", "list"));
+    says("viewer", 6, "NOPERM", ARGS("queue", "purge", "--yes", "orbiter:tasks"));
+    says("operator", 0, "4 cancelled", ARGS("queue", "purge", "--yes", "orbiter:tasks"));
+    test_expect_field(&fleet, "python", "status", "cancelled");
+    says("operator", 0, "", ARGS("queue", "resume", "orbiter:tasks"));
+    says("viewer", 6, "NOPERM", ARGS("worker", "drain", "w0"));
+    says("operator", 0, "w0", ARGS("worker", "drain", "w0"));
+    assert_int_equal(test_child_wait(&workers[0], 10000), 0);
+    says("viewer", 0, "purge", ARGS("audit", "list"));
+    says("operator", 0, "drain", ARGS("audit", "list"));
+    test_expect_drained(&fleet, "orbiter:tasks");
+    expect_nothing_denied();
+}
+
 static void a_cancel_that_is_refused_changes_nothing(void **state)
 {
     (void)state;
@@ -540,6 +573,7 @@ int main(void)
         TEST(tasks_as_producer_and_worker),
         TEST(a_worker_through_all_troubles),
         TEST(a_viewer_sees_and_changes_nothing),
+        TEST(an_operator_operates),
         TEST(a_cancel_that_is_refused_changes_nothing),
         cmocka_unit_test_setup_teardown(a_namespace_on_a_cluster, start_cluster, stop),
     };
