@@ -197,6 +197,23 @@ static void what_the_server_does_not_take_is_bounded(void **state)
     turn_until("answer", &answers, count, 5000);
 }
 
+/* No SIGPIPE for the program that this library is in. */
+static void a_server_that_goes_away_ends_nothing_else(void **state)
+{
+    (void)state;
+    connect_redis(0, 0, 0);
+    for (int round = 1; round <= 20; round++) {
+        answers = errors = 0;
+        assert_int_equal(send_bytes(1, 0), 0);
+        turn_until("answer", &answers, 1, 5000);
+        close(peer);
+        peer = -1;
+        assert_int_equal(send_bytes(1, 0), 0);
+        turn_until("error", &errors, 1, 5000);
+        assert_int_equal(last.code, ORB_E_UNREACHABLE);
+    }
+}
+
 /* It subscribes anew on the next one. */
 static void a_pubsub_link_that_takes_nothing_is_given_up(void **state)
 {
@@ -246,6 +263,7 @@ int main(void)
         TEST(a_link_that_was_idle_is_given_its_whole_time),
         TEST(a_link_that_does_not_answer_is_given_up),
         TEST(what_the_server_does_not_take_is_bounded),
+        TEST(a_server_that_goes_away_ends_nothing_else),
         TEST(a_pubsub_link_that_takes_nothing_is_given_up),
         TEST(a_server_that_refuses_is_not_hammered),
         TEST(a_login_that_is_not_answered_is_given_up),

@@ -65,16 +65,16 @@ static int answers(void *arg)
     return yes;
 }
 
-void test_sentinel_start_alone(struct test_sentinel *s, const char *dir, const char *redis_password, int port)
+void test_sentinel_start_alone(struct test_sentinel *s, const char *dir, const char *redis_password, const char *master, int port)
 {
     char path[TEST_PATH_MAX + 64], text[1024];
     s->port = test_free_port();
     snprintf(path, sizeof path, "%s/sentinel-%d.conf", dir, s->port);
     snprintf(text, sizeof text,
              "port %d\nbind 127.0.0.1\ndir %s\nrequirepass " TEST_SENTINEL_PASSWORD "\nsentinel sentinel-pass " TEST_SENTINEL_PASSWORD "\n"
-             "sentinel monitor " TEST_MASTER " 127.0.0.1 %d 2\nsentinel auth-pass " TEST_MASTER " %s\n"
-             "sentinel down-after-milliseconds " TEST_MASTER " 1000\nsentinel failover-timeout " TEST_MASTER " 60000\n",
-             s->port, dir, port, redis_password);
+             "sentinel monitor %s 127.0.0.1 %d 2\nsentinel auth-pass %s %s\n"
+             "sentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 60000\n",
+             s->port, dir, master, port, master, redis_password, master, master);
     test_file_write(path, text);
     test_child_start(&s->child, dir, (const char *const[]){ "redis-server", path, "--sentinel", NULL }, NULL);
     test_wait_until("the Sentinel to answer", answers, s, 10000);
@@ -138,7 +138,7 @@ void test_sentinels_start(struct test_sentinels *s)
     test_proxy_start(&s->proxy, NULL, s->port[0]);
     start_node(s, 1, s->proxy.port);
     for (int i = 0; i < TEST_SENTINELS; i++)
-        test_sentinel_start_alone(&s->sentinel[i], s->node[0].dir, PASSWORD, s->port[0]);
+        test_sentinel_start_alone(&s->sentinel[i], s->node[0].dir, PASSWORD, TEST_MASTER, s->port[0]);
     test_wait_until("the Sentinels to know each other", know_each_other, s, 20000);
     snprintf(s->url, sizeof s->url, "redis+sentinel://:" PASSWORD "@127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/" TEST_MASTER
              "?sentinel_password=" TEST_SENTINEL_PASSWORD, s->sentinel[0].port, s->sentinel[1].port, s->sentinel[2].port);

@@ -26,8 +26,8 @@ struct test_sentinels {
 /* Returns when the replica is in step and the Sentinels know it and each other. */
 void test_sentinels_start(struct test_sentinels *s);
 void test_sentinels_stop(struct test_sentinels *s); /* fine when it never started */
-/* One Sentinel that is not told of others, and watches that port. */
-void test_sentinel_start_alone(struct test_sentinel *s, const char *dir, const char *redis_password, int port);
+/* One more, which watches that port under that name; it finds others that use the name by itself. */
+void test_sentinel_start_alone(struct test_sentinel *s, const char *dir, const char *redis_password, const char *master, int port);
 /* They fail over when the primary is away for a second, from now on; until then they do not. */
 void test_sentinels_may_fail_over(struct test_sentinels *s);
 /* The node whose ROLE is master, among those that run; -1 = none. */
