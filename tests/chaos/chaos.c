@@ -723,6 +723,7 @@ void chaos_expect_drained(struct chaos *c)
 void chaos_seed(struct chaos *c, const char *name)
 {
     const char *seed = getenv("SEED"), *full = getenv("CHAOS_FULL");
+    signal(SIGPIPE, SIG_IGN); /* hiredis' own writes, when Redis has closed the connection */
     c->name = name;
     c->seed = seed && *seed ? strtoull(seed, NULL, 10) : 1;
     c->random = c->seed * 0x2545f4914f6cdd1du;
