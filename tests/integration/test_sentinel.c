@@ -48,13 +48,13 @@ static void on_submit(void *arg, struct orb_task_handle *handle, const struct or
 
 static void submit_one(struct chaos *c, int is_replica)
 {
-    static const char *const models[] = { "sim:tokens=3", "sim:tokens=3", "sim:tokens=2,delay=1500", "sim:tokens=40,rate=40" };
+    static const char *const models[] = { "sim:tokens=3", "sim:tokens=2,delay=1500", "sim:tokens=40,rate=40", "sim:tokens=160,rate=20" };
     char id[32], agent[256];
     struct orb_error err;
     int i = c->task_count++;
     assert_true(i < TASKS_MAX);
     chaos_id(i, id);
-    snprintf(agent, sizeof agent, "{\"name\": \"bot\", \"model\": \"%s\"}", models[chaos_random(c, 10) < 8 ? 0 : 2 + chaos_random(c, 2)]);
+    snprintf(agent, sizeof agent, "{\"name\": \"bot\", \"model\": \"%s\"}", models[chaos_random(c, 10) < 8 ? 0 : 1 + chaos_random(c, 3)]);
     submits[i] = (struct submitted){ .is_replica = is_replica, .is_in_cut = is_cut };
     struct orb_task_spec spec = {
         .agent_config = agent, .task_id = id, .input = "x", .input_len = 1, .timeout_seconds = -1,
