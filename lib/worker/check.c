@@ -55,3 +55,39 @@ void orb_worker_check_tasks(struct orb_worker *w)
     if (!w->checks)
         w->has_lapsed = 0;
 }
+
+/* ---- events that are gone -------------------------------------------------- */
+
+/* What was stored before the link broke is not there: a failover has lost it, and the stream would have a gap. */
+static void on_events(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct check *check = arg;
+    struct orb_worker *w = check->worker;
+    struct slot *slot = err || w->has_ended ? NULL : slot_of(check);
+    free(check);
+    if (!slot)
+        return;
+    slot->unchecked_seq = 0;
+    if (strcmp(orb_reply_str(orb_reply_at(reply, 0), NULL), "gap"))
+        return;
+    orb_worker_log(w, ORB_LOG_WARNING, "task %s: Redis has lost events of it: it goes back to the queue for another attempt",
+                   orb_attempt_task_id(slot->attempt));
+    orb_worker_abort_slot(slot, ABORT_HAND_BACK);
+}
+
+void orb_worker_check_events(struct orb_worker *w)
+{
+    for (struct slot *slot = w->slots; slot; slot = slot->next) {
+        if (slot->state != SLOT_RUNNING)
+            continue;
+        if (!slot->unchecked_seq)
+            slot->unchecked_seq = orb_attempt_acked_seq(slot->attempt);
+        if (!slot->unchecked_seq)
+            continue;
+        struct check *check = orb_alloc(sizeof *check);
+        *check = (struct check){ .worker = w, .attempt = orb_attempt_number(slot->attempt) };
+        snprintf(check->entry, sizeof check->entry, "%s", slot->entry);
+        if (orb_broker_check_events(w->broker, orb_attempt_task_id(slot->attempt), check->attempt, slot->unchecked_seq, on_events, check))
+            free(check);
+    }
+}

@@ -635,11 +635,14 @@ static void add_event(struct chaos *c, struct chaos_stream *s, int64_t *seq, con
     if (e.attempt > s->attempt) {
         s->attempt = (int)e.attempt;
         s->len = 0;
+        s->last_gaps = s->last_repeats = 0;
         *seq = 0;
     }
     if (e.attempt == s->attempt) {
         s->gaps += e.seq > *seq + 1;
         s->repeats += e.seq <= *seq;
+        s->last_gaps += e.seq > *seq + 1;
+        s->last_repeats += e.seq <= *seq;
         *seq = e.seq;
         if (e.type == ORB_EVENT_TEXT) {
             s->text = realloc(s->text, s->len + e.text_len + 1);

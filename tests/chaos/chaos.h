@@ -149,6 +149,7 @@ long long chaos_number(struct chaos *c, const char *fmt, ...) ORB_PRINTF(2, 3);
 struct chaos_stream {
     int attempt;                  /* the highest */
     int gaps, repeats, terminals;
+    int last_gaps, last_repeats;  /* in that attempt */
     char *text;                   /* of that attempt */
     size_t len;
 };
