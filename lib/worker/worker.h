@@ -86,6 +86,8 @@ int orb_worker_room(void *worker);
 int orb_worker_on_delivered(void *worker, const struct orb_delivery *delivery);
 void orb_worker_finish_again(void *worker); /* a timer's: the ends that Redis refused */
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why);
+/* The task goes back to the queue, although its attempt may have ended: that has not been written yet. */
+void orb_worker_put_back(struct slot *slot);
 void orb_worker_release(struct slot *slot);
 
 /* alone.c: a task that killed its workers, in a process of its own */
