@@ -84,17 +84,25 @@ void test_sentinel_start_alone(struct test_sentinel *s, const char *dir, const c
 
 /* ---- all of it ------------------------------------------------------------ */
 
+/* A replica that is promoted ends its clients' connections: no answer is no role. */
 static int has_role(const struct test_redis *node, const char *role, const char *link)
 {
-    char *text = test_redis_text(node, "ROLE");
-    int yes = !strncmp(text, role, strlen(role)) && (!link || strstr(text, link));
-    free(text);
+    redisContext *c = redisConnectUnix(node->socket);
+    redisReply *reply = NULL;
+    if (c && !c->err) {
+        freeReplyObject(redisCommand(c, "AUTH " PASSWORD));
+        reply = redisCommand(c, "ROLE");
+    }
+    int yes = reply && reply->type == REDIS_REPLY_ARRAY && !strcmp(reply->element[0]->str, role) &&
+        (!link || (reply->elements > 3 && !strcmp(reply->element[3]->str, link)));
+    freeReplyObject(reply);
+    redisFree(c);
     return yes;
 }
 
 static int is_in_step(void *arg)
 {
-    return has_role(arg, "slave", "\nconnected");
+    return has_role(arg, "slave", "connected");
 }
 
 static int number_of(const redisReply *reply, const char *name)
