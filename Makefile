@@ -105,6 +105,7 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+$(B)/tests/integration/test_sentinel: $(B)/obj/tests/chaos/chaos.o
 $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)

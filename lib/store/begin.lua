@@ -21,15 +21,26 @@ local function adopt(key, place, created, id, agent, payload)
   call('SET', PAYLOAD .. id, payload, 'EX', ttl)
 end
 
+-- Did the attempt get further than this script's first answer? Then the process that asks for it again does not run it
+-- any more: it had ended it, and a failover has lost that.
+local function has_spoken(id, attempt)
+  local last = pcall_redis('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)
+  return not last.err and last[1] and tostring(last[1][2][2]):match('"attempt": (%d+)}$') == attempt
+end
+
 -- A running task whose entry was delivered once more: after its worker died, or because Redis has lost
--- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone.
+-- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone; with true when it has only forgotten it.
 local function running(place, id, attempt, retries, payload)
   local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner')
   if h[2] and h[2] ~= place then
     spend(place)
     return { 'duplicate', attempt or '0', retries }
   end
-  if h[1] == worker then return h[3] == owner and { 'run', attempt, retries } or nil end
+  if h[1] == worker and h[3] == owner then
+    if has_spoken(id, attempt) then return nil, true end
+    return { 'run', attempt, retries }
+  end
+  if h[1] == worker then return nil end
   local state = empty(h[1]) and 'dead' or standing(stream, h[1])
   if state == 'silent' and is_overdue(h[1], id, payload ~= '' and payload or pcall_redis('GET', PAYLOAD .. id), 0) then state = 'dead' end
   if state == 'dead' then return nil end
@@ -95,9 +106,10 @@ end
 local function begin(place, id, agent, payload)
   local key = TASK .. id
   local h = call('HMGET', key, 'status', 'attempt', 'retries', 'created_at', 'entry_id', 'deadline')
-  local status, retries, created, deadline = h[1], tonumber(h[3] or 0) or 0, h[4] or nil, tonumber(h[6] or '')
+  local status, retries, created, deadline, is_forgotten = h[1], tonumber(h[3] or 0) or 0, h[4] or nil, tonumber(h[6] or ''), nil
   if status and status ~= 'pending' and status ~= 'retrying' then
-    local answer = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created, payload)
+    local answer
+    answer, is_forgotten = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created, payload)
     if answer then return answer end
   elseif h[5] and h[5] ~= place and stands_elsewhere(id, status, h[5]) then
     spend(place)
@@ -119,7 +131,7 @@ local function begin(place, id, agent, payload)
   end
   local waits = 0
   if h[2] or status == 'running' then
-    local answer = look_at_past(key, place, id, agent, status, h[2] or '0', retries, created)
+    local answer = not is_forgotten and look_at_past(key, place, id, agent, status, h[2] or '0', retries, created)
     if answer then return answer end
     waits = tonumber(call('HGET', key, 'rate_waits') or 0) or 0
   end

@@ -2,6 +2,9 @@
 -- prefix, "" or "{ns}:"; time is the server's own.
 local P = ARGV[1]
 local call, pcall_redis = redis.call, redis.pcall
+-- While the namespace moves to another node of a Cluster some of its keys are here and others there already. Asking for one
+-- that never is there raises then, before anything is half done.
+if P ~= '' then call('EXISTS', P .. 'orbiter:none') end
 local clock = call('TIME')
 local NOW = clock[1] .. '.' .. string.format('%06d', clock[2])
 local NOW_MS = clock[1] * 1000 + math.floor(clock[2] / 1000)

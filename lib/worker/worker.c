@@ -208,6 +208,7 @@ static void on_store_state(void *arg, int is_up, const struct orb_error *err)
     w->recover_from_ms = orb_loop_now_ms(w->loop) + ORB_LEASE_MS;
     w->must_sweep_all = 1;
     w->is_sweeping = w->is_renewing = 0;
+    orb_worker_check_events(w);
     orb_worker_renew(w);
 }
 

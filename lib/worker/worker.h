@@ -27,6 +27,7 @@ struct slot {
     int max_retries;
     int must_finish_again;
     int64_t armed_ms;             /* when the expiry of the task's keys was set */
+    int64_t unchecked_seq;     /* an event that was stored on another connection; 0 = none, or it is known to be there */
     struct orb_task *task;        /* until the attempt starts */
     struct orb_attempt *attempt;
     struct orb_error *err;        /* why it failed, or NULL */
@@ -85,6 +86,8 @@ int orb_worker_room(void *worker);
 int orb_worker_on_delivered(void *worker, const struct orb_delivery *delivery);
 void orb_worker_finish_again(void *worker); /* a timer's: the ends that Redis refused */
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why);
+/* The task goes back to the queue, although its attempt may have ended: that has not been written yet. */
+void orb_worker_put_back(struct slot *slot);
 void orb_worker_release(struct slot *slot);
 
 /* alone.c: a task that killed its workers, in a process of its own */
@@ -102,6 +105,8 @@ void orb_worker_beat_free(struct orb_worker *w);
 
 /* check.c: is what runs here still this worker's? */
 void orb_worker_check_tasks(struct orb_worker *w);
+/* On a new connection: are the events there that were stored before? A task that has lost some is handed back. */
+void orb_worker_check_events(struct orb_worker *w);
 
 /* cancel.c: cancel and wake-up messages, on one connection for all tasks */
 void orb_worker_cancel_start(struct orb_worker *w);

@@ -197,6 +197,24 @@ static void what_the_server_does_not_take_is_bounded(void **state)
     turn_until("answer", &answers, count, 5000);
 }
 
+/* Much is waiting to be written when the server says one thing more and is gone: no SIGPIPE for the program that
+ * this library is in. */
+static void a_server_that_goes_away_ends_nothing_else(void **state)
+{
+    (void)state;
+    connect_redis(0, 0, 0);
+    turn_until("connection", &ups, 1, 5000);
+    is_deaf = 1;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(send_bytes(64 * 1024, 0), 0);
+    turn_for(50);
+    assert_int_equal(send(peer, "+OK\r\n", 5, MSG_NOSIGNAL), 5);
+    close(peer);
+    peer = -1;
+    turn_until("error", &errors, 9, 5000);
+    assert_int_equal(last.code, ORB_E_UNREACHABLE);
+}
+
 /* It subscribes anew on the next one. */
 static void a_pubsub_link_that_takes_nothing_is_given_up(void **state)
 {
@@ -246,6 +264,7 @@ int main(void)
         TEST(a_link_that_was_idle_is_given_its_whole_time),
         TEST(a_link_that_does_not_answer_is_given_up),
         TEST(what_the_server_does_not_take_is_bounded),
+        TEST(a_server_that_goes_away_ends_nothing_else),
         TEST(a_pubsub_link_that_takes_nothing_is_given_up),
         TEST(a_server_that_refuses_is_not_hammered),
         TEST(a_login_that_is_not_answered_is_given_up),

@@ -781,6 +781,20 @@ static void a_worker_that_comes_back_under_its_id_makes_a_new_attempt(void **sta
     assert_string_equal(finish("w1", entry, "a", "1", "completed"), "STALE");
 }
 
+/* A failover has lost the end of it, and the worker is given its entry once more. */
+static void what_a_worker_has_ended_and_must_begin_again_is_a_new_attempt(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    AGAIN(begin("w1", entry, "a", ""));
+    free(test_redis_text(&redis, "XADD " NS "orbiter:stream:a * event %s", "{\"type\": \"text\", \"content\": \"x\", \"seq\": 1, \"attempt\": 1}"));
+    assert_string_equal(begin("w1", entry, "a", ""), "run 2 0");
+    AGAIN(begin("w1", entry, "a", ""));
+    test_redis_expect(&redis, "(nil)", "HGET " NS "orbiter:task:a recoveries");
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "STALE");
+    assert_string_equal(finish("w1", entry, "a", "2", "completed"), "completed");
+}
+
 static void a_wrong_key_spoils_one_task_only(void **state)
 {
     (void)state;
@@ -921,6 +935,7 @@ int main(void)
         TEST(one_call_for_many_tasks),
         TEST(a_spent_entry_begins_nothing),
         TEST(a_worker_that_comes_back_under_its_id_makes_a_new_attempt),
+        TEST(what_a_worker_has_ended_and_must_begin_again_is_a_new_attempt),
         TEST(a_wrong_key_spoils_one_task_only),
         TEST(what_has_expired_leaves_the_indexes),
         TEST(a_python_cancel_before_the_next_try_ends_the_task),
