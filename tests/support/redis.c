@@ -41,11 +41,16 @@ static int answers(void *arg)
     return ok;
 }
 
-void test_redis_restart(struct test_redis *redis)
+void test_redis_launch(struct test_redis *redis)
 {
     char conf[TEST_PATH_MAX + 16];
     snprintf(conf, sizeof conf, "%s/redis.conf", redis->dir);
     test_child_start(&redis->child, redis->dir, (const char *const[]){"redis-server", conf, NULL}, NULL);
+}
+
+void test_redis_restart(struct test_redis *redis)
+{
+    test_redis_launch(redis);
     test_wait_until("redis-server to answer", answers, redis, 10000);
 }
 
