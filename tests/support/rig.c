@@ -1,0 +1,241 @@
+#include "support/rig.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WINDOW_MS 950 /* lines are seen a little late */
+
+/* ---- starting and stopping ---------------------------------------------- */
+
+static const char durable[] = "appendonly yes\nappendfsync always\nauto-aof-rewrite-percentage 0\n";
+
+static void start_worker(struct rig *rig)
+{
+    char program[TEST_PATH_MAX], url[64], base[96];
+    test_build_path("orbiter-worker", program);
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d", rig->proxy.port);
+    snprintf(base, sizeof base, "OPENAI_BASE_URL=%s", rig->fake.url);
+    const char *const argv[] = { program, "--redis-url", url, "--worker-id", "w1", "--concurrency", "8", NULL };
+    const char *const env[] = { base, "OPENAI_API_KEY=test", NULL };
+    test_child_start(&rig->worker, rig->fake.dir, argv, env);
+    test_child_expect(&rig->worker, "serves queue", 10000);
+}
+
+void rig_start(struct rig *rig)
+{
+    if (rig->worker.pid)
+        return;
+    rig->fleet.redis.config = durable;
+    test_fleet_start(&rig->fleet);
+    test_fake_start(&rig->fake);
+    test_proxy_start(&rig->proxy, rig->fleet.redis.socket, 0);
+    start_worker(rig);
+}
+
+void rig_stop(struct rig *rig)
+{
+    test_child_kill(&rig->worker);
+    test_proxy_stop(&rig->proxy);
+    test_child_kill(&rig->fake.child);
+    test_fake_stop(&rig->fake);
+    if (rig->fleet.loop)
+        test_fleet_stop(&rig->fleet);
+    test_redis_stop(&rig->fleet.redis);
+    test_redis_stop(&rig->spare);
+}
+
+/* ---- measuring ---------------------------------------------------------- */
+
+static double cpu_seconds(const struct rig *rig)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(rig->worker.pid, &clock) || clock_gettime(clock, &t))
+        fail_msg("cannot read the worker's processor time");
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static size_t log_size(const struct rig *rig)
+{
+    struct stat st;
+    if (stat(rig->worker.output, &st))
+        fail_msg("%s is gone", rig->worker.output);
+    return (size_t)st.st_size;
+}
+
+static void read_log(struct rig *rig)
+{
+    char text[4096];
+    if (log_size(rig) == rig->log_size)
+        return;
+    int fd = open(rig->worker.output, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+    while (fd >= 0 && (n = pread(fd, text, sizeof text, (off_t)rig->log_size)) > 0) {
+        rig->log_size += (size_t)n;
+        for (ssize_t i = 0; i < n; i++)
+            if (text[i] == '\n' && rig->lines < RIG_LINES_MAX)
+                rig->line_ms[rig->lines++] = test_now_ms();
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+void rig_watch(struct rig *rig)
+{
+    rig->log_size = log_size(rig);
+    rig->lines = 0;
+    rig->began_ms = test_now_ms();
+    rig->cpu_s = cpu_seconds(rig);
+}
+
+void rig_measure(struct rig *rig, struct rig_figures *out)
+{
+    int most = 0;
+    read_log(rig);
+    for (int i = 0, from = 0; i < rig->lines; i++) {
+        while (rig->line_ms[i] - rig->line_ms[from] > WINDOW_MS)
+            from++;
+        most = i - from + 1 > most ? i - from + 1 : most;
+    }
+    out->lines_a_second = most;
+    out->cpu_percent = (cpu_seconds(rig) - rig->cpu_s) * 100000 / (double)(test_now_ms() - rig->began_ms);
+}
+
+static void fail_with_log(struct rig *rig, const char *what)
+{
+    char *text = test_child_output(&rig->worker);
+    size_t len = strlen(text);
+    print_error("the end of the worker's log:\n%s", len > 4000 ? text + len - 4000 : text);
+    free(text);
+    fail_msg("%s", what);
+}
+
+void rig_turn(struct rig *rig)
+{
+    if (test_child_has_ended(&rig->worker))
+        fail_with_log(rig, "the worker has ended");
+    read_log(rig);
+    poll(NULL, 0, 3);
+}
+
+void rig_until(struct rig *rig, const char *what, int (*ready)(void *arg), void *arg, int timeout_ms)
+{
+    char text[320];
+    int64_t deadline = test_now_ms() + test_patience(timeout_ms);
+    while (!ready(arg)) {
+        if (test_now_ms() > deadline) {
+            snprintf(text, sizeof text, "waited %d ms for: %s", test_patience(timeout_ms), what);
+            fail_with_log(rig, text);
+        }
+        rig_turn(rig);
+    }
+}
+
+/* ---- tasks -------------------------------------------------------------- */
+
+static void renew_client(struct rig *rig)
+{
+    struct orb_error err;
+    orb_client_free(rig->fleet.client);
+    rig->fleet.client = NULL;
+    if (orb_client_new(rig->fleet.loop, &(struct orb_redis_options){ .url = rig->fleet.redis.url }, &rig->fleet.client, &err))
+        fail_msg("%s", err.text);
+}
+
+void rig_submit(struct rig *rig, const char *id, const char *model)
+{
+    renew_client(rig);
+    test_submit(&rig->fleet, &(struct test_task){ .id = id, .model = model, .input = "x", .detailed = 1 });
+}
+
+struct cancel {
+    int is_done;
+    struct orb_error err;
+};
+
+static void on_cancelled(void *arg, const char *state, const struct orb_error *err)
+{
+    struct cancel *cancel = arg;
+    (void)state;
+    cancel->is_done = 1;
+    if (err)
+        cancel->err = *err;
+}
+
+void rig_cancel(struct rig *rig, const char *id)
+{
+    struct cancel cancel = { 0 };
+    renew_client(rig);
+    struct orb_task_handle *handle = orb_task_handle_new(rig->fleet.client, id);
+    assert_non_null(handle);
+    assert_int_equal(orb_task_handle_cancel(handle, on_cancelled, &cancel), 0);
+    test_loop_until(rig->fleet.loop, "the cancel", test_is_set, &cancel.is_done, 10000);
+    orb_task_handle_free(handle);
+    if (cancel.err.code)
+        fail_msg("cancel of %s: %s", id, cancel.err.text);
+}
+
+struct wait {
+    const struct rig *rig;
+    const char *id, *name, *value;
+};
+
+static int field_is(void *arg)
+{
+    struct wait *w = arg;
+    char *text = test_redis_text(&w->rig->fleet.redis, "HGET orbiter:task:%s %s", w->id, w->name);
+    int is_equal = !strcmp(text, w->value);
+    free(text);
+    return is_equal;
+}
+
+void rig_wait_field(struct rig *rig, const char *id, const char *name, const char *value, int timeout_ms)
+{
+    char what[256];
+    snprintf(what, sizeof what, "%s of task %s to be %s", name, id, value);
+    rig_until(rig, what, field_is, &(struct wait){ rig, id, name, value }, timeout_ms);
+}
+
+/* ---- a replica ---------------------------------------------------------- */
+
+static int is_in_step(void *arg)
+{
+    struct rig *rig = arg;
+    char *text = test_redis_text(&rig->spare, "INFO replication");
+    int is_up = strstr(text, "master_link_status:up") != NULL;
+    free(text);
+    return is_up && test_redis_int(&rig->fleet.redis, "WAIT 1 100") == 1;
+}
+
+void rig_add_replica(struct rig *rig)
+{
+    int port = test_free_port();
+    test_redis_expect(&rig->fleet.redis, "OK", "CONFIG SET repl-diskless-sync-delay 0");
+    test_redis_expect(&rig->fleet.redis, "OK", "CONFIG SET port %d", port);
+    memset(&rig->spare, 0, sizeof rig->spare);
+    rig->spare.config = durable;
+    test_redis_start(&rig->spare);
+    test_redis_expect(&rig->spare, "OK", "REPLICAOF 127.0.0.1 %d", port);
+    rig_until(rig, "the replica to be in step", is_in_step, rig, 20000);
+}
+
+void rig_promote_replica(struct rig *rig)
+{
+    struct test_redis gone = rig->fleet.redis;
+    test_redis_expect(&rig->spare, "OK", "REPLICAOF NO ONE");
+    rig->fleet.redis = rig->spare;
+    rig->spare = gone;
+    test_redis_stop(&rig->spare);
+    test_proxy_aim(&rig->proxy, rig->fleet.redis.socket, 0);
+}
