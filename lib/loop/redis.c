@@ -34,6 +34,8 @@
 #define BACKLOG_BYTES (16 * 1024) /* so much not taken yet by the other side, and less each time: it is alive */
 #define REDIRECTS_MAX 8
 #define HOLD_MS 250
+#define STUCK_MS 500             /* so old, a try may have begun while nothing came through */
+#define SILENT_MS 1500           /* longer than a blocking read waits */
 
 /* One send: count commands, one callback. */
 struct sent {
@@ -80,6 +82,7 @@ struct orb_redis {
     int64_t written, taken;   /* bytes of this connection */
     int backoff_ms;
     int64_t up_ms;            /* when it came up; 0: it has not since the last failure */
+    int64_t tried_ms;         /* the try under way began */
     int was_up;
     struct orb_error hopeless; /* HOPELESS: why */
     int is_freed;
@@ -695,12 +698,13 @@ static int is_pong(const redisReply *reply)
     return text && !strcasecmp(text, "pong");
 }
 
-/* A subscribed client gets even the refusals of a server that is loading as answers. */
+/* A subscribed client gets even the refusals of a server that is loading as answers. One that takes no
+ * writes for now refuses a PING, too, and is alive. */
 static void on_push_reply(struct orb_redis *r, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR && r->config.reconnect && orb_refusal_is_trouble(reply->str))
         on_trouble_reply(r, reply);
-    else if (!is_pong(reply))
+    else if (!is_pong(reply) && !(reply->type == REDIS_REPLY_ERROR && orb_refusal_is_passing(reply->str)))
         r->config.push(r->config.arg, (const struct orb_reply *)(const void *)reply);
 }
 
@@ -793,8 +797,36 @@ static void start_dial(void *arg)
     if (r->is_freed || r->dial || r->bev)
         return;
     r->state = DIALING;
+    r->tried_ms = orb_loop_now_ms(r->loop);
     if (orb_route_next(r->route, routed, r))
         routed(r, NULL);
+}
+
+/* Has it waited for an answer much longer than the other one's whole login took? */
+static int is_stuck(struct orb_redis *r, const struct orb_redis *risen)
+{
+    int64_t now = orb_loop_now_ms(r->loop), login_ms = risen->up_ms - risen->tried_ms;
+    int64_t since = r->state == UP ? now - r->last_read_ms : now - r->tried_ms;
+    int64_t most = r->state == UP ? SILENT_MS : STUCK_MS;
+    if (r->state == UP && !r->head && !r->config.push)
+        return 0;
+    return r->was_up && since >= most && since >= 3 * login_ms && !(r->state == UP && is_taking(r));
+}
+
+void orb_redis_hurry(struct orb_redis *r, const struct orb_redis *risen)
+{
+    struct orb_error err;
+    if (r->is_freed || r->state == IDLE || r->state == HOPELESS || (r->state != WAITING && !is_stuck(r, risen)))
+        return;
+    if (r->state == UP) {
+        orb_error_set(&err, ORB_E_UNREACHABLE, "Redis answers others, not this connection; it is given up");
+        go_down(r, &err);
+    }
+    if (r->is_freed || r->state == HOPELESS)
+        return;
+    close_link(r);
+    r->state = WAITING;
+    orb_timer_start(r->timer, 0);
 }
 
 static void ping(struct orb_redis *r)

@@ -49,7 +49,7 @@ struct orb_worker {
     int busy;
     int in_flight;                /* other calls that a drain waits for */
     int is_ready, is_draining, is_handing_back, is_leaving, has_ended;
-    struct orb_timer *sweep, *again, *give_up, *beat, *lease, *drain_over;
+    struct orb_timer *sweep, *again, *give_up, *beat, *lease, *drain_over, *listen;
     int is_sweeping, must_sweep_all;  /* all: the group was lost, or Redis came back */
     int64_t recover_from_ms;          /* not before: the others may have to renew their leases */
     int is_renewing;

@@ -1,6 +1,5 @@
 #include "support/rig.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,8 +12,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define WINDOW_MS 950 /* lines are seen a little late */
 
 /* ---- starting and stopping ---------------------------------------------- */
 
@@ -74,42 +71,33 @@ static size_t log_size(const struct rig *rig)
     return (size_t)st.st_size;
 }
 
-static void read_log(struct rig *rig)
+/* Lines have the second they were written in before them. */
+static int lines_a_second(const struct rig *rig, int seconds)
 {
-    char text[4096];
-    if (log_size(rig) == rig->log_size)
-        return;
-    int fd = open(rig->worker.output, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
-    while (fd >= 0 && (n = pread(fd, text, sizeof text, (off_t)rig->log_size)) > 0) {
-        rig->log_size += (size_t)n;
-        for (ssize_t i = 0; i < n; i++)
-            if (text[i] == '\n' && rig->lines < RIG_LINES_MAX)
-                rig->line_ms[rig->lines++] = test_now_ms();
+    enum { STAMP = 20 };
+    char *text = test_child_output(&rig->worker), *line = text + rig->log_size, stamp[STAMP + 1] = "";
+    int most = 0, same = 0, all = 0;
+    for (char *end; (end = strchr(line, '\n')); line = end + 1, all++) {
+        same = strncmp(line, stamp, STAMP) ? 1 : same + 1;
+        snprintf(stamp, sizeof stamp, "%s", line);
+        most = same > most ? same : most;
     }
-    if (fd >= 0)
-        close(fd);
+    free(text);
+    return all > seconds + 1 && most < 2 ? 2 : most;
 }
 
 void rig_watch(struct rig *rig)
 {
     rig->log_size = log_size(rig);
-    rig->lines = 0;
     rig->began_ms = test_now_ms();
     rig->cpu_s = cpu_seconds(rig);
 }
 
 void rig_measure(struct rig *rig, struct rig_figures *out)
 {
-    int most = 0;
-    read_log(rig);
-    for (int i = 0, from = 0; i < rig->lines; i++) {
-        while (rig->line_ms[i] - rig->line_ms[from] > WINDOW_MS)
-            from++;
-        most = i - from + 1 > most ? i - from + 1 : most;
-    }
-    out->lines_a_second = most;
-    out->cpu_percent = (cpu_seconds(rig) - rig->cpu_s) * 100000 / (double)(test_now_ms() - rig->began_ms);
+    int64_t ms = test_now_ms() - rig->began_ms;
+    out->lines_a_second = lines_a_second(rig, (int)(ms / 1000));
+    out->cpu_percent = (cpu_seconds(rig) - rig->cpu_s) * 100000 / (double)ms;
 }
 
 static void fail_with_log(struct rig *rig, const char *what)
@@ -125,7 +113,6 @@ void rig_turn(struct rig *rig)
 {
     if (test_child_has_ended(&rig->worker))
         fail_with_log(rig, "the worker has ended");
-    read_log(rig);
     poll(NULL, 0, 3);
 }
 

@@ -8,8 +8,6 @@
 #include "support/fleet.h"
 #include "support/proxy.h"
 
-#define RIG_LINES_MAX 256
-
 struct rig {
     struct test_fleet fleet;
     struct test_redis spare;         /* the replica; its folder is empty when it was never started */
@@ -21,8 +19,6 @@ struct rig {
     int64_t began_ms;
     double cpu_s;                    /* the worker's at the beginning */
     size_t log_size;
-    int lines;
-    int64_t line_ms[RIG_LINES_MAX];  /* when it was seen */
 
     int is_sound;                    /* for the test: may be used for more */
 };
@@ -39,7 +35,7 @@ void rig_stop(struct rig *rig); /* fine when it never started */
 /* From now on the worker is measured. */
 void rig_watch(struct rig *rig);
 void rig_measure(struct rig *rig, struct rig_figures *out);
-/* Looks at the log; fails when the worker has ended. Every wait below does it. */
+/* Some milliseconds; fails when the worker has ended. Every wait below does it. */
 void rig_turn(struct rig *rig);
 void rig_until(struct rig *rig, const char *what, int (*ready)(void *arg), void *arg, int timeout_ms);
 
