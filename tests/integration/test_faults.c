@@ -346,7 +346,7 @@ static void add_replica(struct round *r)
 static void lose_primary(struct round *r)
 {
     be_mute(r);
-    assert_int_equal(test_redis_int(server(r), "WAIT 1 5000"), 1);
+    rig_wait_replica(r->rig);
     kill_server(r);
     refuse(r);
 }
@@ -582,7 +582,8 @@ static void note_figures(struct round *r, const struct rig_figures *f)
     int begin_ms = later(r->begun_ms, r->ended_ms);
     int64_t from_ms = r->linked_ms > r->cancel_ms ? r->linked_ms : r->cancel_ms;
     int cancel_ms = r->cancel_ms ? later(r->applied_ms, from_ms) : 0;
-    printf("%s %d: begins after %d ms, cancel after %d ms, %.1f %% CPU, %d lines a second\n", r->fault->name, r->number, begin_ms, cancel_ms,
+    printf("%s %d: listens after %d ms, begins after %d ms, cancel after %d ms, %.1f %% CPU, %d lines a second\n", r->fault->name, r->number, later(r->linked_ms, r->ended_ms),
+           begin_ms, cancel_ms,
            f->cpu_percent, f->lines_a_second);
     w->rounds++;
     w->begin_ms = begin_ms > w->begin_ms ? begin_ms : w->begin_ms;
@@ -593,7 +594,8 @@ static void note_figures(struct round *r, const struct rig_figures *f)
         f->lines_a_second > LINES_A_SECOND) {
         char *log = test_child_output(&r->rig->worker);
         size_t len = strlen(log);
-        print_error("the end of the worker's log:\n%s", len > 3000 ? log + len - 3000 : log);
+        printf("the end of the worker's log:\n");
+        puts(len > 3000 ? log + len - 3000 : log);
         free(log);
         fail_msg("%s: more than %d ms to the next begin, %d ms to a cancel, %d %% CPU or %d lines a second", r->fault->name, BEGIN_MS, CANCEL_MS,
                  CPU_PERCENT, LINES_A_SECOND);

@@ -104,7 +104,8 @@ static void fail_with_log(struct rig *rig, const char *what)
 {
     char *text = test_child_output(&rig->worker);
     size_t len = strlen(text);
-    print_error("the end of the worker's log:\n%s", len > 4000 ? text + len - 4000 : text);
+    printf("the end of the worker's log:\n");
+        puts(len > 4000 ? text + len - 4000 : text);
     free(text);
     fail_msg("%s", what);
 }
@@ -196,13 +197,24 @@ void rig_wait_field(struct rig *rig, const char *id, const char *name, const cha
 
 /* ---- a replica ---------------------------------------------------------- */
 
+static long long offset(const struct test_redis *redis, const char *name)
+{
+    char *text = test_redis_text(redis, "INFO replication"), *at = strstr(text, name);
+    long long value = at ? strtoll(at + strlen(name), NULL, 10) : -1;
+    free(text);
+    return value;
+}
+
 static int is_in_step(void *arg)
 {
     struct rig *rig = arg;
-    char *text = test_redis_text(&rig->spare, "INFO replication");
-    int is_up = strstr(text, "master_link_status:up") != NULL;
-    free(text);
-    return is_up && test_redis_int(&rig->fleet.redis, "WAIT 1 100") == 1;
+    long long there = offset(&rig->spare, "slave_repl_offset:");
+    return there > 0 && there == offset(&rig->fleet.redis, "master_repl_offset:");
+}
+
+void rig_wait_replica(struct rig *rig)
+{
+    rig_until(rig, "the replica to be in step", is_in_step, rig, 20000);
 }
 
 void rig_add_replica(struct rig *rig)
@@ -214,7 +226,7 @@ void rig_add_replica(struct rig *rig)
     rig->spare.config = durable;
     test_redis_start(&rig->spare);
     test_redis_expect(&rig->spare, "OK", "REPLICAOF 127.0.0.1 %d", port);
-    rig_until(rig, "the replica to be in step", is_in_step, rig, 20000);
+    rig_wait_replica(rig);
 }
 
 void rig_promote_replica(struct rig *rig)

@@ -46,6 +46,7 @@ void rig_wait_field(struct rig *rig, const char *id, const char *name, const cha
 
 /* The primary is gone, a replica that has all it had takes its place, and the proxy goes there. */
 void rig_add_replica(struct rig *rig);
+void rig_wait_replica(struct rig *rig);
 void rig_promote_replica(struct rig *rig);
 
 #endif
