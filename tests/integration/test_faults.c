@@ -5,7 +5,7 @@
  *
  *   SEED=n CHAOS_ROUNDS=n CHAOS_FULL=1 test_faults [FAULT]... */
 #include "event/event.h"
-#include "support/rig.h"
+#include "support/fault.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,22 +26,6 @@
 #define CANCEL_MS 1000
 #define CPU_PERCENT 5
 #define LINES_A_SECOND 1
-
-enum {
-    IS_REACHABLE = 1,      /* the test can submit and cancel meanwhile */
-    BREAKS_LINK = 2,       /* a cancel counts from when the worker listens anew */
-    LOSES_ALL = 4,         /* the tasks before it are gone */
-};
-
-struct round;
-struct fault {
-    const char *name;
-    int hold_ms, flags;
-    void (*prepare)(struct round *r); /* not measured; may be NULL, as the next */
-    void (*begin)(struct round *r);
-    void (*tick)(struct round *r);    /* now and then while it lasts */
-    void (*end)(struct round *r);
-};
 
 /* Of all rounds of one fault; shared by the processes. */
 struct worst {
@@ -58,7 +41,6 @@ struct round {
     char stream[64], short_one[64], cancelled[64], waiting[64], next[64];
     char model[128];
     int tokens;
-    long long link_id;     /* of the connection that listened before */
     int64_t ended_ms, linked_ms, begun_ms, cancel_ms, applied_ms;
 };
 
@@ -66,28 +48,9 @@ static struct rig rig;
 static uint64_t seed;
 static int is_full;
 
-/* splitmix64 */
-static int random_below(int n)
-{
-    static uint64_t state;
-    state += 0x9e3779b97f4a7c15u;
-    uint64_t z = state + seed * 0x2545f4914f6cdd1du;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (int)((z ^ (z >> 31)) % (uint64_t)n);
-}
-
 static const struct test_redis *server(const struct round *r)
 {
     return &r->rig->fleet.redis;
-}
-
-static void tell(const struct round *r, const char *command)
-{
-    char *text = test_redis_text(server(r), command);
-    if (!strncmp(text, "(error)", 7))
-        fail_msg("%s: %s", command, text);
-    free(text);
 }
 
 static void pass(struct round *r, int ms)
@@ -96,292 +59,6 @@ static void pass(struct round *r, int ms)
     while (test_now_ms() < end)
         rig_turn(r->rig);
 }
-
-/* The newest connection that listens for cancels, 0 = none. */
-static long long listening_id(const struct round *r)
-{
-    char *text = test_redis_text(server(r), "CLIENT LIST TYPE pubsub"), *rest = text, *line;
-    long long newest = 0;
-    while ((line = strsep(&rest, "\n"))) {
-        long long id = 0;
-        if (strstr(line, " psub=1 ") && sscanf(line, "id=%lld", &id) == 1 && id > newest)
-            newest = id;
-    }
-    free(text);
-    return newest;
-}
-
-/* ---- the faults --------------------------------------------------------- */
-
-static void kill_server(struct round *r)
-{
-    test_redis_kill(&r->rig->fleet.redis);
-}
-
-static void restart_server(struct round *r)
-{
-    test_redis_launch(&r->rig->fleet.redis);
-    rig_until(r->rig, "redis-server to answer", test_redis_answers, &r->rig->fleet.redis, 20000);
-}
-
-static void kill_and_wipe(struct round *r)
-{
-    char path[TEST_PATH_MAX + 32];
-    kill_server(r);
-    snprintf(path, sizeof path, "%s/appendonlydir", server(r)->dir);
-    test_rmtree(path);
-    snprintf(path, sizeof path, "%s/dump.rdb", server(r)->dir);
-    remove(path);
-}
-
-static void fill(struct round *r)
-{
-    free(test_redis_text(server(r), "EVAL %s 0",
-                         "if redis.call('EXISTS', 'junk:1') == 0 then for i = 1, 8000 do redis.call('SET', 'junk:' .. i, i) end end"));
-}
-
-/* It reads what it has for some seconds, and says so. */
-static void load_slowly(struct round *r)
-{
-    char path[TEST_PATH_MAX + 16], text[4096];
-    kill_server(r);
-    snprintf(path, sizeof path, "%s/redis.conf", server(r)->dir);
-    char *config = test_file_read(path, NULL);
-    assert_non_null(config);
-    snprintf(text, sizeof text, "%skey-load-delay 300\n", config);
-    test_file_write(path, text);
-    test_redis_launch(&r->rig->fleet.redis);
-    test_child_expect(&r->rig->fleet.redis.child, "Server initialized", 10000);
-    test_file_write(path, config);
-    free(config);
-}
-
-static void load_fast(struct round *r)
-{
-    char *text = test_redis_text(server(r), "PING");
-    if (strncmp(text, "(error) LOADING", 15))
-        fail_msg("the server is not loading: %s", text);
-    free(text);
-    tell(r, "CONFIG SET key-load-delay 0");
-    rig_until(r->rig, "the server to have loaded", test_redis_answers, &r->rig->fleet.redis, 20000);
-}
-
-static void freeze(struct round *r)
-{
-    test_redis_freeze(&r->rig->fleet.redis);
-}
-
-static void thaw(struct round *r)
-{
-    test_redis_thaw(&r->rig->fleet.redis);
-}
-
-static void destroy_group(struct round *r)
-{
-    tell(r, "XGROUP DESTROY orbiter:tasks orbiter:tasks:group");
-}
-
-static void delete_queue(struct round *r)
-{
-    tell(r, "DEL orbiter:tasks");
-}
-
-static void become_replica(struct round *r)
-{
-    tell(r, "REPLICAOF 127.0.0.1 1");
-}
-
-static void become_stale(struct round *r)
-{
-    tell(r, "CONFIG SET replica-serve-stale-data no");
-    become_replica(r);
-}
-
-static void become_primary(struct round *r)
-{
-    tell(r, "REPLICAOF NO ONE");
-    tell(r, "CONFIG SET replica-serve-stale-data yes");
-}
-
-static void run_out_of_memory(struct round *r)
-{
-    tell(r, "CONFIG SET maxmemory 1");
-}
-
-static void have_memory(struct round *r)
-{
-    tell(r, "CONFIG SET maxmemory 0");
-}
-
-static int save_status_is(const struct round *r, const char *status)
-{
-    char *text = test_redis_text(server(r), "INFO persistence"), wanted[64];
-    snprintf(wanted, sizeof wanted, "rdb_last_bgsave_status:%s", status);
-    int is_it = strstr(text, wanted) && strstr(text, "rdb_bgsave_in_progress:0");
-    free(text);
-    return is_it;
-}
-
-static int save_has_failed(void *r)
-{
-    return save_status_is(r, "err");
-}
-
-static int save_is_fine(void *r)
-{
-    return save_status_is(r, "ok");
-}
-
-static void snapshot_path(const struct round *r, char path[TEST_PATH_MAX + 16])
-{
-    snprintf(path, TEST_PATH_MAX + 16, "%s/dump.rdb", server(r)->dir);
-}
-
-/* A folder is at the place of its file. */
-static void fail_to_save(struct round *r)
-{
-    char path[TEST_PATH_MAX + 16];
-    snapshot_path(r, path);
-    remove(path);
-    assert_int_equal(mkdir(path, 0700), 0);
-    free(test_redis_text(server(r), "CONFIG SET save %s", "3600 1000000"));
-    tell(r, "BGSAVE");
-    rig_until(r->rig, "the save to fail", save_has_failed, r, 10000);
-}
-
-static void save_again(struct round *r)
-{
-    char path[TEST_PATH_MAX + 16];
-    snapshot_path(r, path);
-    assert_int_equal(rmdir(path), 0);
-    tell(r, "BGSAVE");
-    rig_until(r->rig, "the save", save_is_fine, r, 10000);
-}
-
-/* Events may be written: they are not kept for a permission that may never come. */
-static void forbid(struct round *r)
-{
-    tell(r, "ACL SETUSER default -xreadgroup -@scripting -@pubsub +publish");
-    tell(r, "CLIENT KILL TYPE pubsub");
-}
-
-static void allow(struct round *r)
-{
-    tell(r, "ACL SETUSER default +@all");
-}
-
-static void flush_scripts(struct round *r)
-{
-    tell(r, "SCRIPT FLUSH");
-}
-
-static void kill_clients(struct round *r)
-{
-    r->link_id = listening_id(r);
-    tell(r, random_below(2) ? "CLIENT KILL TYPE normal" : "CLIENT KILL TYPE pubsub");
-}
-
-static void kill_all_clients(struct round *r)
-{
-    r->link_id = listening_id(r);
-    tell(r, "CLIENT KILL TYPE normal");
-    tell(r, "CLIENT KILL TYPE pubsub");
-}
-
-static void pause_clients(struct round *r)
-{
-    tell(r, "CLIENT PAUSE 2000 ALL");
-}
-
-/* It answers when that is over. */
-static void wait_for_clients(struct round *r)
-{
-    tell(r, "PING");
-}
-
-static void be_slow(struct round *r)
-{
-    test_proxy_set(&r->rig->proxy, TEST_PROXY_SLOW, 20000);
-}
-
-static void be_late(struct round *r)
-{
-    test_proxy_set(&r->rig->proxy, TEST_PROXY_LATE, 200 + random_below(400));
-}
-
-static void be_mute(struct round *r)
-{
-    test_proxy_set(&r->rig->proxy, TEST_PROXY_HOLE, 0);
-}
-
-static void refuse(struct round *r)
-{
-    test_proxy_set(&r->rig->proxy, TEST_PROXY_REFUSE, 0);
-    test_proxy_cut(&r->rig->proxy);
-}
-
-static void cut(struct round *r)
-{
-    r->link_id = listening_id(r);
-    test_proxy_cut(&r->rig->proxy);
-}
-
-static void reset(struct round *r)
-{
-    r->link_id = listening_id(r);
-    test_proxy_reset(&r->rig->proxy);
-}
-
-static void be_fine(struct round *r)
-{
-    test_proxy_set(&r->rig->proxy, TEST_PROXY_PASS, 0);
-}
-
-static void add_replica(struct round *r)
-{
-    rig_add_replica(r->rig);
-}
-
-/* All that was acknowledged is on the replica: what is lost otherwise is another proof's. */
-static void lose_primary(struct round *r)
-{
-    be_mute(r);
-    rig_wait_replica(r->rig);
-    kill_server(r);
-    refuse(r);
-}
-
-static void promote(struct round *r)
-{
-    rig_promote_replica(r->rig);
-    be_fine(r);
-}
-
-static const struct fault faults[] = {
-    { "restart", 1000, 0, NULL, kill_server, NULL, restart_server },
-    { "restart_lossy", 1000, LOSES_ALL, NULL, kill_and_wipe, NULL, restart_server },
-    { "nogroup", 800, IS_REACHABLE, NULL, destroy_group, NULL, destroy_group },
-    { "unblocked", 800, IS_REACHABLE, NULL, delete_queue, NULL, NULL },
-    { "loading", 1500, 0, fill, load_slowly, NULL, load_fast },
-    { "readonly", 1500, 0, NULL, become_replica, NULL, become_primary },
-    { "masterdown", 1500, 0, NULL, become_stale, NULL, become_primary },
-    { "oom", 1500, 0, NULL, run_out_of_memory, NULL, have_memory },
-    { "misconf", 1500, 0, NULL, fail_to_save, NULL, save_again },
-    { "noperm", 1500, 0, NULL, forbid, NULL, allow },
-    { "noscript", 1000, IS_REACHABLE, NULL, flush_scripts, flush_scripts, flush_scripts },
-    { "clientkill", 1500, IS_REACHABLE | BREAKS_LINK, NULL, kill_all_clients, kill_clients, kill_all_clients },
-    { "clientpause", 1900, 0, NULL, pause_clients, NULL, wait_for_clients },
-    { "frozen", 3600, 0, NULL, freeze, NULL, thaw },
-    { "slow", 1500, IS_REACHABLE, NULL, be_slow, NULL, be_fine },
-    { "late", 1500, IS_REACHABLE, NULL, be_late, NULL, be_fine },
-    { "halfopen", 1500, IS_REACHABLE | BREAKS_LINK, NULL, be_mute, NULL, be_fine },
-    { "halfopen_long", 4000, IS_REACHABLE | BREAKS_LINK, NULL, be_mute, NULL, be_fine },
-    { "cut", 1000, IS_REACHABLE | BREAKS_LINK, NULL, cut, cut, cut },
-    { "reset", 1000, IS_REACHABLE | BREAKS_LINK, NULL, reset, reset, reset },
-    { "refused", 1500, IS_REACHABLE | BREAKS_LINK, NULL, refuse, NULL, be_fine },
-    { "failover", 1000, 0, add_replica, lose_primary, NULL, promote },
-};
-enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* ---- a round ------------------------------------------------------------ */
 
@@ -408,7 +85,7 @@ static int have_text(void *arg)
 
 static int is_listening(void *arg)
 {
-    return listening_id(arg) > 0;
+    return rig_listening_id(((struct round *)arg)->rig) > 0;
 }
 
 static void begin_tasks(struct round *r)
@@ -420,7 +97,7 @@ static void begin_tasks(struct round *r)
     rig_submit(r->rig, r->short_one, "sim:tokens=20,rate=25");
     rig_until(r->rig, "the first texts", have_text, r, 10000);
     rig_until(r->rig, "the worker to listen for cancels", is_listening, r, 10000);
-    r->link_id = listening_id(r);
+    r->rig->link_id = rig_listening_id(r->rig);
 }
 
 static void hold(struct round *r, int hold_ms)
@@ -428,10 +105,10 @@ static void hold(struct round *r, int hold_ms)
     int64_t end = test_now_ms() + hold_ms, next = 0, submit = test_now_ms() + hold_ms / 3;
     while (test_now_ms() < end) {
         if (r->fault->tick && test_now_ms() > next) {
-            r->fault->tick(r);
-            next = test_now_ms() + 50 + random_below(250);
+            r->fault->tick(r->rig);
+            next = test_now_ms() + 50 + rig_random(&rig, 250);
         }
-        if (r->fault->flags & IS_REACHABLE && !r->cancel_ms && test_now_ms() > submit) {
+        if (r->fault->flags & FAULT_IS_REACHABLE && !r->cancel_ms && test_now_ms() > submit) {
             rig_submit(r->rig, r->waiting, "sim:tokens=3");
             rig_cancel(r->rig, r->cancelled);
             r->cancel_ms = test_now_ms();
@@ -453,7 +130,7 @@ static int has_recovered(void *arg)
 {
     struct round *r = arg;
     int64_t now = test_now_ms();
-    if (!r->linked_ms && (!(r->fault->flags & BREAKS_LINK) || listening_id(r) > r->link_id))
+    if (!r->linked_ms && (!(r->fault->flags & FAULT_BREAKS_LINK) || rig_listening_id(r->rig) > r->rig->link_id))
         r->linked_ms = now;
     if (!r->applied_ms && r->cancel_ms && field_is_set(r, r->cancelled, "completed_at"))
         r->applied_ms = now;
@@ -467,7 +144,7 @@ static void recover(struct round *r)
     r->ended_ms = test_now_ms();
     rig_submit(r->rig, r->next, "sim:tokens=3");
     rig_until(r->rig, "the next task to begin, and the cancel to apply", has_recovered, r, 15000);
-    if (!r->cancel_ms && !(r->fault->flags & LOSES_ALL)) {
+    if (!r->cancel_ms && !(r->fault->flags & FAULT_LOSES_ALL)) {
         rig_cancel(r->rig, r->cancelled);
         r->linked_ms = r->cancel_ms = test_now_ms();
         rig_until(r->rig, "the cancel to apply", has_recovered, r, 15000);
@@ -557,7 +234,7 @@ static void expect_free_slots(struct round *r)
 
 static void expect_tasks(struct round *r)
 {
-    if (r->fault->flags & LOSES_ALL) {
+    if (r->fault->flags & FAULT_LOSES_ALL) {
         expect_free_slots(r);
     } else {
         expect_once(r, r->short_one, "completed");
@@ -565,7 +242,7 @@ static void expect_tasks(struct round *r)
         expect_once(r, r->cancelled, "cancelled");
         expect_text(r);
     }
-    if (r->fault->flags & IS_REACHABLE)
+    if (r->fault->flags & FAULT_IS_REACHABLE)
         expect_once(r, r->waiting, "completed");
     expect_once(r, r->next, "completed");
     test_expect_drained(&r->rig->fleet, "orbiter:tasks");
@@ -608,17 +285,17 @@ static void one_round(void **state)
     struct rig_figures figures;
     rig_start(&rig);
     r->rig = &rig;
-    int hold_ms = r->fault->hold_ms + random_below(is_full ? r->fault->hold_ms : 300);
+    int hold_ms = r->fault->hold_ms + rig_random(&rig, is_full ? r->fault->hold_ms : 300);
     name_tasks(r, hold_ms);
     if (r->fault->prepare)
-        r->fault->prepare(r);
+        r->fault->prepare(r->rig);
     begin_tasks(r);
-    pass(r, random_below(200));
+    pass(r, rig_random(&rig, 200));
     rig_watch(r->rig);
-    r->fault->begin(r);
+    r->fault->begin(r->rig);
     hold(r, hold_ms);
     if (r->fault->end)
-        r->fault->end(r);
+        r->fault->end(r->rig);
     rig_measure(r->rig, &figures);
     recover(r);
     expect_tasks(r);
@@ -646,20 +323,28 @@ static int is_wanted(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
+static int fault_count(void)
+{
+    int n = 0;
+    while (faults[n].name)
+        n++;
+    return n;
+}
+
 /* The rounds of every SIDE_BY_SIDE'th fault that is wanted, in an order of the seed's. */
 static int run_share(int share, int rounds, struct worst *worst, int argc, char **argv)
 {
     int count = 0, wanted = 0;
-    struct round *list = calloc((size_t)(FAULTS * rounds), sizeof *list);
-    struct CMUnitTest *tests = calloc((size_t)(FAULTS * rounds), sizeof *tests);
+    struct round *list = calloc((size_t)(fault_count() * rounds), sizeof *list);
+    struct CMUnitTest *tests = calloc((size_t)(fault_count() * rounds), sizeof *tests);
     if (!list || !tests)
         return 1;
-    seed += (uint64_t)share << 32;
-    for (int i = 0; i < FAULTS; i++) {
+    rig.random = (seed + ((uint64_t)share << 32)) * 0x2545f4914f6cdd1du;
+    for (int i = 0; faults[i].name; i++) {
         if (!is_wanted(faults[i].name, argc, argv) || wanted++ % SIDE_BY_SIDE != share)
             continue;
         for (int n = 0; n < rounds; n++, count++) {
-            int at = random_below(count + 1);
+            int at = rig_random(&rig, count + 1);
             list[count] = (struct round){ .fault = &faults[i], .worst = &worst[i], .number = n + 1 };
             tests[count] = tests[at];
             tests[at] = (struct CMUnitTest){ faults[i].name, one_round, NULL, end_round, &list[count] };
@@ -693,7 +378,7 @@ static void figure(const char *name, const char *fault, double value, const char
 static void print_figures(const struct worst *worst)
 {
     struct worst all = { 0 };
-    for (int i = 0; i < FAULTS; i++) {
+    for (int i = 0; faults[i].name; i++) {
         const struct worst *w = &worst[i];
         if (!w->rounds)
             continue;
@@ -725,7 +410,7 @@ int main(int argc, char **argv)
     is_full = number_of("CHAOS_FULL", 0) != 0;
     int rounds = is_full ? number_of("CHAOS_ROUNDS", 20) : 2;
     printf("faults: SEED=%llu, %d rounds each\n", (unsigned long long)seed, rounds);
-    struct worst *worst = mmap(NULL, FAULTS * sizeof *worst, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct worst *worst = mmap(NULL, (size_t)fault_count() * sizeof *worst, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (worst == MAP_FAILED)
         return 1;
     for (int i = 0; i < SIDE_BY_SIDE; i++)

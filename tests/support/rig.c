@@ -50,6 +50,16 @@ void rig_stop(struct rig *rig)
         test_fleet_stop(&rig->fleet);
     test_redis_stop(&rig->fleet.redis);
     test_redis_stop(&rig->spare);
+    rig->is_sound = 0;
+}
+
+/* splitmix64 */
+int rig_random(struct rig *rig, int n)
+{
+    uint64_t z = rig->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (int)((z ^ (z >> 31)) % (uint64_t)n);
 }
 
 /* ---- measuring ---------------------------------------------------------- */
@@ -193,6 +203,19 @@ void rig_wait_field(struct rig *rig, const char *id, const char *name, const cha
     char what[256];
     snprintf(what, sizeof what, "%s of task %s to be %s", name, id, value);
     rig_until(rig, what, field_is, &(struct wait){ rig, id, name, value }, timeout_ms);
+}
+
+long long rig_listening_id(const struct rig *rig)
+{
+    char *text = test_redis_text(&rig->fleet.redis, "CLIENT LIST TYPE pubsub"), *rest = text, *line;
+    long long newest = 0;
+    while ((line = strsep(&rest, "\n"))) {
+        long long id = 0;
+        if (strstr(line, " psub=1 ") && sscanf(line, "id=%lld", &id) == 1 && id > newest)
+            newest = id;
+    }
+    free(text);
+    return newest;
 }
 
 /* ---- a replica ---------------------------------------------------------- */

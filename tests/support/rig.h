@@ -20,6 +20,8 @@ struct rig {
     double cpu_s;                    /* the worker's at the beginning */
     size_t log_size;
 
+    uint64_t random;                 /* set to a seed before the first rig_random */
+    long long link_id;               /* of the connection that listened for cancels before the fault */
     int is_sound;                    /* for the test: may be used for more */
 };
 
@@ -32,6 +34,8 @@ struct rig_figures {
 void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); /* fine when it never started */
 
+int rig_random(struct rig *rig, int n); /* within [0, n) */
+
 /* From now on the worker is measured. */
 void rig_watch(struct rig *rig);
 void rig_measure(struct rig *rig, struct rig_figures *out);
@@ -43,6 +47,9 @@ void rig_until(struct rig *rig, const char *what, int (*ready)(void *arg), void 
 void rig_submit(struct rig *rig, const char *id, const char *model);
 void rig_cancel(struct rig *rig, const char *id);
 void rig_wait_field(struct rig *rig, const char *id, const char *name, const char *value, int timeout_ms);
+
+/* The newest connection that listens for cancels, 0 = none. */
+long long rig_listening_id(const struct rig *rig);
 
 /* The primary is gone, a replica that has all it had takes its place, and the proxy goes there. */
 void rig_add_replica(struct rig *rig);
