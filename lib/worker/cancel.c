@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_MS 1000 /* a subscription that was refused is tried again after this */
+#define AGAIN_MS 500 /* a subscription that was refused is tried again after this */
 
 static struct slot *slot_of_task(struct orb_worker *w, const char *id)
 {

@@ -136,7 +136,7 @@ static int has_recovered(void *arg)
         r->applied_ms = now;
     if (!r->begun_ms && field_is_set(r, r->next, "started_at"))
         r->begun_ms = now;
-    return r->begun_ms && (r->applied_ms || !r->cancel_ms);
+    return r->linked_ms && r->begun_ms && (r->applied_ms || !r->cancel_ms);
 }
 
 static void recover(struct round *r)
