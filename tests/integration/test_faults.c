@@ -256,27 +256,23 @@ static int later(int64_t ms, int64_t than_ms)
 static void note_figures(struct round *r, const struct rig_figures *f)
 {
     struct worst *w = r->worst;
+    char text[160];
+    int generous = is_full ? 1 : 3; /* other tests run beside the short form */
     int begin_ms = later(r->begun_ms, r->ended_ms);
     int64_t from_ms = r->linked_ms > r->cancel_ms ? r->linked_ms : r->cancel_ms;
     int cancel_ms = r->cancel_ms ? later(r->applied_ms, from_ms) : 0;
-    printf("%s %d: listens after %d ms, begins after %d ms, cancel after %d ms, %.1f %% CPU, %d lines a second\n", r->fault->name, r->number, later(r->linked_ms, r->ended_ms),
-           begin_ms, cancel_ms,
-           f->cpu_percent, f->lines_a_second);
+    printf("%s %d: listens after %d ms, begins after %d ms, cancel after %d ms, %.1f %% CPU, %d lines a second\n", r->fault->name, r->number,
+           later(r->linked_ms, r->ended_ms), begin_ms, cancel_ms, f->cpu_percent, f->lines_a_second);
     w->rounds++;
     w->begin_ms = begin_ms > w->begin_ms ? begin_ms : w->begin_ms;
     w->cancel_ms = cancel_ms > w->cancel_ms ? cancel_ms : w->cancel_ms;
     w->cpu_percent = f->cpu_percent > w->cpu_percent ? f->cpu_percent : w->cpu_percent;
     w->lines_a_second = f->lines_a_second > w->lines_a_second ? f->lines_a_second : w->lines_a_second;
-    if (begin_ms > test_patience(BEGIN_MS) || cancel_ms > test_patience(CANCEL_MS) || f->cpu_percent > test_patience(CPU_PERCENT) ||
-        f->lines_a_second > LINES_A_SECOND) {
-        char *log = test_child_output(&r->rig->worker);
-        size_t len = strlen(log);
-        printf("the end of the worker's log:\n");
-        puts(len > 3000 ? log + len - 3000 : log);
-        free(log);
-        fail_msg("%s: more than %d ms to the next begin, %d ms to a cancel, %d %% CPU or %d lines a second", r->fault->name, BEGIN_MS, CANCEL_MS,
-                 CPU_PERCENT, LINES_A_SECOND);
-    }
+    snprintf(text, sizeof text, "%s: more than %d ms to the next begin, %d ms to a cancel, %d %% CPU or %d lines a second", r->fault->name, BEGIN_MS,
+             CANCEL_MS, CPU_PERCENT, LINES_A_SECOND);
+    if (begin_ms > test_patience(BEGIN_MS) * generous || cancel_ms > test_patience(CANCEL_MS) * generous ||
+        f->cpu_percent > test_patience(CPU_PERCENT) || f->lines_a_second > LINES_A_SECOND)
+        rig_fail(r->rig, text);
 }
 
 static void one_round(void **state)
@@ -389,7 +385,7 @@ static void print_figures(const struct worst *worst)
         all.cpu_percent = w->cpu_percent > all.cpu_percent ? w->cpu_percent : all.cpu_percent;
         all.lines_a_second = w->lines_a_second > all.lines_a_second ? w->lines_a_second : all.lines_a_second;
     }
-    printf("figure faults-rounds %d\n", all.rounds);
+    printf("figure faults-rounds %d rounds\n", all.rounds);
     figure("faults-begin", NULL, all.begin_ms, "ms", BEGIN_MS);
     figure("faults-cancel", NULL, all.cancel_ms, "ms", CANCEL_MS);
     figure("faults-cpu", NULL, all.cpu_percent, "%", CPU_PERCENT);

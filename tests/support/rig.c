@@ -115,12 +115,12 @@ void rig_measure(struct rig *rig, struct rig_figures *out)
     out->cpu_percent = (cpu_seconds(rig) - rig->cpu_s) * 100000 / (double)ms;
 }
 
-static void fail_with_log(struct rig *rig, const char *what)
+void rig_fail(struct rig *rig, const char *what)
 {
     char *text = test_child_output(&rig->worker);
     size_t len = strlen(text);
     printf("the end of the worker's log:\n");
-        puts(len > 4000 ? text + len - 4000 : text);
+    puts(len > 6000 ? text + len - 6000 : text);
     free(text);
     fail_msg("%s", what);
 }
@@ -128,7 +128,7 @@ static void fail_with_log(struct rig *rig, const char *what)
 void rig_turn(struct rig *rig)
 {
     if (test_child_has_ended(&rig->worker))
-        fail_with_log(rig, "the worker has ended");
+        rig_fail(rig, "the worker has ended");
     poll(NULL, 0, 3);
 }
 
@@ -139,7 +139,7 @@ void rig_until(struct rig *rig, const char *what, int (*ready)(void *arg), void 
     while (!ready(arg)) {
         if (test_now_ms() > deadline) {
             snprintf(text, sizeof text, "waited %d ms for: %s", test_patience(timeout_ms), what);
-            fail_with_log(rig, text);
+            rig_fail(rig, text);
         }
         rig_turn(rig);
     }

@@ -39,6 +39,7 @@ int rig_random(struct rig *rig, int n); /* within [0, n) */
 /* From now on the worker is measured. */
 void rig_watch(struct rig *rig);
 void rig_measure(struct rig *rig, struct rig_figures *out);
+void rig_fail(struct rig *rig, const char *what); /* with the worker's log */
 /* Some milliseconds; fails when the worker has ended. Every wait below does it. */
 void rig_turn(struct rig *rig);
 void rig_until(struct rig *rig, const char *what, int (*ready)(void *arg), void *arg, int timeout_ms);
