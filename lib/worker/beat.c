@@ -194,9 +194,11 @@ static void beat(void *arg)
     orb_buf_done(&b);
 
     int64_t refused;
-    struct orb_error why;
-    if ((refused = orb_publisher_take_refused(w->publisher, &why)))
-        orb_worker_log(w, ORB_LOG_WARNING, "Redis refused %lld sends of events in the last 10 s: %s", (long long)refused, orb_error_message(&why));
+    struct orb_error why, said;
+    if (orb_worker_may_complain(w) && (refused = orb_publisher_take_refused(w->publisher, &why))) {
+        orb_error_set(&said, why.code, "Redis refused %lld sends: %s", (long long)refused, orb_error_message(&why));
+        orb_worker_trouble(w, "events are lost", &said);
+    }
 }
 
 void orb_worker_beat_init(struct orb_worker *w)

@@ -75,6 +75,7 @@ struct orb_worker {
 void orb_worker_log(struct orb_worker *w, int level, const char *fmt, ...) ORB_PRINTF(3, 4);
 /* What Redis does not do for now: at most one line a second. */
 void orb_worker_trouble(struct orb_worker *w, const char *what, const struct orb_error *err);
+int orb_worker_may_complain(const struct orb_worker *w); /* was there none within the last second? */
 /* Drained, and nothing under way any more? Then it ends. */
 void orb_worker_check_end(struct orb_worker *w);
 /* Look after the queue now. */
