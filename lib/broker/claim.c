@@ -396,9 +396,9 @@ void orb_claim_look_around(struct orb_claim *c)
         unblock(c);
 }
 
-void orb_claim_hurry(struct orb_claim *c)
+void orb_claim_hurry(struct orb_claim *c, const struct orb_redis *risen)
 {
-    orb_redis_hurry(c->redis, orb_store_redis(c->store));
+    orb_redis_hurry(c->redis, risen);
 }
 
 int orb_claim_is_reading(const struct orb_claim *c)

@@ -34,7 +34,7 @@
 #define BACKLOG_BYTES (16 * 1024) /* so much not taken yet by the other side, and less each time: it is alive */
 #define REDIRECTS_MAX 8
 #define HOLD_MS 250
-#define STUCK_MS 500             /* so old, a try may have begun while nothing came through */
+#define STUCK_MS 50              /* so old, a try may have begun while nothing came through */
 #define SUSPECT_MS 1500          /* longer than a blocking read waits */
 
 /* One send: count commands, one callback. */

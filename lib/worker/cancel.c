@@ -95,6 +95,8 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     }
     listen(w);
     orb_redis_hurry(orb_store_redis(w->store), w->cancels);
+    if (w->claim)
+        orb_claim_hurry(w->claim, w->cancels);
 }
 
 void orb_worker_cancel_start(struct orb_worker *w)

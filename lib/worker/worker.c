@@ -213,7 +213,7 @@ static void on_store_state(void *arg, int is_up, const struct orb_error *err)
     w->must_sweep_all = 1;
     w->is_sweeping = w->is_renewing = 0;
     orb_worker_renew(w);
-    orb_claim_hurry(w->claim);
+    orb_claim_hurry(w->claim, orb_store_redis(w->store));
     orb_redis_hurry(w->cancels, orb_store_redis(w->store));
 }
 
