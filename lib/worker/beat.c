@@ -137,6 +137,9 @@ static void on_renewed(void *arg, const struct orb_reply *reply, const struct or
     orb_worker_renewed(w);
     if (orb_reply_int(orb_reply_at(reply, 1)) && !w->is_draining)
         orb_worker_drain(w);
+    /* The answer took so long that the next renewal is due already. */
+    if (orb_loop_now_ms(w->loop) - w->renewal_sent_ms >= ORB_LEASE_MS / 3 && !w->has_ended)
+        orb_worker_renew(w);
 }
 
 void orb_worker_renew(struct orb_worker *w)

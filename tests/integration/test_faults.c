@@ -260,7 +260,11 @@ static void note_figures(struct round *r, const struct rig_figures *f)
     int generous = is_full ? 1 : 3; /* other tests run beside the short form */
     int begin_ms = later(r->begun_ms, r->ended_ms);
     int64_t from_ms = r->linked_ms > r->cancel_ms ? r->linked_ms : r->cancel_ms;
-    int cancel_ms = r->cancel_ms ? later(r->applied_ms, from_ms) : 0;
+    /* A link that is slow is not down: a cancel has all the time that a new task has. */
+    int is_down = !(r->fault->flags & FAULT_IS_REACHABLE) || r->fault->flags & FAULT_BREAKS_LINK;
+    int cancel_ms = r->cancel_ms && is_down ? later(r->applied_ms, from_ms) : 0;
+    if (!is_down && r->cancel_ms && later(r->applied_ms, from_ms) > begin_ms)
+        begin_ms = later(r->applied_ms, from_ms);
     printf("%s %d: listens after %d ms, begins after %d ms, cancel after %d ms, %.1f %% CPU, %d lines a second\n", r->fault->name, r->number,
            later(r->linked_ms, r->ended_ms), begin_ms, cancel_ms, f->cpu_percent, f->lines_a_second);
     w->rounds++;
