@@ -283,6 +283,7 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
         c->cb.trouble(c->arg, err);
         return;
     }
+    orb_redis_hurry(orb_store_redis(c->store), c->redis);
     struct orb_buf b;
     orb_buf_init(&b, 256);
     orb_cmd_start(&b, 2);
@@ -393,6 +394,11 @@ void orb_claim_look_around(struct orb_claim *c)
     c->must_look_around = 1;
     if (c->reading == BLOCKING && !c->is_stopped)
         unblock(c);
+}
+
+void orb_claim_hurry(struct orb_claim *c, const struct orb_redis *risen)
+{
+    orb_redis_hurry(c->redis, risen);
 }
 
 int orb_claim_is_reading(const struct orb_claim *c)

@@ -46,6 +46,7 @@ void orb_claim_look_back(struct orb_claim *claim);
 /* Claim no more; wakes a blocked read. What that read still delivers is
  * delivered. */
 void orb_claim_stop(struct orb_claim *claim);
+void orb_claim_hurry(struct orb_claim *claim, const struct orb_redis *risen); /* orb_redis_hurry */
 int orb_claim_is_reading(const struct orb_claim *claim);
 
 #endif

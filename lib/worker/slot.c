@@ -346,7 +346,8 @@ int orb_worker_on_delivered(void *arg, const struct orb_delivery *d)
     struct orb_error why;
     if (d->is_gone)
         acknowledge(w, d->entry);
-    if (d->is_gone || (d->is_again && slot_of_entry(w, d->entry)))
+    /* It may come as new, too: a group that was lost is made anew, and has delivered nothing. */
+    if (d->is_gone || slot_of_entry(w, d->entry))
         return 0;
     if (d->is_again && orb_worker_room(w) <= 0)
         return -1;

@@ -50,7 +50,7 @@ struct orb_worker {
     int busy;
     int in_flight;                /* other calls that a drain waits for */
     int is_ready, is_draining, is_handing_back, is_leaving, has_ended;
-    struct orb_timer *sweep, *again, *give_up, *beat, *lease, *drain_over;
+    struct orb_timer *sweep, *again, *give_up, *beat, *lease, *drain_over, *listen;
     int is_sweeping, must_sweep_all;  /* all: the group was lost, or Redis came back */
     int64_t recover_from_ms;          /* not before: the others may have to renew their leases */
     int is_renewing;
@@ -76,6 +76,7 @@ struct orb_worker {
 void orb_worker_log(struct orb_worker *w, int level, const char *fmt, ...) ORB_PRINTF(3, 4);
 /* What Redis does not do for now: at most one line a second. */
 void orb_worker_trouble(struct orb_worker *w, const char *what, const struct orb_error *err);
+int orb_worker_may_complain(const struct orb_worker *w); /* was there none within the last second? */
 /* Drained, and nothing under way any more? Then it ends. */
 void orb_worker_check_end(struct orb_worker *w);
 /* Look after the queue now. */
