@@ -60,6 +60,10 @@ static void drain_turn(int queue)
             link_run("HSET " NS "orbiter:task:%s started_at 1000.0", t->id);
             t->started_ms = 1000000;
         }
+    for (struct entry *e = m.entries; e < m.entries + ENTRIES; e++)
+        if (e->is_used && e->queue == queue && e->holder >= 0 && m.workers[e->holder].is_python)
+            link_run("XCLAIM %s %s:group %s 0 %s IDLE 400000 JUSTID", stream_key(queue, e->lane), stream_key(queue, e->lane),
+                     m.workers[e->holder].name, e->id);
     sweep(w, 1);
     for (int i = 0; i < 4; i++)
         claim(w, 64, 0);
