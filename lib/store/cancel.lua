@@ -65,7 +65,8 @@ call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', non
 if status == 'running' then
   call('HSET', key, 'status', 'cancelled')
   call('EXPIRE', key, result_ttl)
-  index_move(queue, status, 'cancelled', created or NOW, id)
+  -- Until it has ended it stays with the open ones, where the sweep looks whether somebody is there to end it.
+  index_add(queue, status, created or NOW, id)
   feed('cancelled', id, attempt)
 else
   local stream = P .. queue

@@ -87,6 +87,14 @@ local function field_of(fields, name)
   for i = 1, fields and #fields or 0, 2 do if fields[i] == name then return fields[i + 1] end end
 end
 
+-- Has this consumer got the entry? A group that is gone has given nobody anything.
+local function is_pending_on(stream, place, consumer)
+  local key, group, id = locate(stream, place)
+  local found = pcall_redis('XPENDING', key, group, id, id, 1, consumer)
+  if found.err and not found.err:find('NOGROUP', 1, true) then error(found) end
+  return not found.err and #found > 0
+end
+
 -- Queue entries that are done with: acknowledged and deleted together.
 local spent, spent_else = {}, {}
 local function spend(place)
@@ -132,12 +140,12 @@ local function json_str(s)
   end))
 end
 
--- The seq after the last event in the stream: for whoever ends a task that
--- another process, or nobody, was running.
-local function next_seq(id)
+-- The seq after the last event of this attempt in the stream: for whoever ends a task that
+-- another process, or nobody, was running. An attempt that has said nothing yet begins at 1.
+local function next_seq(id, attempt)
   local last = call('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)[1]
-  local seq = last and tostring(last[2][2]):match('"seq": (%d+), "attempt": %d+}$')
-  return seq and seq + 1 or 1
+  local seq, of = tostring(last and last[2][2]):match('"seq": (%d+), "attempt": (%d+)}$')
+  return of == (attempt or '0') and seq + 1 or 1
 end
 
 local EVENT_WORD = { completed = 'completed', failed = 'error', cancelled = 'cancelled' }
@@ -202,13 +210,13 @@ local function end_cancelled(id, queue, from, created, agent, attempt, result_tt
     call('SADD', P .. 'orbiter:task:index', id)
   end
   end_task(id, queue, from, 'cancelled', created, f, json_str(agent or ''), json_str('Task ' .. id .. ' cancelled'),
-    next_seq(id), attempt or '0', result_ttl, event_ttl)
+    next_seq(id, attempt), attempt or '0', result_ttl, event_ttl)
 end
 
 -- End a task as failed that no attempt of its own ends.
 local function end_failed(id, queue, from, created, agent, attempt, message, err_type, result_ttl, event_ttl)
   end_task(id, queue, from, 'failed', created, { 'error', message, 'error_type', err_type }, json_str(agent or ''), json_str(message),
-    next_seq(id), attempt or '0', result_ttl, event_ttl)
+    next_seq(id, attempt), attempt or '0', result_ttl, event_ttl)
 end
 local PAYLOAD_GONE = 'the task cannot be run again: its payload is gone'
 
@@ -247,6 +255,13 @@ end
 -- May the attempt still end? A cancelled task may, until that has happened.
 local function is_open(id, status)
   return status == 'running' or (status == 'cancelled' and empty(call('HGET', TASK .. id, 'completed_at')))
+end
+
+-- Somebody else has ended it, by another of its entries: this one is done with too.
+local function give_back(place, status)
+  if not is_final(status) then return nil end
+  spend(place)
+  return status
 end
 
 -- The end of a call: what was collected is written.
