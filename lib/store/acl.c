@@ -28,6 +28,7 @@ static const struct right shared_keys[] = {
     { "orbiter:idem:*", P, P },
     { "orbiter:operation:*", O, O },      /* a request that may come again, and its answer */
     { "orbiter:purged:*", O, O },
+    { "orbiter:none", P | W | O, 0 },     /* is asked for first: the namespace may be moving */
 };
 
 /* Behind the queue's name. */

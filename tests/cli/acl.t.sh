@@ -15,22 +15,22 @@ installed() {
 
 check 'a producer, all queues that exist' folded producer <<'END'
 out: user orbiter-producer on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:*
-out: ~orbiter:queues %W~orbiter:feed %W~orbiter:audit ~orbiter:idem:* ~orbiter:tasks ~orbiter:tasks:p[0-46-9]
-out: ~orbiter:tasks:delayed %W~orbiter:index:orbiter:tasks:open %W~orbiter:index:orbiter:tasks:retrying
-out: %W~orbiter:index:orbiter:tasks:completed %W~orbiter:index:orbiter:tasks:failed
-out: %W~orbiter:index:orbiter:tasks:cancelled ~parked ~parked:p[0-46-9] ~parked:delayed
-out: %W~orbiter:index:parked:open %W~orbiter:index:parked:retrying %W~orbiter:index:parked:completed
-out: %W~orbiter:index:parked:failed %W~orbiter:index:parked:cancelled resetchannels &orbiter:events:*
-out: &orbiter:cancel:* &orbiter:tasks:wake &parked:wake -@all +ping +client|setname +info +role +cluster|slots
-out: +wait +evalsha +script|load +time +exists +expire +get +set +hget +hmget +hgetall +hexists +hset +sadd
-out: +smembers +zadd +zrem +zcard +xadd +xack +xdel +xlen +xrange +xrevrange +xpending +xinfo|groups
-out: +xgroup|create +publish +subscribe +unsubscribe
+out: ~orbiter:queues %W~orbiter:feed %W~orbiter:audit ~orbiter:idem:* %R~orbiter:none ~orbiter:tasks
+out: ~orbiter:tasks:p[0-46-9] ~orbiter:tasks:delayed %W~orbiter:index:orbiter:tasks:open
+out: %W~orbiter:index:orbiter:tasks:retrying %W~orbiter:index:orbiter:tasks:completed
+out: %W~orbiter:index:orbiter:tasks:failed %W~orbiter:index:orbiter:tasks:cancelled ~parked ~parked:p[0-46-9]
+out: ~parked:delayed %W~orbiter:index:parked:open %W~orbiter:index:parked:retrying
+out: %W~orbiter:index:parked:completed %W~orbiter:index:parked:failed %W~orbiter:index:parked:cancelled
+out: resetchannels &orbiter:events:* &orbiter:cancel:* &orbiter:tasks:wake &parked:wake -@all +ping
+out: +client|setname +info +role +cluster|slots +wait +evalsha +script|load +time +exists +expire +get +set +hget
+out: +hmget +hgetall +hexists +hset +sadd +smembers +zadd +zrem +zcard +xadd +xack +xdel +xlen +xrange +xrevrange
+out: +xpending +xinfo|groups +xgroup|create +publish +subscribe +unsubscribe
 exit 0
 END
 check 'a worker of one queue' folded worker --name w1 --queue jobs <<'END'
 out: user w1 on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:* ~orbiter:queues
-out: ~orbiter:workers:* ~orbiter:lease:* %W~orbiter:feed ~jobs ~jobs:p[0-46-9] ~jobs:delayed ~jobs:dead
-out: %R~jobs:paused ~jobs:leased ~jobs:sweep ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying
+out: ~orbiter:workers:* ~orbiter:lease:* %W~orbiter:feed %R~orbiter:none ~jobs ~jobs:p[0-46-9] ~jobs:delayed
+out: ~jobs:dead %R~jobs:paused ~jobs:leased ~jobs:sweep ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying
 out: ~orbiter:index:jobs:completed ~orbiter:index:jobs:failed ~orbiter:index:jobs:cancelled resetchannels
 out: &orbiter:events:* &orbiter:cancel:* &jobs:wake -@all +ping +client|setname +info +role +cluster|slots
 out: +client|id +client|unblock +evalsha +eval +script|load +time +exists +expire +pexpire +del +get +set +hget
@@ -53,8 +53,8 @@ END
 check 'an operator of one queue, its keys' keys_of operator --queue jobs --queue jobs <<'END'
 out: user u on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:* ~orbiter:queues
 out: %R~orbiter:index:* ~orbiter:workers:* %R~orbiter:lease:* ~orbiter:feed ~orbiter:audit ~orbiter:operation:*
-out: ~orbiter:purged:* ~jobs ~jobs:p[0-46-9] ~jobs:delayed ~jobs:dead ~jobs:paused %R~jobs:leased ~jobs:sweep
-out: ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed
+out: ~orbiter:purged:* %R~orbiter:none ~jobs ~jobs:p[0-46-9] ~jobs:delayed ~jobs:dead ~jobs:paused %R~jobs:leased
+out: ~jobs:sweep ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed
 out: ~orbiter:index:jobs:failed ~orbiter:index:jobs:cancelled resetchannels &orbiter:events:* &orbiter:cancel:*
 exit 0
 END
