@@ -105,10 +105,14 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+$(B)/tests/integration/test_sentinel: $(B)/obj/tests/chaos/chaos.o
 $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+$(CHAOS_T): $(B)/obj/tests/chaos/chaos.o
+# The model check has files of its own.
+$(B)/tests/chaos/model: $(call obj,$(wildcard tests/chaos/model/*.c))
 # Each runs over the files that it is given; with FUZZER, clang's, it looks for new ones.
 FUZZ_MAIN := $(if $(FUZZER),,$(B)/obj/tests/fuzz/replay.o)
 $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/liborbiter.a

@@ -86,6 +86,10 @@ void cli_done(struct cli *cli);
 struct orb_task_handle *cli_handle(struct cli *cli, const char *id);
 void cli_close(struct cli *cli);
 
+/* confirm.c: asking before something that cannot be taken back */
+int cli_can_ask(void); /* are stdin and stderr a terminal? */
+int cli_ask(const char *question); /* 1 = yes */
+
 /* table.c: rows of cells, aligned; cells are copied and made safe */
 struct cli_column {
     const char *title;
@@ -111,6 +115,10 @@ void cli_json_print(const struct cli *cli, json_t *value);
 /* Prints and frees an array: one document, or a line for each item. */
 void cli_json_print_list(const struct cli *cli, json_t *list);
 char *cli_task_text(const struct orb_task_info *task); /* lines for people; new memory */
+/* One such line; "-" for "" and for a time that is not known. */
+void cli_line(FILE *out, const char *label, const char *text);
+void cli_time_line(FILE *out, const char *label, double seconds);
+void cli_number_line(FILE *out, const char *label, int number);
 /* How long the attempt took, or runs already, in at most 4 columns: "0.3s"; "-" when that is not known. */
 void cli_format_took(const struct orb_task_info *task, char *out, size_t cap);
 void cli_format_age(double since, char *out, size_t cap);
@@ -149,6 +157,9 @@ int cli_spec_time(const char *text, double *out);
 /* spec_file.c: JSON files, checked; *out is the caller's. 0, or a code that was said. */
 int cli_file_agent(const char *name, int is_changed, json_t **out); /* is_changed: options will replace some of it */
 int cli_file_messages(const char *name, json_t **out);
+
+/* edit.c: the text as the user's editor leaves it, the caller's to free. 0, or a code that was said. */
+int cli_edit(struct cli *cli, const char *text, size_t len, char **out, size_t *out_len);
 
 #define CLI_DEV_MODEL "sim:"
 #define CLI_MODEL "openai:gpt-4o"

@@ -184,7 +184,7 @@ static void format_time(double seconds, char *out, size_t cap)
         snprintf(out, cap, "-");
 }
 
-static void line(FILE *out, const char *label, const char *text)
+void cli_line(FILE *out, const char *label, const char *text)
 {
     fprintf(out, "  %-13s", label);
     if (*text)
@@ -194,18 +194,18 @@ static void line(FILE *out, const char *label, const char *text)
     fputc('\n', out);
 }
 
-static void time_line(FILE *out, const char *label, double seconds)
+void cli_time_line(FILE *out, const char *label, double seconds)
 {
     char text[64];
     format_time(seconds, text, sizeof text);
-    line(out, label, text);
+    cli_line(out, label, text);
 }
 
-static void number_line(FILE *out, const char *label, int number)
+void cli_number_line(FILE *out, const char *label, int number)
 {
     char text[16];
     snprintf(text, sizeof text, "%d", number);
-    line(out, label, text);
+    cli_line(out, label, text);
 }
 
 /* The result's JSON is ASCII from every writer, so cutting it splits no character. */
@@ -214,7 +214,7 @@ static void result_line(FILE *out, const char *result)
     char text[RESULT_MAX + 4];
     int is_long = strlen(result) > RESULT_MAX;
     snprintf(text, sizeof text, "%.*s%s", RESULT_MAX, result, is_long ? "..." : "");
-    line(out, "Result:", text);
+    cli_line(out, "Result:", text);
 }
 
 char *cli_task_text(const struct orb_task_info *t)
@@ -226,29 +226,29 @@ char *cli_task_text(const struct orb_task_info *t)
         return NULL;
     fprintf(out, "Task %s\n", t->id);
     fprintf(out, "  %-13s%s%s%s\n", "Status:", cli_color_status(t->status), orb_status_word(t->status), cli_color_end());
-    line(out, "Worker:", t->worker_id);
-    time_line(out, "Started:", t->started_at);
-    time_line(out, "Completed:", t->completed_at);
+    cli_line(out, "Worker:", t->worker_id);
+    cli_time_line(out, "Started:", t->started_at);
+    cli_time_line(out, "Completed:", t->completed_at);
     format_duration(t, duration, sizeof duration);
-    line(out, "Duration:", duration);
-    number_line(out, "Retries:", t->retries);
+    cli_line(out, "Duration:", duration);
+    cli_number_line(out, "Retries:", t->retries);
     if (*t->error)
-        line(out, "Error:", t->error);
+        cli_line(out, "Error:", t->error);
     if (*t->result)
         result_line(out, t->result);
-    line(out, "Agent:", t->agent);
-    line(out, "Queue:", t->queue);
-    number_line(out, "Attempt:", t->attempt);
+    cli_line(out, "Agent:", t->agent);
+    cli_line(out, "Queue:", t->queue);
+    cli_number_line(out, "Attempt:", t->attempt);
     if (t->recoveries)
-        number_line(out, "Recoveries:", t->recoveries);
+        cli_number_line(out, "Recoveries:", t->recoveries);
     if (t->priority != PRIORITY_DEFAULT)
-        number_line(out, "Priority:", t->priority);
+        cli_number_line(out, "Priority:", t->priority);
     if (is_known(t->due_at))
-        time_line(out, "Due:", t->due_at);
+        cli_time_line(out, "Due:", t->due_at);
     if (is_known(t->deadline))
-        time_line(out, "Deadline:", t->deadline);
+        cli_time_line(out, "Deadline:", t->deadline);
     if (*t->resubmit_of)
-        line(out, "Resubmit of:", t->resubmit_of);
+        cli_line(out, "Resubmit of:", t->resubmit_of);
     fclose(out);
     return text;
 }

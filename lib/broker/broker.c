@@ -228,9 +228,19 @@ void orb_broker_write_recover(struct orb_broker *b, struct orb_buf *out, int has
 
 void orb_broker_check(struct orb_broker *b, const char *id, int attempt, orb_redis_cb cb, void *arg)
 {
-    struct orb_buf *body = orb_batch_add(b->check, 2, cb, arg);
+    struct orb_buf *body = orb_batch_add(b->check, 3, cb, arg);
     orb_cmd_str(body, id);
     orb_cmd_int(body, attempt);
+    orb_cmd_str(body, "0");
+}
+
+int orb_broker_check_events(struct orb_broker *b, const char *id, int attempt, int64_t seq, orb_redis_cb cb, void *arg)
+{
+    char number[16], from[24];
+    snprintf(number, sizeof number, "%d", attempt);
+    snprintf(from, sizeof from, "%lld", (long long)seq);
+    const char *const args[] = { b->worker_id, id, number, from };
+    return orb_store_eval(b->store, &orb_script_check, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 
 int orb_broker_join(struct orb_broker *b, orb_redis_cb cb, void *arg)

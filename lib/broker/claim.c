@@ -31,7 +31,7 @@ struct orb_claim {
     int must_recover;      /* dead workers have left something */
     int must_look_around;  /* there may be entries of other priorities: ask for all before blocking */
     int has_priorities;
-    int is_paused;
+    int is_paused;         /* also until somebody has told */
     int is_wanted_taken;
     int must_unblock;      /* the blocking read is to end, and has not been seen to */
     int must_load;         /* Redis does not know the scripts: send the text */
@@ -283,6 +283,7 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
         c->cb.trouble(c->arg, err);
         return;
     }
+    orb_redis_hurry(orb_store_redis(c->store), c->redis);
     struct orb_buf b;
     orb_buf_init(&b, 256);
     orb_cmd_start(&b, 2);
@@ -310,7 +311,7 @@ struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_co
     sprintf(c->group, "%s:group", c->stream);
     c->wanted = wanted ? orb_strdup(wanted) : NULL;
     c->holder = holder ? orb_strdup(holder) : NULL;
-    c->must_look_around = 1;
+    c->must_look_around = c->is_paused = 1;
     c->cb = *callbacks;
     c->arg = arg;
     c->again = orb_timer_new(loop, on_again, c);
@@ -393,6 +394,11 @@ void orb_claim_look_around(struct orb_claim *c)
     c->must_look_around = 1;
     if (c->reading == BLOCKING && !c->is_stopped)
         unblock(c);
+}
+
+void orb_claim_hurry(struct orb_claim *c, const struct orb_redis *risen)
+{
+    orb_redis_hurry(c->redis, risen);
 }
 
 int orb_claim_is_reading(const struct orb_claim *c)

@@ -35,7 +35,8 @@ struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_co
 void orb_claim_free(struct orb_claim *claim);
 /* There may be room again: read, at the end of this turn. */
 void orb_claim_wake(struct orb_claim *claim);
-/* What a sweep has found: it changes what is read next. */
+/* What a sweep has found: it changes what is read next. Nothing new is claimed before it has been told that the queue is
+ * not paused. */
 void orb_claim_tell(struct orb_claim *claim, int orphans, int has_priorities, int is_paused);
 /* Something was queued with a priority. */
 void orb_claim_look_around(struct orb_claim *claim);
@@ -45,6 +46,7 @@ void orb_claim_look_back(struct orb_claim *claim);
 /* Claim no more; wakes a blocked read. What that read still delivers is
  * delivered. */
 void orb_claim_stop(struct orb_claim *claim);
+void orb_claim_hurry(struct orb_claim *claim, const struct orb_redis *risen); /* orb_redis_hurry */
 int orb_claim_is_reading(const struct orb_claim *claim);
 
 #endif

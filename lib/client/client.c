@@ -56,6 +56,7 @@ static void gone(void *arg)
 static void close_links(void *arg)
 {
     struct orb_client *client = arg;
+    orb_dead_close(client);
     while (client->queues) {
         struct queue *q = client->queues;
         client->queues = q->next;

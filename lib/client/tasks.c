@@ -65,6 +65,7 @@ struct question {
     size_t row;
     const char *queue;
     enum index index;
+    int may_be_closed;      /* to this user: then it counts as empty */
 };
 
 /* Whoever may write to Redis may have put anything where ids, names and numbers are expected. */
@@ -95,7 +96,7 @@ static void on_answer(void *arg, const struct orb_reply *reply, const struct orb
     struct question *q = arg;
     struct page *p = q->page;
     /* A key that is no hash (a Python task may be called "index") is no task. */
-    if (err && !strstr(err->text, "WRONGTYPE") && !strstr(err->text, "no such key"))
+    if (err && !strstr(err->text, "WRONGTYPE") && !strstr(err->text, "no such key") && !(q->may_be_closed && err->code == ORB_E_REFUSED))
         p->err = *err;
     else
         q->read(p, q, reply);
@@ -538,13 +539,13 @@ static void ask_position(struct page *p, size_t i)
     orb_cmd_start(&b, 2);
     orb_cmd_str(&b, "XLEN");
     orb_cmd_str(&b, key);
-    put(p, &b, &(struct question){ .read = read_length, .row = i });
+    put(p, &b, &(struct question){ .read = read_length, .row = i, .may_be_closed = 1 });
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 3);
     orb_cmd_str(&b, "XINFO");
     orb_cmd_str(&b, "GROUPS");
     orb_cmd_str(&b, key);
-    put(p, &b, &(struct question){ .read = read_delivered, .row = i });
+    put(p, &b, &(struct question){ .read = read_delivered, .row = i, .may_be_closed = 1 });
 }
 
 static void ask_counts(struct page *p)

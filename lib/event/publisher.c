@@ -10,11 +10,28 @@
 
 #define HELD_MAX (64 * 1024 * 1024)
 
+/* What Redis has stored of a stream, which those sends know that are not answered yet, too. */
+struct orb_acked {
+    int64_t seq;
+    unsigned refs;
+};
+
+/* One send: the streams that it has events of, each with the last. */
+struct sent {
+    struct orb_publisher *publisher;
+    size_t count, cap;
+    struct {
+        struct orb_acked *acked;
+        int64_t seq;
+    } *of;
+};
+
 /* An event that waits until the worker is known to hold its lease. */
 struct held {
     struct held *next;
     struct orb_event_stream *stream;
     int is_stored;
+    int64_t seq;
     size_t len;
     char json[];
 };
@@ -24,6 +41,7 @@ struct orb_publisher {
     struct orb_store *store;
     struct orb_buf out;           /* commands of this turn */
     unsigned commands;
+    struct sent *sent;            /* what is in them */
     struct orb_buf json;          /* scratch */
     struct orb_event_stream *waiting, **tail; /* in the order their text came: each is due within ORB_COALESCE_MS */
     struct orb_timer *timer;
@@ -35,10 +53,53 @@ struct orb_publisher {
     struct orb_error why;
 };
 
+static void drop_acked(struct orb_acked *acked)
+{
+    if (!--acked->refs)
+        free(acked);
+}
+
+static void note_stored(struct orb_event_stream *s, int64_t seq)
+{
+    struct sent *sent = s->publisher->sent;
+    if (sent->count && sent->of[sent->count - 1].acked == s->acked) {
+        sent->of[sent->count - 1].seq = seq;
+        return;
+    }
+    if (sent->count == sent->cap) {
+        sent->cap = sent->cap ? 2 * sent->cap : 8;
+        sent->of = realloc(sent->of, sent->cap * sizeof *sent->of);
+        ORB_ASSERT(sent->of);
+    }
+    s->acked->refs++;
+    sent->of[sent->count].acked = s->acked;
+    sent->of[sent->count++].seq = seq;
+}
+
+static void sent_free(struct sent *sent, int is_stored)
+{
+    for (size_t i = 0; i < sent->count; i++) {
+        if (is_stored)
+            sent->of[i].acked->seq = sent->of[i].seq;
+        drop_acked(sent->of[i].acked);
+    }
+    free(sent->of);
+    free(sent);
+}
+
+static struct sent *sent_new(struct orb_publisher *p)
+{
+    struct sent *sent = orb_alloc(sizeof *sent);
+    sent->publisher = p;
+    return sent;
+}
+
 static void on_sent(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
-    struct orb_publisher *p = arg;
+    struct sent *sent = arg;
+    struct orb_publisher *p = sent->publisher;
     (void)reply;
+    sent_free(sent, !err);
     if (!err || err->code == ORB_E_CANCELLED)
         return;
     p->refused++;
@@ -49,7 +110,7 @@ static void on_sent(void *arg, const struct orb_reply *reply, const struct orb_e
  * that looks. What was only published is not said twice. */
 static unsigned write_again(void *arg, const struct orb_reply *const commands[], unsigned count, struct orb_buf *b)
 {
-    struct orb_publisher *p = arg;
+    const struct orb_publisher *p = ((const struct sent *)arg)->publisher;
     const struct orb_reply *added = NULL; /* the XADD whose PUBLISH is still to come */
     unsigned wanted = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -80,9 +141,12 @@ void orb_publisher_flush(struct orb_publisher *p)
     if (!p->commands)
         return;
     unsigned commands = p->commands;
+    struct sent *sent = p->sent;
     p->commands = 0;
-    int rc = orb_redis_send_again(orb_store_redis(p->store), &p->out, commands, write_again, on_sent, p);
+    p->sent = sent_new(p);
+    int rc = orb_redis_send_again(orb_store_redis(p->store), &p->out, commands, write_again, on_sent, sent);
     if (rc) {
+        sent_free(sent, 0);
         p->refused++;
         orb_error_set(&p->why, rc, "%s", orb_error_text(rc));
     }
@@ -124,7 +188,7 @@ static int is_rearm_due(const struct orb_event_stream *s)
 }
 
 /* XADD, PUBLISH and now and then EXPIRE. */
-static void send_event(struct orb_event_stream *s, const char *json, size_t len, int is_stored)
+static void send_event(struct orb_event_stream *s, int64_t seq, const char *json, size_t len, int is_stored)
 {
     struct orb_publisher *p = s->publisher;
     char key[ORB_KEY_MAX];
@@ -137,6 +201,7 @@ static void send_event(struct orb_event_stream *s, const char *json, size_t len,
         orb_cmd_arg(&p->out, "event", 5);
         orb_cmd_arg(&p->out, json, len);
         add_command(p);
+        note_stored(s, seq);
         if (!s->is_armed || is_rearm_due(s)) {
             s->is_armed = 1;
             arm_expiry(s);
@@ -168,6 +233,7 @@ static void hold_event(struct orb_event_stream *s, int is_stored)
     struct held *h = orb_alloc(sizeof *h + p->json.len);
     h->stream = s;
     h->is_stored = is_stored;
+    h->seq = s->seq;
     h->len = p->json.len;
     memcpy(h->json, p->json.data, h->len);
     p->held_bytes += h->len;
@@ -196,7 +262,7 @@ void orb_publisher_trust(struct orb_publisher *p, int64_t until_ms)
     struct held *h;
     p->trusted_until_ms = until_ms;
     while ((h = take_held(p, NULL))) {
-        send_event(h->stream, h->json, h->len, h->is_stored);
+        send_event(h->stream, h->seq, h->json, h->len, h->is_stored);
         free(h);
     }
 }
@@ -212,7 +278,7 @@ static void publish(struct orb_event_stream *s, int is_stored)
     if (orb_publisher_is_held(p))
         hold_event(s, is_stored);
     else
-        send_event(s, p->json.data, p->json.len, is_stored);
+        send_event(s, s->seq, p->json.data, p->json.len, is_stored);
 }
 
 static int is_full(const struct orb_event_stream *s)
@@ -332,6 +398,8 @@ void orb_event_stream_init(struct orb_event_stream *s, struct orb_publisher *pub
     s->attempt = attempt;
     s->armed_ms = orb_loop_now_ms(publisher->loop);
     orb_buf_init(&s->text, ORB_STREAM_BYTES_MAX);
+    s->acked = orb_alloc(sizeof *s->acked);
+    s->acked->refs = 1;
 }
 
 void orb_event_stream_done(struct orb_event_stream *s)
@@ -344,6 +412,9 @@ void orb_event_stream_done(struct orb_event_stream *s)
     orb_buf_done(&s->text);
     free(s->text_agent);
     s->text_agent = NULL;
+    if (s->acked)
+        drop_acked(s->acked);
+    s->acked = NULL;
 }
 
 void orb_event_stream_touch(struct orb_event_stream *s)
@@ -355,6 +426,11 @@ void orb_event_stream_touch(struct orb_event_stream *s)
 int orb_event_stream_is_fresh(const struct orb_event_stream *s)
 {
     return s->is_armed && orb_loop_now_ms(s->publisher->loop) - s->armed_ms < ORB_EVENT_TTL_S * 10;
+}
+
+int64_t orb_event_stream_acked(const struct orb_event_stream *s)
+{
+    return s->is_truncated ? 0 : s->acked->seq;
 }
 
 int64_t orb_event_stream_last_seq(struct orb_event_stream *s)
@@ -369,6 +445,7 @@ struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store 
     p->loop = loop;
     p->store = store;
     p->tail = &p->waiting;
+    p->sent = sent_new(p);
     p->held_tail = &p->held;
     p->trusted_until_ms = INT64_MAX;
     p->timer = orb_timer_new(loop, on_timer, p);
@@ -389,6 +466,7 @@ void orb_publisher_free(struct orb_publisher *p)
     orb_timer_free(p->timer);
     orb_buf_done(&p->out);
     orb_buf_done(&p->json);
+    sent_free(p->sent, 0);
     free(p);
 }
 

@@ -22,6 +22,7 @@
 #define ORB_STREAM_RESULT_MAX 4096 /* a tool's result in a full stream */
 
 struct orb_publisher;
+struct orb_acked;
 struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store *store);
 /* The store goes in the same turn: what is under way there belongs to the publisher. */
 void orb_publisher_free(struct orb_publisher *publisher);
@@ -40,6 +41,7 @@ struct orb_event_stream {
     const char *task_id;          /* borrowed for its life */
     int attempt;
     int64_t seq;                  /* of the latest event */
+    struct orb_acked *acked;
     int64_t entries, bytes;       /* stored so far */
     int is_truncated;
     int64_t armed_ms, flushed_ms; /* when the stream's expiry was set; when text last went out */
@@ -59,6 +61,8 @@ void orb_event_stream_put(struct orb_event_stream *stream, const struct orb_even
 void orb_event_stream_touch(struct orb_event_stream *stream);
 /* Was the stream's expiry set less than a hundredth of its time ago? */
 int orb_event_stream_is_fresh(const struct orb_event_stream *stream);
+/* The seq of the latest event that Redis has said it has stored; 0 = none, or the stream is full and has gaps. */
+int64_t orb_event_stream_acked(const struct orb_event_stream *stream);
 /* Waiting text goes out; then the seq for an event that a script will write. */
 int64_t orb_event_stream_last_seq(struct orb_event_stream *stream);
 

@@ -337,6 +337,11 @@ const struct orb_run *orb_attempt_run(const struct orb_attempt *a)
     return a->run;
 }
 
+int64_t orb_attempt_acked_seq(const struct orb_attempt *a)
+{
+    return orb_event_stream_acked(&a->events);
+}
+
 int64_t orb_attempt_last_seq(struct orb_attempt *a, int *is_fresh)
 {
     int64_t seq = orb_event_stream_last_seq(&a->events);

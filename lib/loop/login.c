@@ -131,7 +131,11 @@ static void on_info(struct orb_login *login, int was_up, const struct orb_reply 
 static void on_role(struct orb_login *login, const struct orb_reply *reply)
 {
     const char *role = orb_reply_str(orb_reply_at(reply, 0), NULL);
-    if (*role && strcmp(role, "master") && !login->err.code)
+    if (!*role || !strcmp(role, "master"))
+        return;
+    /* A Sentinel that has slept through the failover. */
+    login->is_moved = orb_route_reject(login->route);
+    if (!login->err.code)
         orb_error_set(&login->err, ORB_E_UNREACHABLE, "%s:%d is a %s, not a master", orb_route_url(login->route)->host,
                       orb_route_url(login->route)->port, !strcmp(role, "slave") ? "replica" : role);
 }
@@ -152,7 +156,7 @@ static int on_slot(struct orb_login *login, const struct orb_reply *reply)
 
 enum orb_login_result orb_login_reply(struct orb_login *login, const struct orb_reply *reply, int was_up, struct orb_buf *out)
 {
-    int is_error = orb_reply_type(reply) == ORB_REPLY_ERROR, is_moved = 0;
+    int is_error = orb_reply_type(reply) == ORB_REPLY_ERROR;
     switch (login->steps[login->at++]) {
     case STEP_ROLE:
         on_role(login, reply);
@@ -165,7 +169,7 @@ enum orb_login_result orb_login_reply(struct orb_login *login, const struct orb_
             orb_route_learn(login->route, reply);
         break;
     case STEP_SLOT:
-        is_moved = on_slot(login, reply);
+        login->is_moved = on_slot(login, reply);
         break;
     default:
         if (is_error)
@@ -173,10 +177,10 @@ enum orb_login_result orb_login_reply(struct orb_login *login, const struct orb_
     }
     if (login->at < login->count)
         return ORB_LOGIN_MORE;
+    if (login->is_moved)
+        return ORB_LOGIN_MOVED;
     if (login->err.code)
         return ORB_LOGIN_FAILED;
-    if (is_moved)
-        return ORB_LOGIN_MOVED;
     if (login->is_cluster && !login->is_node_asked) {
         login->at = login->count = 0;
         ask_node(login, out);

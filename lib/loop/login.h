@@ -12,11 +12,12 @@ struct orb_login {
     unsigned char steps[8];
     int count, at;
     int is_cluster, is_node_asked;
+    int is_moved;              /* this is not the server to go to, and the route has another */
     struct orb_error err;      /* the first that counts */
     int is_hopeless;           /* err stays as it is, however often one connects */
     struct orb_error notice;   /* code 0: none */
 };
-/* MORE: replies are still to come. MOVED: another node has the slot, the route knows it. */
+/* MORE: replies are still to come. MOVED: another node has the slot, the route knows it; or another Sentinel may know better. */
 enum orb_login_result { ORB_LOGIN_MORE, ORB_LOGIN_OK, ORB_LOGIN_FAILED, ORB_LOGIN_MOVED };
 
 /* Appends the commands to out. config and route are borrowed. */

@@ -5,6 +5,7 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -57,6 +58,10 @@ static struct orb_loop *loop_on(struct event_base *base, int owns)
 {
     if (!base)
         return NULL;
+    struct sigaction pipe;
+    /* A bufferevent has no way to write without it: a server that goes away would end the program. */
+    if (!sigaction(SIGPIPE, NULL, &pipe) && pipe.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
     struct orb_loop *loop = orb_alloc(sizeof *loop);
     loop->base = base;
     loop->owns_base = owns;

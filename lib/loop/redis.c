@@ -34,6 +34,8 @@
 #define BACKLOG_BYTES (16 * 1024) /* so much not taken yet by the other side, and less each time: it is alive */
 #define REDIRECTS_MAX 8
 #define HOLD_MS 250
+#define STUCK_MS 50              /* so old, a try may have begun while nothing came through */
+#define SUSPECT_MS 1500          /* longer than a blocking read waits */
 
 /* One send: count commands, one callback. */
 struct sent {
@@ -80,6 +82,8 @@ struct orb_redis {
     int64_t written, taken;   /* bytes of this connection */
     int backoff_ms;
     int64_t up_ms;            /* when it came up; 0: it has not since the last failure */
+    int64_t tried_ms;         /* the try under way began, or the one that came up */
+    int is_suspect;           /* another connection had to be made anew: until something is read the patience is short */
     int was_up;
     struct orb_error hopeless; /* HOPELESS: why */
     int is_freed;
@@ -259,7 +263,7 @@ static void wait_to_reconnect(struct orb_redis *r)
 {
     int64_t now = orb_loop_now_ms(r->loop);
     r->state = WAITING;
-    if (r->is_moved && r->up_ms && now - r->up_ms > BACKOFF_MIN_MS) {
+    if ((r->is_moved || r->is_suspect) && r->up_ms && now - r->up_ms > BACKOFF_MIN_MS) {
         orb_timer_start(r->timer, 0);
         return;
     }
@@ -287,7 +291,7 @@ static void go_down(struct orb_redis *r, const struct orb_error *why)
         wait_to_reconnect(r);
     }
     r->up_ms = 0;
-    r->is_moved = 0;
+    r->is_moved = r->is_suspect = 0;
     merge_held(r);
     r->in_callbacks++;
     fail_queue(r, &err, r->config.reconnect && !is_hopeless);
@@ -400,7 +404,8 @@ static int patience_ms(const struct orb_redis *r)
         int most = r->config.reconnect && r->was_up ? LOGIN_AGAIN_TIMEOUT_MS : LOGIN_TIMEOUT_MS;
         return ms && ms < most ? ms : most;
     }
-    return r->config.push ? PUSH_TIMEOUT_MS : ms;
+    ms = r->config.push ? PUSH_TIMEOUT_MS : ms;
+    return r->is_suspect && ms > SUSPECT_MS ? SUSPECT_MS : ms;
 }
 
 static int64_t watch_interval(const struct orb_redis *r)
@@ -695,12 +700,13 @@ static int is_pong(const redisReply *reply)
     return text && !strcasecmp(text, "pong");
 }
 
-/* A subscribed client gets even the refusals of a server that is loading as answers. */
+/* A subscribed client gets even the refusals of a server that is loading as answers. One that takes no
+ * writes for now refuses a PING, too, and is alive. */
 static void on_push_reply(struct orb_redis *r, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR && r->config.reconnect && orb_refusal_is_trouble(reply->str))
         on_trouble_reply(r, reply);
-    else if (!is_pong(reply))
+    else if (!is_pong(reply) && !(reply->type == REDIS_REPLY_ERROR && orb_refusal_is_passing(reply->str)))
         r->config.push(r->config.arg, (const struct orb_reply *)(const void *)reply);
 }
 
@@ -719,6 +725,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct orb_redis *r = arg;
     struct evbuffer *in = bufferevent_get_input(bev);
     r->last_read_ms = orb_loop_now_ms(r->loop);
+    r->is_suspect = 0;
     struct evbuffer_iovec piece;
     while (evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
         redisReaderFeed(r->reader, piece.iov_base, piece.iov_len);
@@ -793,8 +800,24 @@ static void start_dial(void *arg)
     if (r->is_freed || r->dial || r->bev)
         return;
     r->state = DIALING;
+    r->tried_ms = orb_loop_now_ms(r->loop);
     if (orb_route_next(r->route, routed, r))
         routed(r, NULL);
+}
+
+void orb_redis_hurry(struct orb_redis *r, const struct orb_redis *risen)
+{
+    int64_t now = orb_loop_now_ms(r->loop), login_ms = risen->up_ms - risen->tried_ms;
+    int is_trying = r->state == DIALING || r->state == HANDSHAKE;
+    if (r->is_freed)
+        return;
+    if (r->state == UP && 3 * login_ms < SUSPECT_MS)
+        r->is_suspect = 1;
+    if (r->state != WAITING && !(is_trying && r->was_up && now - r->tried_ms >= STUCK_MS && now - r->tried_ms >= 3 * login_ms))
+        return;
+    close_link(r);
+    r->state = WAITING;
+    orb_timer_start(r->timer, 0);
 }
 
 static void ping(struct orb_redis *r)

@@ -71,6 +71,9 @@ struct orb_redis *orb_redis_new(struct orb_loop *loop, const struct orb_redis_co
 /* Pending callbacks run with ORB_E_CANCELLED, later; then it is gone. */
 void orb_redis_free(struct orb_redis *redis);
 int orb_redis_is_up(const struct orb_redis *redis);
+/* Another connection to the same server has come up: the next try is now, and one that has
+ * hung for a while begins anew. One that seems to be up is waited for less long. */
+void orb_redis_hurry(struct orb_redis *redis, const struct orb_redis *risen);
 size_t orb_redis_queued_bytes(const struct orb_redis *redis);
 
 /* reply: of the send's last command, NULL when code is not 0. An error reply of

@@ -33,9 +33,9 @@ int orb_refusal_is_passing(const char *text)
 
 void orb_refusal_error(const char *text, const struct orb_redis_config *config, struct orb_error *err)
 {
-    static const char *const refused[] = {
-        "NOAUTH", "WRONGPASS", "NOPERM", "ERR invalid password", "ERR Client sent AUTH", "ERR AUTH",
-    };
+    static const char *const refused[] = { "NOAUTH", "WRONGPASS", "ERR invalid password", "ERR Client sent AUTH", "ERR AUTH" };
+    /* A command of ours, or one inside a script. */
+    static const char *const forbidden[] = { "NOPERM", "ERR The user executing the script", "ERR ACL failure in script" };
     int code = ORB_E_PROTOCOL;
     const char *hint = "";
     if (orb_refusal_is(text, "MOVED ") && !*config->prefix) {
@@ -45,6 +45,9 @@ void orb_refusal_error(const char *text, const struct orb_redis_config *config, 
     if (is_any(text, refused, ORB_COUNT(refused))) {
         code = ORB_E_REFUSED;
         hint = "; check the user and password in the Redis URL, and the user's ACL";
+    } else if (is_any(text, forbidden, ORB_COUNT(forbidden))) {
+        code = ORB_E_REFUSED;
+        hint = "; give the Redis URL of a user who may, or change this one's ACL (see orbiter acl --help)";
     } else if (orb_refusal_is(text, "READONLY") && !*config->url.master) {
         code = ORB_E_REFUSED; /* nobody names another server */
     } else if (orb_refusal_is_trouble(text)) {

@@ -18,6 +18,7 @@ struct orb_route {
     struct question *question;         /* to a Sentinel, or NULL */
     struct orb_timer *timer;
     int next, asked;                   /* the next Sentinel; how many of them this time */
+    int must_go_on;                    /* the next try is still part of this time */
     struct orb_error last;
 
     int has_address;                   /* where to go next, once */
@@ -237,9 +238,16 @@ int orb_route_next(struct orb_route *route, orb_route_cb cb, void *arg)
     }
     route->cb = cb;
     route->arg = arg;
-    route->asked = 0;
+    if (!route->must_go_on)
+        route->asked = 0;
+    route->must_go_on = 0;
     ask_next(route);
     return 0;
+}
+
+int orb_route_reject(struct orb_route *route)
+{
+    return route->must_go_on = route->asked < route->config->url.sentinel_count;
 }
 
 void orb_route_cancel(struct orb_route *route)

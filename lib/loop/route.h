@@ -15,6 +15,8 @@ void orb_route_free(struct orb_route *route);
  * runs once, later. */
 int orb_route_next(struct orb_route *route, orb_route_cb cb, void *arg);
 void orb_route_cancel(struct orb_route *route); /* no callback */
+/* What the last Sentinel named is no primary. 1: the next try asks only those behind it; 0: it was the last. */
+int orb_route_reject(struct orb_route *route);
 /* The URL with that address. */
 const struct orb_redis_url *orb_route_url(const struct orb_route *route);
 /* err, with the Sentinels and the primary's name before it when the URL has some. */

@@ -17,24 +17,36 @@ local function adopt(key, place, created, id, agent, payload)
   call('HSET', key, 'task_id', id, 'created_at', created, 'queue', queue, 'agent', agent)
   call('EXPIRE', key, ttl)
   ids[#ids + 1] = id
-  if payload == '' then payload = field_of(read_entry(stream, place), 'payload') or '' end
-  call('SET', PAYLOAD .. id, payload, 'EX', ttl)
+  if payload == '' then payload = field_of(read_entry(stream, place), 'payload') end
+  if payload then call('SET', PAYLOAD .. id, payload, 'EX', ttl) end
 end
 
+-- Did the attempt get further than this script's first answer? Then the process that asks for it again does not run it
+-- any more: it had ended it, and a failover has lost that.
+local function has_spoken(id, attempt)
+  local last = pcall_redis('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)
+  return not last.err and last[1] and tostring(last[1][2][2]):match('"attempt": (%d+)}$') == attempt
+end
+local function ms_to(deadline) return deadline and math.floor((deadline - NOW) * 1000) or '' end
+
 -- A running task whose entry was delivered once more: after its worker died, or because Redis has lost
--- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone.
+-- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone; with true when it has only forgotten it.
 local function running(place, id, attempt, retries, payload)
-  local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner')
+  local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner', 'rate_waits', 'deadline')
   if h[2] and h[2] ~= place then
     spend(place)
     return { 'duplicate', attempt or '0', retries }
   end
-  if h[1] == worker then return h[3] == owner and { 'run', attempt, retries } or nil end
+  if h[1] == worker and h[3] == owner then
+    if has_spoken(id, attempt) then return nil, true end
+    return { 'run', attempt, retries, tonumber(h[4] or 0) or 0, ms_to(tonumber(h[5] or '')) }
+  end
+  if h[1] == worker then return nil end
   local state = empty(h[1]) and 'dead' or standing(stream, h[1])
   if state == 'silent' and is_overdue(h[1], id, payload ~= '' and payload or pcall_redis('GET', PAYLOAD .. id), 0) then state = 'dead' end
   if state == 'dead' then return nil end
   local key, group, entry = locate(stream, place)
-  call('XCLAIM', key, group, h[1], 0, entry, 'JUSTID')
+  pcall_redis('XCLAIM', key, group, h[1], 0, entry, 'JUSTID') -- without its group it is nobody's to give
   return { 'elsewhere', attempt or '0', retries }
 end
 
@@ -92,18 +104,27 @@ local function look_at_past(key, place, id, agent, status, attempt, retries, cre
   end
 end
 
+local function index_running(is_new, status, created, id)
+  if not is_new then return index_move(queue, status, 'running', created, id) end
+  -- What only Python has written is in no index yet, or where it was before its hash was lost.
+  index_drop(queue, 'retrying', id)
+  index_add(queue, 'running', created, id)
+end
+
 local function begin(place, id, agent, payload)
   local key = TASK .. id
   local h = call('HMGET', key, 'status', 'attempt', 'retries', 'created_at', 'entry_id', 'deadline')
-  local status, retries, created, deadline = h[1], tonumber(h[3] or 0) or 0, h[4] or nil, tonumber(h[6] or '')
+  local status, retries, created, deadline, is_forgotten = h[1], tonumber(h[3] or 0) or 0, h[4] or nil, tonumber(h[6] or ''), nil
   if status and status ~= 'pending' and status ~= 'retrying' then
-    local answer = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created, payload)
+    local answer
+    answer, is_forgotten = not_waiting(key, place, id, agent, status, h[2] or nil, retries, created, payload)
     if answer then return answer end
   elseif h[5] and h[5] ~= place and stands_elsewhere(id, status, h[5]) then
     spend(place)
     return { 'duplicate', h[2] or '0', retries }
   end
-  if not created then
+  local is_new = not created
+  if is_new then
     -- It was made when it was queued: entry ids are milliseconds.
     local ms = place:match('^%d+')
     created = ms:sub(1, -4) .. '.' .. ms:sub(-3) .. '000'
@@ -119,7 +140,7 @@ local function begin(place, id, agent, payload)
   end
   local waits = 0
   if h[2] or status == 'running' then
-    local answer = look_at_past(key, place, id, agent, status, h[2] or '0', retries, created)
+    local answer = not is_forgotten and look_at_past(key, place, id, agent, status, h[2] or '0', retries, created)
     if answer then return answer end
     waits = tonumber(call('HGET', key, 'rate_waits') or 0) or 0
   end
@@ -135,9 +156,9 @@ local function begin(place, id, agent, payload)
     call('EXPIRE', key, ttl)
     call('EXPIRE', PAYLOAD .. id, ttl)
   end
-  index_move(queue, status, 'running', created, id)
+  index_running(is_new, status, created, id)
   feed('running', id, attempt)
-  return { 'run', attempt, retries, waits, deadline and math.floor((deadline - NOW) * 1000) or '' }
+  return { 'run', attempt, retries, waits, ms_to(deadline) }
 end
 
 for i = 9, #ARGV, 4 do

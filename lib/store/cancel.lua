@@ -58,11 +58,15 @@ if status == 'cancelled' and not empty(h[7]) then return { 'asked', 'cancelled' 
 
 local queue = empty(h[3]) and 'orbiter:tasks' or h[3]
 local created, attempt = h[5] or nil, h[8] or '0'
+-- Who may not touch the queue is told so before anything is written.
+local len = pcall_redis('XLEN', P .. queue)
+if type(len) == 'table' and not len.err:find('WRONGTYPE', 1, true) then return len end
 call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', status)
 if status == 'running' then
   call('HSET', key, 'status', 'cancelled')
   call('EXPIRE', key, result_ttl)
-  index_move(queue, status, 'cancelled', created or NOW, id)
+  -- Until it has ended it stays with the open ones, where the sweep looks whether somebody is there to end it.
+  index_add(queue, status, created or NOW, id)
   feed('cancelled', id, attempt)
 else
   local stream = P .. queue

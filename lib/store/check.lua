@@ -1,8 +1,31 @@
 -- Does this worker still own what it runs? ARGV: prefix, worker id, then for each task: id,
--- attempt. Reply per task: mine, lost, or cancelled: mine, and to be ended.
+-- attempt, seq of an event of it that was stored ("0": do not look). Reply per task: mine, lost, cancelled: mine, and to be
+-- ended; gap: mine, but that event, or one behind it, is gone.
 local worker, out = ARGV[2], {}
-for i = 3, #ARGV, 2 do
-  local status = fence(ARGV[i], worker, ARGV[i + 1])
-  out[#out + 1] = not status and 'lost' or status == 'running' and 'mine' or is_open(ARGV[i], status) and 'cancelled' or 'lost'
+local function place(entry)
+  local seq, attempt = tostring(entry and entry[2][2]):match('"seq": (%d+), "attempt": (%d+)}$')
+  return tonumber(seq) or 0, attempt
+end
+
+-- Without one, as many entries are behind the event as its seq is from the last.
+local function has_gap(id, attempt, stored)
+  if stored == 0 then return false end
+  local list = pcall_redis('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)
+  if list.err then return false end
+  local seq, of = place(list[1])
+  if of ~= attempt or seq < stored then return true end
+  list = call('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', seq - stored + 1)
+  seq, of = place(list[#list])
+  return of ~= attempt or seq ~= stored
+end
+
+for i = 3, #ARGV, 3 do
+  local id, attempt = ARGV[i], ARGV[i + 1]
+  local status = fence(id, worker, attempt)
+  if status == 'running' then
+    out[#out + 1] = has_gap(id, attempt, tonumber(ARGV[i + 2])) and 'gap' or 'mine'
+  else
+    out[#out + 1] = status and is_open(id, status) and 'cancelled' or 'lost'
+  end
 end
 return out

@@ -2,12 +2,16 @@
 -- prefix, "" or "{ns}:"; time is the server's own.
 local P = ARGV[1]
 local call, pcall_redis = redis.call, redis.pcall
+-- While the namespace moves to another node of a Cluster some of its keys are here and others there already. Asking for one
+-- that never is there raises then, before anything is half done.
+if P ~= '' then call('EXISTS', P .. 'orbiter:none') end
 local clock = call('TIME')
 local NOW = clock[1] .. '.' .. string.format('%06d', clock[2])
 local NOW_MS = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local FEED_MAX = 100000
 local DEAD_MAX = 10000
 local AUDIT_MAX = 100000
+local OPERATION_TTL = 3600 -- how long an operator's request is known that comes again
 local TASK_TTL = 86400 -- armed at submit and at begin; the final ones are arguments
 
 local TASK, PAYLOAD, STREAM = P .. 'orbiter:task:', P .. 'orbiter:payload:', P .. 'orbiter:stream:'
@@ -83,6 +87,14 @@ local function field_of(fields, name)
   for i = 1, fields and #fields or 0, 2 do if fields[i] == name then return fields[i + 1] end end
 end
 
+-- Has this consumer got the entry? A group that is gone has given nobody anything.
+local function is_pending_on(stream, place, consumer)
+  local key, group, id = locate(stream, place)
+  local found = pcall_redis('XPENDING', key, group, id, id, 1, consumer)
+  if found.err and not found.err:find('NOGROUP', 1, true) then error(found) end
+  return not found.err and #found > 0
+end
+
 -- Queue entries that are done with: acknowledged and deleted together.
 local spent, spent_else = {}, {}
 local function spend(place)
@@ -99,6 +111,22 @@ local function write_spent(stream)
   call('XDEL', stream, unpack(spent))
 end
 
+-- How many wait in a queue. What has been delivered is pending: not waiting any more.
+local function count_waiting(stream)
+  local n = pcall_redis('ZCARD', stream .. ':delayed')
+  n = type(n) == 'number' and n or 0
+  for p = 0, 9 do
+    local key = p == 5 and stream or stream .. ':p' .. p
+    local len, pending = pcall_redis('XLEN', key), 0
+    if type(len) == 'number' and len > 0 then
+      local summary = pcall_redis('XPENDING', key, key .. ':group')
+      if not summary.err then pending = summary[1] end
+      n = n + math.max(0, len - pending)
+    end
+  end
+  return n
+end
+
 -- A JSON string, ASCII only, as every other writer here makes them.
 local function json_str(s)
   local text = cjson.encode(s):gsub('\\/', '/')
@@ -112,12 +140,12 @@ local function json_str(s)
   end))
 end
 
--- The seq after the last event in the stream: for whoever ends a task that
--- another process, or nobody, was running.
-local function next_seq(id)
+-- The seq after the last event of this attempt in the stream: for whoever ends a task that
+-- another process, or nobody, was running. An attempt that has said nothing yet begins at 1.
+local function next_seq(id, attempt)
   local last = call('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)[1]
-  local seq = last and tostring(last[2][2]):match('"seq": (%d+), "attempt": %d+}$')
-  return seq and seq + 1 or 1
+  local seq, of = tostring(last and last[2][2]):match('"seq": (%d+), "attempt": (%d+)}$')
+  return of == (attempt or '0') and seq + 1 or 1
 end
 
 local EVENT_WORD = { completed = 'completed', failed = 'error', cancelled = 'cancelled' }
@@ -182,15 +210,40 @@ local function end_cancelled(id, queue, from, created, agent, attempt, result_tt
     call('SADD', P .. 'orbiter:task:index', id)
   end
   end_task(id, queue, from, 'cancelled', created, f, json_str(agent or ''), json_str('Task ' .. id .. ' cancelled'),
-    next_seq(id), attempt or '0', result_ttl, event_ttl)
+    next_seq(id, attempt), attempt or '0', result_ttl, event_ttl)
 end
 
 -- End a task as failed that no attempt of its own ends.
 local function end_failed(id, queue, from, created, agent, attempt, message, err_type, result_ttl, event_ttl)
   end_task(id, queue, from, 'failed', created, { 'error', message, 'error_type', err_type }, json_str(agent or ''), json_str(message),
-    next_seq(id), attempt or '0', result_ttl, event_ttl)
+    next_seq(id, attempt), attempt or '0', result_ttl, event_ttl)
 end
 local PAYLOAD_GONE = 'the task cannot be run again: its payload is gone'
+
+-- A task that is not there yet: payload, entry (unless it is due later, ms), hash, index, feed. Its place, "" without an
+-- entry; nil when there is a payload of this id.
+local made = {}
+local function new_task(stream, queue, id, agent, payload, ttl, priority, due)
+  if not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', ttl) then return end
+  local entry = ''
+  if due then
+    call('ZADD', stream .. ':delayed', string.format('%.0f', due), id)
+  else
+    entry = enqueue(stream, priority, 'payload', payload, 'task_id', id)
+  end
+  call('HSET', TASK .. id, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
+  if not empty(priority) and priority ~= '5' then call('HSET', TASK .. id, 'priority', priority) end
+  call('EXPIRE', TASK .. id, ttl)
+  index_add(queue, 'pending', NOW, id)
+  feed('pending', id)
+  made[#made + 1] = id
+  return entry
+end
+local function write_made(queue)
+  if #made == 0 then return end
+  call('SADD', P .. 'orbiter:task:index', unpack(made))
+  call('SADD', P .. 'orbiter:queues', queue)
+end
 
 -- The fence of everything a worker writes about a task it runs: it owns the
 -- task, in this attempt. Returns the state and the time it was made; nil when another owns it now.
@@ -202,6 +255,13 @@ end
 -- May the attempt still end? A cancelled task may, until that has happened.
 local function is_open(id, status)
   return status == 'running' or (status == 'cancelled' and empty(call('HGET', TASK .. id, 'completed_at')))
+end
+
+-- Somebody else has ended it, by another of its entries: this one is done with too.
+local function give_back(place, status)
+  if not is_final(status) then return nil end
+  spend(place)
+  return status
 end
 
 -- The end of a call: what was collected is written.

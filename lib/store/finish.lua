@@ -8,7 +8,7 @@ local out = {}
 local function finish(entry, id, attempt, outcome, agent, message, seq, err, err_type, result, partial, usage, is_fresh)
   local status, created = fence(id, worker, attempt)
   if not status then return 'STALE' end
-  if not is_open(id, status) then return is_final(status) and status or 'STALE' end
+  if not is_open(id, status) then return give_back(entry, status) or 'STALE' end
   spend(entry)
   if status == 'cancelled' and outcome ~= 'cancelled' then
     outcome = 'cancelled'

@@ -4,8 +4,7 @@
 -- type, result ttl, event ttl, "1" when the payload is not UTF-8. Reply: 1, or 0 when the entry is not this worker's.
 local stream, queue, worker, entry, id, err, err_type, result_ttl, event_ttl, is_binary =
   KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
-local key, group, entry_id = locate(stream, entry)
-if #call('XPENDING', key, group, entry_id, entry_id, 1, worker) == 0 then return 0 end
+if not is_pending_on(stream, entry, worker) then return 0 end
 local payload = field_of(read_entry(stream, entry), 'payload') or ''
 if is_binary == '1' then payload = payload:gsub('[\128-\255]', function(c) return string.format('\\x%02x', c:byte()) end) end
 call('SADD', P .. 'orbiter:queues', queue)
@@ -20,7 +19,7 @@ local function fail_task()
     call('SADD', P .. 'orbiter:task:index', id)
     call('SET', PAYLOAD .. id, payload, 'NX', 'EX', result_ttl)
     end_task(id, queue, status, 'failed', created, { 'task_id', id, 'queue', queue, 'error', err, 'error_type', err_type, 'entry_id', entry,
-      'created_at', created or NOW }, json_str(h[4] or ''), json_str(err), next_seq(id), h[3] or '0', result_ttl, event_ttl)
+      'created_at', created or NOW }, json_str(h[4] or ''), json_str(err), next_seq(id, h[3] or nil), h[3] or '0', result_ttl, event_ttl)
     return true
   end
 end

@@ -13,8 +13,8 @@ local function take(key, suffix, ids)
 end
 
 if wanted ~= '' then
-  local key, group, id = locate(stream, wanted)
-  if #call('XPENDING', key, group, id, id, 1, holder) > 0 then take(key, wanted:sub(#id + 1), { id }) end
+  local key, _, id = locate(stream, wanted)
+  if is_pending_on(stream, wanted, holder) then take(key, wanted:sub(#id + 1), { id }) end
   return out
 end
 

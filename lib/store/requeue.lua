@@ -18,8 +18,7 @@ end
 
 local function requeue(place, id, attempt)
   if attempt == '' then
-    local key, group, entry = locate(stream, place)
-    if #call('XPENDING', key, group, entry, entry, 1, worker) == 0 then return 'STALE' end
+    if not is_pending_on(stream, place, worker) then return 'STALE' end
     local again = queue_again(place, id)
     if again and call('HGET', TASK .. id, 'entry_id') == place then
       call('HSET', TASK .. id, 'entry_id', again)
@@ -28,7 +27,7 @@ local function requeue(place, id, attempt)
   end
   local status, created = fence(id, worker, attempt)
   if not status then return 'STALE' end
-  if not is_open(id, status) then return status end
+  if not is_open(id, status) then return give_back(place, status) or status end
   local agent = call('HGET', TASK .. id, 'agent') or ''
   if status == 'cancelled' then
     spend(place)

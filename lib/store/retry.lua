@@ -10,7 +10,7 @@ local WAIT_MAX = 3600
 local function retry(entry, id, attempt, delay, most, agent, message, seq, err, err_type, partial, usage, is_fresh)
   local status, created = fence(id, worker, attempt)
   if not status then return 'STALE' end
-  if not is_open(id, status) then return status end
+  if not is_open(id, status) then return give_back(entry, status) or status end
   spend(entry)
   local f = {}
   local function field(name, value) f[#f + 1] = name; f[#f + 1] = value end

@@ -6,10 +6,10 @@
  *  {Q}:p{n}                   stream  the same for priority n other than 5, with a group {Q}:p{n}:group
  *  {Q}:delayed                zset    task id by due time, ms
  *  {Q}:dead                   stream  dead letters, about 10,000 and at most 7 days old
- *  {Q}:paused                 string  who paused the queue
+ *  {Q}:paused                 hash    who paused the queue, from where and when
  *  {Q}:leased                 zset    workers that hold leases, by the ms of their last renewal
  *  {Q}:sweep                  hash    what the sweep has found and where it stands
- *  {Q}:wake                   channel something was queued with a priority, or the queue was paused or resumed
+ *  {Q}:wake                   channel something was queued with a priority, the queue was paused or resumed, a worker is to drain
  *  orbiter:task:{id}          hash    the task's state, 24 h after its end    (Python's)
  *  orbiter:task:index         set     task ids                               (Python's)
  *  orbiter:payload:{id}       string  the payload, as long as the hash
@@ -23,6 +23,8 @@
  *  orbiter:queues             set     queue names
  *  orbiter:feed               stream  task transitions, about 100,000
  *  orbiter:audit              stream  what operators did, about 100,000
+ *  orbiter:operation:{nonce}  hash    what an operator's request was answered, 1 h
+ *  orbiter:purged:{nonce}:{letter} string  what a purge of dead letters has answered, 60 s
  *  orbiter:idem:{sha1}        string  id of the task that was submitted with this idempotency key
  *
  * {Q} is the queue's name; a namespace puts "{NS}:" before each of them. */

@@ -6,7 +6,7 @@
 -- delay (ms from now), at (ms since 1970): not before the later of both; deadline (ms from when it is due);
 -- depth (most tasks that may wait); resubmit_of; replica=1: WAIT follows.
 local stream, queue, ttl = KEYS[1], ARGV[2], ARGV[3]
-local out, ids = {}, {}
+local out = {}
 local depth -- how many wait, once somebody has asked
 call('XLEN', stream) -- raises, before anything is written, when the key is no stream
 
@@ -20,22 +20,6 @@ local function read_extras(text)
   x.deadline = x.deadline and (due + x.deadline) / 1000
   x.ttl = string.format('%.0f', ttl + math.ceil((due - NOW_MS) / 1000))
   return x
-end
-
--- What has been delivered is pending: not waiting any more.
-local function count_waiting()
-  local n = pcall_redis('ZCARD', stream .. ':delayed')
-  n = type(n) == 'number' and n or 0
-  for p = 0, 9 do
-    local key = p == 5 and stream or stream .. ':p' .. p
-    local len, pending = pcall_redis('XLEN', key), 0
-    if type(len) == 'number' and len > 0 then
-      local summary = pcall_redis('XPENDING', key, key .. ':group')
-      if not summary.err then pending = summary[1] end
-      n = n + math.max(0, len - pending)
-    end
-  end
-  return n
 end
 
 -- WAIT counts the writes of its own connection: one that changes nothing makes it wait for those of the first call.
@@ -58,7 +42,7 @@ local function refuse(id, is_there, x)
     return first == id and pcall_redis('HGET', TASK .. id, 'entry_id') or 'FIRST ' .. first
   end
   if x.depth and not is_there and call('EXISTS', PAYLOAD .. id) == 0 then
-    depth = depth or count_waiting()
+    depth = depth or count_waiting(stream)
     if depth >= tonumber(x.depth) then return 'FULL ' .. depth end
   end
 end
@@ -66,7 +50,6 @@ end
 local function write_extras(key, id, x)
   local f = {}
   local function field(name, value) if value then f[#f + 1] = name; f[#f + 1] = value end end
-  field('priority', x.priority ~= '5' and x.priority)
   field('due_at', x.due and string.format('%.3f', x.due / 1000))
   field('deadline', x.deadline and string.format('%.3f', x.deadline))
   field('resubmit_of', x.resubmit_of)
@@ -80,19 +63,10 @@ local function submit(id, is_chosen, agent, payload, x)
   local is_there = is_chosen == '1' and call('EXISTS', key) == 1
   local no = x and refuse(id, is_there, x)
   if no then return no end
-  if is_there or not call('SET', PAYLOAD .. id, payload, 'NX', 'EX', life) then return again(id, payload, x) end
-  local entry = ''
-  if x and x.due then
-    call('ZADD', stream .. ':delayed', string.format('%.0f', x.due), id)
-  else
-    entry = enqueue(stream, x and x.priority, 'payload', payload, 'task_id', id)
-  end
-  call('HSET', key, 'task_id', id, 'status', 'pending', 'created_at', NOW, 'queue', queue, 'agent', agent, 'entry_id', entry)
+  if is_there then return again(id, payload, x) end
+  local entry = new_task(stream, queue, id, agent, payload, life, x and x.priority, x and x.due)
+  if not entry then return again(id, payload, x) end
   if x then write_extras(key, id, x) end
-  call('EXPIRE', key, life)
-  index_add(queue, 'pending', NOW, id)
-  feed('pending', id)
-  ids[#ids + 1] = id
   if depth then depth = depth + 1 end
   return entry
 end
@@ -101,10 +75,7 @@ for i = 4, #ARGV, 5 do
   local extras = ARGV[i + 4]
   out[#out + 1] = submit(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], extras ~= '' and read_extras(extras))
 end
-if #ids > 0 then
-  call('SADD', P .. 'orbiter:task:index', unpack(ids))
-  call('SADD', P .. 'orbiter:queues', queue)
-end
+write_made(queue)
 write_indexes()
 write_feed(queue)
 return out

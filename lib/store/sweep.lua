@@ -28,7 +28,7 @@ local function queue_task(id, status, h)
   if not payload then return fail(id, status, created, agent, attempt, PAYLOAD_GONE, 'InternalError') end
   call('HSET', TASK .. id, 'entry_id', enqueue(stream, h[6] or '', 'payload', payload, 'task_id', id))
 end
-local function task_of(id) return call('HMGET', TASK .. id, 'status', 'created_at', 'agent', 'attempt', 'completed_at', 'priority', 'deadline', 'entry_id', 'worker_id') end
+local function task_of(id) return call('HMGET', TASK .. id, 'status', 'created_at', 'agent', 'attempt', 'completed_at', 'priority', 'deadline', 'entry_id', 'worker_id', 'owner') end
 
 local function promote()
   local due = call('ZRANGEBYSCORE', delayed, '-inf', string.format('%.0f', NOW_MS), 'LIMIT', 0, BATCH)
@@ -93,24 +93,6 @@ local function look_at_consumers()
   call('ZREMRANGEBYSCORE', stream .. ':leased', '-inf', string.format('%.0f', NOW_MS - TASK_TTL * 1000))
 end
 
-local function last_delivered(key)
-  local groups = pcall_redis('XINFO', 'GROUPS', key)
-  if groups.err then return end
-  for _, group in ipairs(groups) do
-    local info = {}
-    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
-    if info.name == key .. ':group' then return info['last-delivered-id'], #groups, info.pending end
-  end
-end
-
-local function is_behind(a, b)
-  local a1, a2, b1, b2 = a:match('^(%d+)-(%d+)$')
-  b1, b2 = b:match('^(%d+)-(%d+)$')
-  if #a1 ~= #b1 then return #a1 < #b1 end
-  if a1 ~= b1 then return a1 < b1 end
-  return tonumber(a2) < tonumber(b2)
-end
-
 -- What Python clients queued has no hash until somebody writes one: then it is listed, and can be
 -- cancelled at once.
 local function adopt(entry, payload)
@@ -168,6 +150,15 @@ local function can_be_had(place)
   return #call('XPENDING', key, group, entry, entry, 1) > 0
 end
 
+-- The process that ran the task runs it no more: its worker is dead, or another process has that id now.
+local function is_abandoned(id, worker, owner)
+  if empty(worker) then return true end
+  local state = standing(stream, worker)
+  if state == 'silent' then return is_overdue(worker, id, pcall_redis('GET', PAYLOAD .. id), 0) end
+  local holder = (call('GET', P .. 'orbiter:lease:' .. worker) or ''):match('^%S+')
+  return state == 'dead' or (holder and holder ~= owner)
+end
+
 -- A task that should have an entry and has none, or should wait in the delayed set and does not: after a
 -- failover, or when somebody deleted a key. One that a worker runs is left to it while it lives.
 local function reconcile(id, created)
@@ -181,8 +172,9 @@ local function reconcile(id, created)
     return
   end
   if is_final(status) then
-    if status == 'cancelled' and empty(h[5]) and not empty(h[9]) and standing(stream, h[9]) ~= 'dead' then return end
     if status == 'cancelled' and empty(h[5]) then
+      -- The one that ran it ends it; or whoever takes over its entry, when there is one.
+      if not is_abandoned(id, h[9], h[10]) then return end
       return end_cancelled(id, queue, status, h[2] or nil, h[3], h[4] or '0', result_ttl, event_ttl)
     end
     -- A Python worker ended it: it knows no index, and leaves the entry.
@@ -195,9 +187,12 @@ local function reconcile(id, created)
     end
     return
   end
-  if INDEX[status] == 'retrying' then index_move(queue, 'pending', status, h[2] or created, id) end
+  -- Python moves nothing from one to the other. At once: what follows may move it on.
+  local index = INDEX[status] or 'open'
+  call('ZREM', index_key(queue, index == 'open' and 'retrying' or 'open'), id)
+  call('ZADD', index_key(queue, index), score(h[2] or created), id)
   if empty(h[8]) and call('ZSCORE', delayed, id) then return end
-  if status == 'running' and not empty(h[9]) and standing(stream, h[9]) ~= 'dead' then return end
+  if status == 'running' and not is_abandoned(id, h[9], h[10]) then return end
   if status == 'retrying' and not empty(h[8]) and is_python(h[9]) then return end
   if not empty(h[8]) and can_be_had(h[8]) then return end
   if not empty(h[8]) then spend(h[8]) end

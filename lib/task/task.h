@@ -41,6 +41,24 @@ void orb_task_done(struct orb_task *task);
  * id; created_at: now. ORB_E_INVALID names the member of the spec that is wrong, whichever it is. */
 int orb_task_write(const struct orb_task_spec *spec, const char *id, double created_at, struct orb_buf *out, struct orb_error *err) ORB_MUST_CHECK;
 
+/* rewrite.c: the payload of a task that repeats the one with this payload, and begins at once. All keys are kept, also those of
+ * newer writers, but idempotency_key; the deadline is as long from created_at as it was. */
+struct orb_task_again {
+    const char *id, *resubmit_of;
+    double created_at;       /* now */
+    const char *input;       /* NULL = as it was */
+    size_t input_len;
+};
+/* What the submit has to know of it. */
+struct orb_task_facts {
+    char agent[128];
+    int priority;
+    double deadline_seconds; /* from now; 0 = none */
+};
+/* ORB_E_INVALID or ORB_E_TOO_LARGE: it cannot be read, or would be too large. */
+int orb_task_rewrite(const char *payload, size_t len, const struct orb_task_again *again, struct orb_buf *out,
+                     struct orb_task_facts *facts, struct orb_error *err) ORB_MUST_CHECK;
+
 /* The `name` of an agent config, or of a swarm's first agent; "" = none. */
 const char *orb_task_agent_name(const json_t *agent_config);
 

@@ -65,6 +65,13 @@ static void on_beat(void *arg, const struct orb_reply *reply, const struct orb_e
         orb_worker_trouble(arg, "heartbeat", err);
 }
 
+static void not_sent(struct orb_worker *w, const char *what, int rc)
+{
+    struct orb_error err;
+    orb_error_set(&err, rc, "too much is waiting to be sent to Redis");
+    orb_worker_trouble(w, what, &err);
+}
+
 /* The keys of a task outlive it, however long it runs. */
 static void keep_keys(struct orb_worker *w)
 {
@@ -106,6 +113,7 @@ void orb_worker_renewed(struct orb_worker *w)
 static void on_renewed(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_worker *w = arg;
+    struct orb_error lapse;
     w->is_renewing = 0;
     on_beat(arg, reply, err);
     if (err || w->has_ended || w->end_err.code)
@@ -119,7 +127,8 @@ static void on_renewed(void *arg, const struct orb_reply *reply, const struct or
         return;
     }
     if (code == 2) {
-        orb_worker_log(w, ORB_LOG_WARNING, "the lease had run out for a while: checking %d tasks", w->busy);
+        orb_error_set(&lapse, ORB_E_UNREACHABLE, "it had run out for a while: checking %d tasks", w->busy);
+        orb_worker_trouble(w, "the lease", &lapse);
         w->recover_from_ms = orb_loop_now_ms(w->loop) + ORB_LEASE_MS;
         w->has_lapsed = 1;
     }
@@ -128,6 +137,9 @@ static void on_renewed(void *arg, const struct orb_reply *reply, const struct or
     orb_worker_renewed(w);
     if (orb_reply_int(orb_reply_at(reply, 1)) && !w->is_draining)
         orb_worker_drain(w);
+    /* The answer took so long that the next renewal is due already. */
+    if (orb_loop_now_ms(w->loop) - w->renewal_sent_ms >= ORB_LEASE_MS / 3 && !w->has_ended)
+        orb_worker_renew(w);
 }
 
 void orb_worker_renew(struct orb_worker *w)
@@ -136,10 +148,10 @@ void orb_worker_renew(struct orb_worker *w)
     if (w->is_renewing || !orb_redis_is_up(orb_store_redis(w->store)))
         return;
     w->renewal_sent_ms = orb_loop_now_ms(w->loop);
-    if (orb_broker_join(w->broker, on_renewed, w))
-        orb_worker_log(w, ORB_LOG_WARNING, "lease: too much is waiting to be sent to Redis");
-    else
-        w->is_renewing = 1;
+    int rc = orb_broker_join(w->broker, on_renewed, w);
+    w->is_renewing = !rc;
+    if (rc)
+        not_sent(w, "the lease", rc);
 }
 
 static void renew_due(void *arg)
@@ -179,14 +191,17 @@ static void beat(void *arg)
     orb_cmd_str(&b, "EXPIRE");
     orb_store_key_arg(w->store, &b, "orbiter:workers:", w->id);
     orb_cmd_int(&b, BEAT_TTL_S);
-    if (orb_redis_send(orb_store_redis(w->store), &b, 2, 0, on_beat, w))
-        orb_worker_log(w, ORB_LOG_WARNING, "heartbeat: too much is waiting to be sent to Redis");
+    int rc = orb_redis_send(orb_store_redis(w->store), &b, 2, 0, on_beat, w);
+    if (rc)
+        not_sent(w, "heartbeat", rc);
     orb_buf_done(&b);
 
     int64_t refused;
-    struct orb_error why;
-    if ((refused = orb_publisher_take_refused(w->publisher, &why)))
-        orb_worker_log(w, ORB_LOG_WARNING, "Redis refused %lld sends of events in the last 10 s: %s", (long long)refused, orb_error_message(&why));
+    struct orb_error why, said;
+    if (orb_worker_may_complain(w) && (refused = orb_publisher_take_refused(w->publisher, &why))) {
+        orb_error_set(&said, why.code, "Redis refused %lld sends: %s", (long long)refused, orb_error_message(&why));
+        orb_worker_trouble(w, "events are lost", &said);
+    }
 }
 
 void orb_worker_beat_init(struct orb_worker *w)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AGAIN_MS 500 /* a subscription that was refused is tried again after this */
+
 static struct slot *slot_of_task(struct orb_worker *w, const char *id)
 {
     for (struct slot *slot = w->slots; slot; slot = slot->next) {
@@ -32,15 +34,28 @@ static void on_wake(struct orb_worker *w, const char *why)
         return;
     if (!strcmp(why, "priority"))
         orb_claim_look_around(w->claim);
-    else
+    else if (!strncmp(why, "drain ", 6)) {
+        if (!strcmp(why + 6, w->id))
+            orb_worker_renew(w); /* it tells whether this process is meant */
+    } else
         orb_worker_sweep(w); /* it tells whether the queue is paused */
+}
+
+/* No permission, say: it may be given. */
+static void refused(struct orb_worker *w, const char *text)
+{
+    struct orb_error err;
+    orb_error_set(&err, ORB_E_REFUSED, "Redis refused: %s", text);
+    orb_worker_trouble(w, "listening for cancels", &err);
+    if (!orb_timer_is_started(w->listen))
+        orb_timer_start(w->listen, AGAIN_MS);
 }
 
 static void on_push(void *arg, const struct orb_reply *reply)
 {
     struct orb_worker *w = arg;
     if (orb_reply_type(reply) == ORB_REPLY_ERROR)
-        orb_worker_log(w, ORB_LOG_ERROR, "cannot listen for cancels: %s", orb_reply_str(reply, NULL));
+        refused(w, orb_reply_str(reply, NULL));
     const char *kind = orb_reply_str(orb_reply_at(reply, 0), NULL);
     if (w->has_ended)
         return;
@@ -56,14 +71,9 @@ static void on_push(void *arg, const struct orb_reply *reply)
         cancel_task(w, channel + skip);
 }
 
-static void on_state(void *arg, int is_up, const struct orb_error *err)
+static void listen(void *arg)
 {
     struct orb_worker *w = arg;
-    if (!is_up) {
-        if (w->is_ready)
-            orb_worker_trouble(w, "listening for cancels", err);
-        return;
-    }
     struct orb_buf b;
     char pattern[ORB_KEY_MAX];
     orb_buf_init(&b, 4096);
@@ -78,6 +88,20 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     orb_buf_done(&b);
 }
 
+static void on_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct orb_worker *w = arg;
+    if (!is_up) {
+        if (w->is_ready)
+            orb_worker_trouble(w, "listening for cancels", err);
+        return;
+    }
+    listen(w);
+    orb_redis_hurry(orb_store_redis(w->store), w->cancels);
+    if (w->claim)
+        orb_claim_hurry(w->claim, w->cancels);
+}
+
 void orb_worker_cancel_start(struct orb_worker *w)
 {
     struct orb_redis_config mine = w->config;
@@ -85,11 +109,14 @@ void orb_worker_cancel_start(struct orb_worker *w)
     mine.push = on_push;
     mine.state = on_state;
     mine.arg = w;
+    w->listen = orb_timer_new(w->loop, listen, w);
     w->cancels = orb_redis_new(w->loop, &mine);
 }
 
 void orb_worker_cancel_stop(struct orb_worker *w)
 {
     orb_redis_free(w->cancels);
+    orb_timer_free(w->listen);
     w->cancels = NULL;
+    w->listen = NULL;
 }

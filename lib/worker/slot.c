@@ -149,8 +149,10 @@ static void finish_slot(struct slot *slot)
 {
     struct orb_worker *w = slot->worker;
     struct orb_attempt *a = slot->attempt;
-    /* Its events are held back until the lease is known to be there: so is its end. */
-    if (orb_publisher_is_held(w->publisher) && !w->has_ended) {
+    /* Its events are held back until the lease is known to be there: so is its end. And on a new connection it is
+     * looked first whether they are all there. */
+    int is_known = orb_redis_is_up(orb_store_redis(w->store)) && !slot->unchecked_seq;
+    if ((orb_publisher_is_held(w->publisher) || !is_known) && !w->has_ended) {
         slot->must_finish_again = 1;
         return;
     }
@@ -223,6 +225,16 @@ static void attempt_ended(void *arg, const struct orb_error *err)
         lose(slot);
     else
         finish_slot(slot);
+}
+
+void orb_worker_put_back(struct slot *slot)
+{
+    if (slot->state == SLOT_RUNNING) {
+        orb_worker_abort_slot(slot, ABORT_HAND_BACK);
+        return;
+    }
+    slot->must_finish_again = 0;
+    hand_back(slot);
 }
 
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why)
@@ -334,7 +346,8 @@ int orb_worker_on_delivered(void *arg, const struct orb_delivery *d)
     struct orb_error why;
     if (d->is_gone)
         acknowledge(w, d->entry);
-    if (d->is_gone || (d->is_again && slot_of_entry(w, d->entry)))
+    /* It may come as new, too: a group that was lost is made anew, and has delivered nothing. */
+    if (d->is_gone || slot_of_entry(w, d->entry))
         return 0;
     if (d->is_again && orb_worker_room(w) <= 0)
         return -1;

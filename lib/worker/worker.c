@@ -28,14 +28,18 @@ void orb_worker_log(struct orb_worker *w, int level, const char *fmt, ...)
     w->log(w->log_arg, level, line);
 }
 
+int orb_worker_may_complain(const struct orb_worker *w)
+{
+    return !w->trouble_ms || orb_loop_now_ms(w->loop) - w->trouble_ms >= 1000;
+}
+
 void orb_worker_trouble(struct orb_worker *w, const char *what, const struct orb_error *err)
 {
     if (w->has_ended || err->code == ORB_E_CANCELLED)
         return;
-    int64_t now = orb_loop_now_ms(w->loop);
-    if (w->trouble_ms && now - w->trouble_ms < 1000)
+    if (!orb_worker_may_complain(w))
         return;
-    w->trouble_ms = now;
+    w->trouble_ms = orb_loop_now_ms(w->loop);
     orb_worker_log(w, ORB_LOG_WARNING, "%s: %s", what, orb_error_message(err));
 }
 
@@ -208,7 +212,10 @@ static void on_store_state(void *arg, int is_up, const struct orb_error *err)
     w->recover_from_ms = orb_loop_now_ms(w->loop) + ORB_LEASE_MS;
     w->must_sweep_all = 1;
     w->is_sweeping = w->is_renewing = 0;
+    orb_worker_check_events(w);
     orb_worker_renew(w);
+    orb_claim_hurry(w->claim, orb_store_redis(w->store));
+    orb_redis_hurry(w->cancels, orb_store_redis(w->store));
 }
 
 static void on_notice(void *arg, const struct orb_error *err)

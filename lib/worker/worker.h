@@ -27,6 +27,7 @@ struct slot {
     int max_retries;
     int must_finish_again;
     int64_t armed_ms;             /* when the expiry of the task's keys was set */
+    int64_t unchecked_seq;     /* an event that was stored on another connection; 0 = none, or it is known to be there */
     struct orb_task *task;        /* until the attempt starts */
     struct orb_attempt *attempt;
     struct orb_error *err;        /* why it failed, or NULL */
@@ -49,7 +50,7 @@ struct orb_worker {
     int busy;
     int in_flight;                /* other calls that a drain waits for */
     int is_ready, is_draining, is_handing_back, is_leaving, has_ended;
-    struct orb_timer *sweep, *again, *give_up, *beat, *lease, *drain_over;
+    struct orb_timer *sweep, *again, *give_up, *beat, *lease, *drain_over, *listen;
     int is_sweeping, must_sweep_all;  /* all: the group was lost, or Redis came back */
     int64_t recover_from_ms;          /* not before: the others may have to renew their leases */
     int is_renewing;
@@ -75,6 +76,7 @@ struct orb_worker {
 void orb_worker_log(struct orb_worker *w, int level, const char *fmt, ...) ORB_PRINTF(3, 4);
 /* What Redis does not do for now: at most one line a second. */
 void orb_worker_trouble(struct orb_worker *w, const char *what, const struct orb_error *err);
+int orb_worker_may_complain(const struct orb_worker *w); /* was there none within the last second? */
 /* Drained, and nothing under way any more? Then it ends. */
 void orb_worker_check_end(struct orb_worker *w);
 /* Look after the queue now. */
@@ -85,6 +87,8 @@ int orb_worker_room(void *worker);
 int orb_worker_on_delivered(void *worker, const struct orb_delivery *delivery);
 void orb_worker_finish_again(void *worker); /* a timer's: the ends that Redis refused */
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why);
+/* The task goes back to the queue, although its attempt may have ended: that has not been written yet. */
+void orb_worker_put_back(struct slot *slot);
 void orb_worker_release(struct slot *slot);
 
 /* alone.c: a task that killed its workers, in a process of its own */
@@ -102,6 +106,8 @@ void orb_worker_beat_free(struct orb_worker *w);
 
 /* check.c: is what runs here still this worker's? */
 void orb_worker_check_tasks(struct orb_worker *w);
+/* On a new connection: are the events there that were stored before? A task that has lost some is handed back. */
+void orb_worker_check_events(struct orb_worker *w);
 
 /* cancel.c: cancel and wake-up messages, on one connection for all tasks */
 void orb_worker_cancel_start(struct orb_worker *w);

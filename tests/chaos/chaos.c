@@ -109,6 +109,8 @@ static redisContext *link_to(struct chaos *c)
         c->link = redisConnectUnixWithTimeout(c->fleet.redis.socket, timeout);
         if (c->link && !c->link->err)
             redisSetTimeout(c->link, timeout);
+        if (c->link && !c->link->err && c->fleet.redis.password)
+            freeReplyObject(redisCommand(c->link, "AUTH %s", c->fleet.redis.password));
     }
     return c->link && !c->link->err ? c->link : NULL;
 }
@@ -633,11 +635,14 @@ static void add_event(struct chaos *c, struct chaos_stream *s, int64_t *seq, con
     if (e.attempt > s->attempt) {
         s->attempt = (int)e.attempt;
         s->len = 0;
+        s->last_gaps = s->last_repeats = 0;
         *seq = 0;
     }
     if (e.attempt == s->attempt) {
         s->gaps += e.seq > *seq + 1;
         s->repeats += e.seq <= *seq;
+        s->last_gaps += e.seq > *seq + 1;
+        s->last_repeats += e.seq <= *seq;
         *seq = e.seq;
         if (e.type == ORB_EVENT_TEXT) {
             s->text = realloc(s->text, s->len + e.text_len + 1);
@@ -718,9 +723,10 @@ void chaos_expect_drained(struct chaos *c)
 
 /* ---- beginning and ending ---------------------------------------------------------------- */
 
-void chaos_begin(struct chaos *c, const char *name)
+void chaos_seed(struct chaos *c, const char *name)
 {
     const char *seed = getenv("SEED"), *full = getenv("CHAOS_FULL");
+    signal(SIGPIPE, SIG_IGN); /* hiredis' own writes, when Redis has closed the connection */
     c->name = name;
     c->seed = seed && *seed ? strtoull(seed, NULL, 10) : 1;
     c->random = c->seed * 0x2545f4914f6cdd1du;
@@ -731,9 +737,14 @@ void chaos_begin(struct chaos *c, const char *name)
     c->again = calloc((size_t)c->tasks_max + 1, sizeof *c->again);
     assert_true(c->tasks && c->again);
     strcpy(c->feed_id, "0-0");
+    c->is_redis_up = 1;
+}
+
+void chaos_begin(struct chaos *c, const char *name)
+{
+    chaos_seed(c, name);
     if (c->is_durable)
         c->fleet.redis.config = "appendonly yes\nappendfsync always\n";
-    c->is_redis_up = 1;
     test_fleet_start(&c->fleet);
 }
 
@@ -744,7 +755,7 @@ void chaos_abandon(struct chaos *c)
     c->worker_count = 0;
     redisFree(c->link);
     c->link = NULL;
-    if (c->fleet.client)
+    if (c->fleet.loop)
         test_fleet_stop(&c->fleet);
     free(c->tasks);
     free(c->again);

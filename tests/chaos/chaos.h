@@ -89,7 +89,9 @@ struct chaos {
     int64_t look_ms;
 };
 
-/* Reads SEED and CHAOS_FULL, prints the seed, starts Redis and the client. */
+/* Reads SEED and CHAOS_FULL, prints the seed, makes room for the tasks: for a proof that sets the fleet up by itself. */
+void chaos_seed(struct chaos *c, const char *name);
+/* That, and starts Redis and the client. */
 void chaos_begin(struct chaos *c, const char *name);
 /* Ends all it has started; fails the test when anything was missed. */
 void chaos_end(struct chaos *c);
@@ -147,6 +149,7 @@ long long chaos_number(struct chaos *c, const char *fmt, ...) ORB_PRINTF(2, 3);
 struct chaos_stream {
     int attempt;                  /* the highest */
     int gaps, repeats, terminals;
+    int last_gaps, last_repeats;  /* in that attempt */
     char *text;                   /* of that attempt */
     size_t len;
 };

@@ -124,7 +124,10 @@ if [ $# -eq 0 ]; then
     set -- "${@##*/}"
 fi
 for current in "${@%.t.sh}"; do
-    start_redis redis # a new one for each file, with nothing in it
+    # A new server for each file, with nothing in it, and nothing of the file before.
+    unset ORBITER_REDIS_URL
+    stdin=/dev/null
+    start_redis redis
     # shellcheck source=/dev/null
     . "tests/cli/$current.t.sh"
     stop_all

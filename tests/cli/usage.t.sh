@@ -93,6 +93,7 @@ check 'help of a group' orbiter worker --help <<'END'
 out: usage: orbiter worker COMMAND [OPTION]...
 out: 
 out:   worker list      list the workers
+out:   worker drain     let workers finish what they run, and end
 exit 0
 END
 

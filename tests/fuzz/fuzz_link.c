@@ -4,6 +4,7 @@
  * the order in which they come, parted by lines "--"; an empty one keeps silent. */
 #include "fuzz/fuzz.h"
 #include <orbiter/fleet.h>
+#include <orbiter/operate.h>
 #include <orbiter/worker.h>
 
 #include <ctype.h>
@@ -213,6 +214,54 @@ static void on_workers(void *arg, const struct orb_worker_info *workers, size_t 
     }
 }
 
+static void on_end(void *arg, const struct orb_error *err)
+{
+    ((struct asker *)arg)->pending--;
+    check_told(err);
+}
+
+static void on_queues(void *arg, const struct orb_queue_info *queues, size_t count, const struct orb_error *err)
+{
+    ((struct asker *)arg)->pending--;
+    ORB_ASSERT(!err || !count);
+    check_told(err);
+    for (size_t i = 0; i < count; i++) {
+        const struct orb_queue_info *q = &queues[i];
+        ORB_ASSERT(strlen(q->name) + strlen(q->paused_by) + strlen(q->paused_from) < SIZE_MAX && q->depth >= -1);
+        ORB_ASSERT(!i || strcmp(queues[i - 1].name, q->name) <= 0);
+    }
+}
+
+static void on_audit(void *arg, const struct orb_audit_info *entries, size_t count, const struct orb_error *err)
+{
+    ((struct asker *)arg)->pending--;
+    ORB_ASSERT((!err || !count) && count <= 20);
+    check_told(err);
+    for (size_t i = 0; i < count; i++) {
+        const struct orb_audit_info *e = &entries[i];
+        ORB_ASSERT(strlen(e->id) + strlen(e->who) + strlen(e->from) + strlen(e->action) + strlen(e->target) + strlen(e->was) + strlen(e->became) < SIZE_MAX);
+    }
+}
+
+static void on_pause(void *arg, const struct orb_pause_info *info, const struct orb_error *err)
+{
+    ((struct asker *)arg)->pending--;
+    ORB_ASSERT(!info == !!err && (!info || info->who));
+    check_told(err);
+}
+
+static void on_purge(void *arg, int64_t ended, const struct orb_error *err)
+{
+    (void)ended;
+    on_end(arg, err);
+}
+
+static void on_drain(void *arg, int is_changed, const struct orb_error *err)
+{
+    ORB_ASSERT(!err || !is_changed);
+    on_end(arg, err);
+}
+
 static void on_event(void *arg, const struct orb_event *event, const struct orb_error *err)
 {
     struct asker *a = arg;
@@ -254,12 +303,6 @@ static void on_done(void *arg, const char *task_id, enum orb_status status, cons
     ORB_ASSERT((!output || orb_utf8_is_valid(output, strlen(output))) && (!error || strlen(error) < SIZE_MAX));
 }
 
-static void on_end(void *arg, const struct orb_error *err)
-{
-    ((struct asker *)arg)->pending--;
-    check_told(err);
-}
-
 static void start_worker(struct asker *a, struct orb_loop *loop, const char *url)
 {
     const struct orb_worker_options options = { .redis = { .url = url }, .worker_id = "w1", .concurrency = 4, .program = "/nonexistent/worker" };
@@ -275,6 +318,8 @@ static void start(struct asker *a, struct orb_loop *loop, const char *url, int q
     const struct orb_redis_options options = { .url = url };
     const struct orb_task_filter all = { .status = -1, .limit = 20 }, some = { .status = ORB_STATUS_FAILED, .queue = "q", .limit = 3 },
                                  waiting = { .status = ORB_STATUS_PENDING, .queue = ORB_QUEUE_DEFAULT, .limit = 5 };
+    const struct orb_queue_filter queues = { .limit = 3 };
+    const struct orb_audit_filter entries = { .who = "ann", .limit = 20 };
     const struct orb_task_spec spec = { .agent_config = "{\"name\": \"a\"}", .input = "x", .input_len = 1 };
     struct orb_error err;
     int rc = 0;
@@ -295,6 +340,11 @@ static void start(struct asker *a, struct orb_loop *loop, const char *url, int q
     case 't': rc = orb_fleet_tasks(a->client, &all, on_tasks, a, &err); break;
     case 'f': rc = orb_fleet_tasks(a->client, &some, on_tasks, a, &err); break;
     case 'p': rc = orb_fleet_tasks(a->client, &waiting, on_tasks, a, &err); break;
+    case 'q': rc = orb_fleet_queues(a->client, &queues, on_queues, a, &err); break;
+    case 'a': rc = orb_fleet_audit(a->client, &entries, on_audit, a, &err); break;
+    case 'o': rc = orb_operate_pause(a->client, "q", on_pause, a, &err); break;
+    case 'u': rc = orb_operate_purge(a->client, "q", on_purge, a, &err); break;
+    case 'n': rc = orb_operate_drain(a->client, "w1", on_drain, a, &err); break;
     default: a->pending = 0; break;
     }
     ORB_ASSERT(!rc);

@@ -1,6 +1,7 @@
 /* The payload of a queue entry: whatever bytes, and write -> read. Also the JSON
  * scanner and writer below them. */
 #include "fuzz/fuzz.h"
+#include "base/utf8.h"
 #include "task/task.h"
 
 /* A value that was read is written so that it reads back the same. */
@@ -42,7 +43,7 @@ static void check_same(const struct orb_task *a, const struct orb_task *b)
     ORB_ASSERT(!(a->timeout_seconds < b->timeout_seconds || a->timeout_seconds > b->timeout_seconds));
 }
 
-/* What was read can be sent again, as `resubmit` does, and is the same task then. */
+/* What was read can be sent again, and is the same task then. */
 static void write_and_read(const struct orb_task *task)
 {
     int is_too_large = 0;
@@ -71,6 +72,34 @@ static void write_and_read(const struct orb_task *task)
     free(metadata);
 }
 
+/* What a resubmit makes of it can be read, and is the same task under another id. */
+static void repeat(const uint8_t *data, size_t size, const struct orb_task *task)
+{
+    const struct orb_task_again what = { .id = "again", .resubmit_of = task->id, .created_at = 1795461238.5 };
+    struct orb_task_facts facts;
+    struct orb_error err = { 0 };
+    struct orb_task again;
+    struct orb_buf b;
+    orb_buf_init(&b, ORB_PAYLOAD_MAX);
+    int rc = orb_task_rewrite((const char *)data, size, &what, &b, &facts, &err);
+    if (rc) {
+        fuzz_check_error(rc, &err);
+        ORB_ASSERT(rc == ORB_E_TOO_LARGE);
+    } else {
+        ORB_ASSERT(fuzz_is_ascii(b.data, b.len) && orb_utf8_is_valid(facts.agent, strlen(facts.agent)));
+        rc = orb_task_parse(b.data, b.len, &again, &err);
+        ORB_ASSERT(!rc || rc == ORB_E_TOO_LARGE);
+    }
+    if (!rc) {
+        ORB_ASSERT(!strcmp(again.id, "again") && !strcmp(again.resubmit_of, task->id));
+        ORB_ASSERT(again.priority == task->priority && again.max_retries == task->max_retries);
+        strcpy(again.id, task->id);
+        check_same(task, &again);
+        orb_task_done(&again);
+    }
+    orb_buf_done(&b);
+}
+
 static void check_read(const uint8_t *data, size_t size)
 {
     struct orb_task task;
@@ -88,6 +117,7 @@ static void check_read(const uint8_t *data, size_t size)
     ORB_ASSERT(task.timeout_seconds >= 0 && orb_utf8_is_valid(task.input, task.input_len));
     ORB_ASSERT(orb_task_agent_name(task.agent_config) != NULL);
     write_and_read(&task);
+    repeat(data, size, &task);
     orb_task_done(&task);
 }
 

@@ -197,6 +197,24 @@ static void what_the_server_does_not_take_is_bounded(void **state)
     turn_until("answer", &answers, count, 5000);
 }
 
+/* Much is waiting to be written when the server says one thing more and is gone: no SIGPIPE for the program that
+ * this library is in. */
+static void a_server_that_goes_away_ends_nothing_else(void **state)
+{
+    (void)state;
+    connect_redis(0, 0, 0);
+    turn_until("connection", &ups, 1, 5000);
+    is_deaf = 1;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(send_bytes(64 * 1024, 0), 0);
+    turn_for(50);
+    assert_int_equal(send(peer, "+OK\r\n", 5, MSG_NOSIGNAL), 5);
+    close(peer);
+    peer = -1;
+    turn_until("error", &errors, 9, 5000);
+    assert_int_equal(last.code, ORB_E_UNREACHABLE);
+}
+
 /* It subscribes anew on the next one. */
 static void a_pubsub_link_that_takes_nothing_is_given_up(void **state)
 {
@@ -239,6 +257,50 @@ static void a_login_that_is_not_answered_is_given_up(void **state)
     assert_int_equal(downs, 1);
 }
 
+/* Another connection had to be made anew, and stands: this one will hardly answer any more. */
+static void a_suspect_link_is_given_up_soon(void **state)
+{
+    (void)state;
+    connect_redis(1, 60000, 0);
+    turn_until("connection", &ups, 1, 5000);
+    is_mute = 1;
+    assert_int_equal(send_bytes(1, ORB_REDIS_RETRY), 0);
+    orb_redis_hurry(redis, redis);
+    turn_until("end of the connection", &downs, 1, 15000);
+    is_mute = 0;
+    turn_until("answer", &answers, 1, 5000);
+}
+
+static void a_suspect_link_that_answers_is_trusted(void **state)
+{
+    (void)state;
+    connect_redis(1, 60000, 0);
+    turn_until("connection", &ups, 1, 5000);
+    orb_redis_hurry(redis, redis);
+    assert_int_equal(send_bytes(1, 0), 0);
+    turn_until("answer", &answers, 1, 5000);
+    is_mute = 1;
+    assert_int_equal(send_bytes(1, 0), 0);
+    turn_for(3000);
+    assert_int_equal(downs, 0);
+}
+
+static void a_login_that_hangs_is_hurried(void **state)
+{
+    (void)state;
+    connect_redis(1, 60000, 0);
+    turn_until("connection", &ups, 1, 5000);
+    is_mute = 1;
+    close(peer);
+    peer = -1;
+    turn_until("login", &accepted, 2, 5000);
+    turn_for(700);
+    is_mute = 0;
+    orb_redis_hurry(redis, redis);
+    turn_until("connection", &ups, 2, 5000);
+    assert_int_equal(downs, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -246,9 +308,13 @@ int main(void)
         TEST(a_link_that_was_idle_is_given_its_whole_time),
         TEST(a_link_that_does_not_answer_is_given_up),
         TEST(what_the_server_does_not_take_is_bounded),
+        TEST(a_server_that_goes_away_ends_nothing_else),
         TEST(a_pubsub_link_that_takes_nothing_is_given_up),
         TEST(a_server_that_refuses_is_not_hammered),
         TEST(a_login_that_is_not_answered_is_given_up),
+        TEST(a_suspect_link_is_given_up_soon),
+        TEST(a_suspect_link_that_answers_is_trusted),
+        TEST(a_login_that_hangs_is_hurried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -616,7 +616,8 @@ static void cancel_running_is_never_reverted(void **state)
     (void)state;
     const char *entry = begun("a");
     assert_string_equal(cancel("a", "c1"), "asked running");
-    expect_state("a", "cancelled");
+    assert_string_equal(field("a", "status"), "cancelled");
+    expect_indexed("a", "running"); /* until it has ended */
     assert_string_equal(field("a", "completed_at"), "(nil)");
     test_redis_expect(&redis, "0", "EXISTS " NS "orbiter:stream:a"); /* its worker ends it */
     AGAIN(cancel("a", "c1"));
@@ -781,6 +782,20 @@ static void a_worker_that_comes_back_under_its_id_makes_a_new_attempt(void **sta
     assert_string_equal(finish("w1", entry, "a", "1", "completed"), "STALE");
 }
 
+/* A failover has lost the end of it, and the worker is given its entry once more. */
+static void what_a_worker_has_ended_and_must_begin_again_is_a_new_attempt(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    AGAIN(begin("w1", entry, "a", ""));
+    free(test_redis_text(&redis, "XADD " NS "orbiter:stream:a * event %s", "{\"type\": \"text\", \"content\": \"x\", \"seq\": 1, \"attempt\": 1}"));
+    assert_string_equal(begin("w1", entry, "a", ""), "run 2 0");
+    AGAIN(begin("w1", entry, "a", ""));
+    test_redis_expect(&redis, "(nil)", "HGET " NS "orbiter:task:a recoveries");
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "STALE");
+    assert_string_equal(finish("w1", entry, "a", "2", "completed"), "completed");
+}
+
 static void a_wrong_key_spoils_one_task_only(void **state)
 {
     (void)state;
@@ -865,6 +880,155 @@ static void a_python_cancel_before_the_next_try_ends_the_task(void **state)
     expect_end("a", "cancelled", NULL);
 }
 
+/* What the model check (tests/chaos/model.c) has found. */
+
+static void a_begin_sent_twice_gives_its_waits_and_deadline_again(void **state)
+{
+    (void)state;
+    RUN(submit, Q, "parked", "86400", "a", "1", "bot", PAYLOAD, "deadline=600000 ");
+    const char *entry = deliver("w1");
+    test_redis_int(&redis, "HSET " NS "orbiter:task:a rate_waits 2");
+    for (int i = 0; i < 2; i++) {
+        int ms;
+        RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", "", entry, "a", "bot", "");
+        assert_int_equal(sscanf(answer, "run 1 0 %*d %d", &ms), 1);
+        assert_in_range(ms, 540000, 600000);
+    }
+    assert_memory_equal(answer, "run 1 0 2 ", 10);
+}
+
+static void a_lost_group_of_a_priority_is_made_again(void **state)
+{
+    (void)state;
+    RUN(submit, Q, "parked", "86400", "a", "1", "bot", PAYLOAD, "priority=9 ");
+    test_redis_expect(&redis, "1", "XGROUP DESTROY " Q ":p9 " Q ":p9:group");
+    submit_as("b", OTHER);
+    RUN(claim, Q, "w1", "2", "0", "");
+    assert_non_null(strstr(answer, "task_id a"));
+    assert_non_null(strstr(answer, "task_id b"));
+    /* Without the queue's own: what has been read from others is answered first. */
+    RUN(submit, Q, "parked", "86400", "c", "1", "bot", PAYLOAD, "priority=9 ");
+    test_redis_expect(&redis, "1", "XGROUP DESTROY " Q " " Q ":group");
+    RUN(claim, Q, "w1", "2", "2", "");
+    assert_non_null(strstr(answer, "task_id c"));
+    char *text = test_redis_text(&redis, "EVAL %s 1 %s %s w1 2 3 %s", orb_script_claim.text, Q, NS, "");
+    assert_non_null(strstr(text, "NOGROUP"));
+    free(text);
+}
+
+static void without_its_group_an_entry_is_nobodys(void **state)
+{
+    (void)state;
+    submit_as("a", PAYLOAD);
+    const char *entry = deliver("w1");
+    test_redis_expect(&redis, "1", "XGROUP DESTROY " Q " " Q ":group");
+    REFUSED("0", poison("w1", entry, "a"));
+    REFUSED("STALE", requeue("w1", entry, "a", ""));
+    assert_string_equal(begin("w1", entry, "a", ""), "run 1 0");
+    RUN(join, Q, "w1", owner, "60000");
+    REFUSED("elsewhere 1 0", begin("w2", entry, "a", ""));
+    test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
+}
+
+static void an_end_by_another_begins_the_seq_of_its_attempt(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    free(test_redis_text(&redis, "XADD " NS "orbiter:stream:a * event %s", "{\"type\": \"text\", \"text\": \"\", \"seq\": 41, \"attempt\": 1}"));
+    requeue("w1", entry, "a", "1");
+    entry = deliver("w1");
+    assert_string_equal(begin("w1", entry, "a", ""), "run 2 0");
+    requeue("w1", entry, "a", "2");
+    cancel("a", "c1");
+    expect_end("a", "cancelled", "{\"type\": \"status\", \"status\": \"cancelled\", \"agent_name\": \"bot\", \"message\": \"Task a cancelled\", \"seq\": 1, \"attempt\": 2}");
+}
+
+/* A sweep that goes all round now. */
+static void sweep_urgently(void)
+{
+    for (int i = 0; i < 3; i++) {
+        free(test_redis_text(&redis, "HDEL " Q ":sweep next_ms"));
+        RUN(sweep, Q, "parked", "w0", "p0", "3000", "86400", "86400", "3600", i ? "" : "1");
+    }
+}
+
+static void a_cancelled_task_without_worker_and_entry_is_ended(void **state)
+{
+    (void)state;
+    begun("a");
+    RUN(join, Q, "w1", owner, "60000");
+    assert_string_equal(cancel("a", "c1"), "asked running");
+    test_redis_int(&redis, "DEL " Q);
+    sweep_urgently();
+    assert_string_equal(field("a", "completed_at"), "(nil)"); /* its worker ends it */
+    test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
+    sweep_urgently();
+    expect_state("a", "cancelled");
+    assert_true(atof(field("a", "completed_at")) > 1e9);
+    test_redis_expect(&redis, "1", "XLEN " NS "orbiter:stream:a");
+}
+
+static void what_the_reconciler_fails_leaves_the_open_indexes(void **state)
+{
+    (void)state;
+    retry("w1", begun("a"), "a", "1", "0");
+    test_redis_int(&redis, "ZREM " Q ":delayed a");
+    test_redis_int(&redis, "DEL " NS "orbiter:payload:a");
+    sweep_urgently();
+    expect_state("a", "failed");
+}
+
+/* Its hash has what Python writes, and no index has the task. */
+static void a_python_workers_task_is_indexed_when_it_is_taken_over(void **state)
+{
+    (void)state;
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    const char *entry = deliver("w1");
+    test_redis_int(&redis, "HSET " NS "orbiter:task:a task_id a status running worker_id p1 started_at 1000.5");
+    assert_string_equal(begin("w1", entry, "a", PAYLOAD), "run 1 0");
+    expect_state("a", "running");
+}
+
+static void what_another_process_of_the_id_ran_is_queued_again(void **state)
+{
+    (void)state;
+    begun("a");
+    test_redis_int(&redis, "DEL " Q);
+    RUN(join, Q, "w1", owner, "60000");
+    sweep_urgently();
+    expect_state("a", "running");
+    test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
+    RUN(join, Q, "w1", "p9", "60000");
+    sweep_urgently();
+    expect_state("a", "pending");
+    test_redis_expect(&redis, "1", "XLEN " Q);
+    test_redis_int(&redis, "DEL " NS "orbiter:lease:w1");
+}
+
+static void a_begin_without_hash_and_entry_keeps_the_payload(void **state)
+{
+    (void)state;
+    submit_as("a", PAYLOAD);
+    const char *entry = deliver("w1");
+    test_redis_int(&redis, "DEL " NS "orbiter:task:a");
+    test_redis_int(&redis, "XDEL " Q " %s", entry);
+    assert_string_equal(begin("w1", entry, "a", ""), "run 1 0");
+    test_redis_expect(&redis, PAYLOAD, "GET " NS "orbiter:payload:a");
+}
+
+/* Two entries, two workers: the second one ended the cancelled task, and the first had still its own. */
+static void a_late_end_gives_its_entry_back(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    cancel("a", "c1");
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    assert_string_equal(begin("w2", deliver("w2"), "a", PAYLOAD), "cancelled 1 0");
+    test_redis_expect(&redis, "1", "XLEN " Q);
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "cancelled");
+    expect_end("a", "cancelled", NULL);
+}
+
 static int open_redis(void **state)
 {
     (void)state;
@@ -921,12 +1085,23 @@ int main(void)
         TEST(one_call_for_many_tasks),
         TEST(a_spent_entry_begins_nothing),
         TEST(a_worker_that_comes_back_under_its_id_makes_a_new_attempt),
+        TEST(what_a_worker_has_ended_and_must_begin_again_is_a_new_attempt),
         TEST(a_wrong_key_spoils_one_task_only),
         TEST(what_has_expired_leaves_the_indexes),
         TEST(a_python_cancel_before_the_next_try_ends_the_task),
         TEST(a_python_clients_waiting_task_is_cancelled),
         TEST(what_is_not_utf8_is_dead_lettered_readably),
         TEST(a_worker_id_is_held_by_one_process),
+        TEST(a_begin_sent_twice_gives_its_waits_and_deadline_again),
+        TEST(a_lost_group_of_a_priority_is_made_again),
+        TEST(without_its_group_an_entry_is_nobodys),
+        TEST(an_end_by_another_begins_the_seq_of_its_attempt),
+        TEST(a_cancelled_task_without_worker_and_entry_is_ended),
+        TEST(what_the_reconciler_fails_leaves_the_open_indexes),
+        TEST(a_python_workers_task_is_indexed_when_it_is_taken_over),
+        TEST(what_another_process_of_the_id_ran_is_queued_again),
+        TEST(a_begin_without_hash_and_entry_keeps_the_payload),
+        TEST(a_late_end_gives_its_entry_back),
     };
     return cmocka_run_group_tests(tests, open_redis, close_redis);
 }

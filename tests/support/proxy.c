@@ -21,13 +21,15 @@
 
 #define LINKS_MAX 512
 #define CHUNK_BYTES 4096
-#define QUEUE_BYTES (16 * 1024) /* so that what is slow is felt by who sends */
+#define QUEUE_BYTES (1024 * 1024)
+#define SLOW_QUEUE_BYTES (16 * 1024) /* so that what is slow is felt by who sends */
 #define TICK_MS 5
 
-enum { CUT = 100, RESET };
+enum { CUT = 100, RESET, AIM };
 
 struct order {
     int what, value;
+    char socket[TEST_PATH_MAX];
 };
 
 struct chunk {
@@ -70,6 +72,17 @@ static void open_listener(void)
     }
 }
 
+static void drop_queued(struct flow *flow)
+{
+    while (flow->head) {
+        struct chunk *chunk = flow->head;
+        flow->head = chunk->next;
+        free(chunk);
+    }
+    flow->tail = &flow->head;
+    flow->queued = 0;
+}
+
 static void close_link(int i, int is_reset)
 {
     struct link *l = links[i];
@@ -78,11 +91,7 @@ static void close_link(int i, int is_reset)
         if (is_reset)
             setsockopt(l->fd[side], SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
         close(l->fd[side]);
-        while (l->flow[side].head) {
-            struct chunk *chunk = l->flow[side].head;
-            l->flow[side].head = chunk->next;
-            free(chunk);
-        }
+        drop_queued(&l->flow[side]);
     }
     free(l);
     links[i] = links[--link_count];
@@ -109,6 +118,18 @@ static void accept_link(void)
     for (int side = 0; side < 2; side++)
         l->flow[side].tail = &l->flow[side].head;
     links[link_count++] = l;
+}
+
+static void mute(struct link *l)
+{
+    l->is_mute = 1;
+    for (int side = 0; side < 2; side++)
+        drop_queued(&l->flow[side]);
+}
+
+static int has_room(const struct flow *flow)
+{
+    return flow->queued < (mode == TEST_PROXY_SLOW ? SLOW_QUEUE_BYTES : QUEUE_BYTES);
 }
 
 /* 0: that side is closed. */
@@ -160,7 +181,7 @@ static int serve(struct link *l, const struct pollfd *fds, int64_t now)
 {
     for (int side = 0; side < 2; side++) {
         struct flow *flow = &l->flow[side];
-        if (fds[side].revents && flow->queued < QUEUE_BYTES && !flow->is_at_end)
+        if (fds[side].revents && has_room(flow) && !flow->is_at_end)
             flow->is_at_end = !take(l, side, now);
         if (give(l, side, now))
             return 0;
@@ -176,6 +197,22 @@ static int is_waiting(const struct link *l)
     return l->flow[0].head || l->flow[1].head;
 }
 
+static void aim(const char *path, int port)
+{
+    memset(&target, 0, sizeof target);
+    if (*path) {
+        struct sockaddr_un *un = (struct sockaddr_un *)&target;
+        un->sun_family = AF_UNIX;
+        snprintf(un->sun_path, sizeof un->sun_path, "%s", path);
+        target_len = sizeof *un;
+    } else {
+        struct sockaddr_in *in = (struct sockaddr_in *)&target;
+        *in = here;
+        in->sin_port = htons((uint16_t)port);
+        target_len = sizeof *in;
+    }
+}
+
 static void obey(int control)
 {
     struct order order;
@@ -185,11 +222,13 @@ static void obey(int control)
     if (order.what == CUT || order.what == RESET) {
         while (link_count)
             close_link(0, order.what == RESET);
+    } else if (order.what == AIM) {
+        aim(order.socket, order.value);
     } else {
         mode = order.what;
         value = order.value;
         for (int i = 0; i < link_count && mode == TEST_PROXY_HOLE; i++)
-            links[i]->is_mute = 1;
+            mute(links[i]);
     }
     if (mode == TEST_PROXY_REFUSE && listener >= 0) {
         close(listener);
@@ -204,7 +243,7 @@ static void obey(int control)
 static void watch_side(const struct link *l, int side, struct pollfd *fd)
 {
     const struct flow *flow = &l->flow[side];
-    int wants = !flow->is_at_end && flow->queued < QUEUE_BYTES;
+    int wants = !flow->is_at_end && has_room(flow);
     *fd = (struct pollfd){ .fd = wants ? l->fd[side] : -1, .events = POLLIN };
 }
 
@@ -241,18 +280,7 @@ void test_proxy_start(struct test_proxy *proxy, const char *path, int port)
     here = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     proxy->port = test_free_port();
     here.sin_port = htons((uint16_t)proxy->port);
-    memset(&target, 0, sizeof target);
-    if (path) {
-        struct sockaddr_un *un = (struct sockaddr_un *)&target;
-        un->sun_family = AF_UNIX;
-        snprintf(un->sun_path, sizeof un->sun_path, "%s", path);
-        target_len = sizeof *un;
-    } else {
-        struct sockaddr_in *in = (struct sockaddr_in *)&target;
-        *in = here;
-        in->sin_port = htons((uint16_t)port);
-        target_len = sizeof *in;
-    }
+    aim(path ? path : "", port);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         fail_msg("socketpair: %s", strerror(errno));
     pid_t parent = getpid();
@@ -275,27 +303,33 @@ void test_proxy_start(struct test_proxy *proxy, const char *path, int port)
     test_proxy_set(proxy, TEST_PROXY_PASS, 0);
 }
 
-static void order(const struct test_proxy *proxy, int what, int number)
+static void order(const struct test_proxy *proxy, int what, int number, const char *socket)
 {
     char done;
     struct order o = { .what = what, .value = number };
+    snprintf(o.socket, sizeof o.socket, "%s", socket);
     if (write(proxy->control, &o, sizeof o) != sizeof o || read(proxy->control, &done, 1) != 1)
         fail_msg("the proxy on port %d is gone", proxy->port);
 }
 
 void test_proxy_set(const struct test_proxy *proxy, enum test_proxy_mode wanted, int number)
 {
-    order(proxy, (int)wanted, number);
+    order(proxy, (int)wanted, number, "");
+}
+
+void test_proxy_aim(const struct test_proxy *proxy, const char *path, int port)
+{
+    order(proxy, AIM, port, path ? path : "");
 }
 
 void test_proxy_cut(const struct test_proxy *proxy)
 {
-    order(proxy, CUT, 0);
+    order(proxy, CUT, 0, "");
 }
 
 void test_proxy_reset(const struct test_proxy *proxy)
 {
-    order(proxy, RESET, 0);
+    order(proxy, RESET, 0, "");
 }
 
 void test_proxy_stop(struct test_proxy *proxy)

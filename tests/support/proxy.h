@@ -25,6 +25,7 @@ void test_proxy_start(struct test_proxy *proxy, const char *socket, int port);
 void test_proxy_stop(struct test_proxy *proxy); /* fine when it never started */
 /* These return when it is done. */
 void test_proxy_set(const struct test_proxy *proxy, enum test_proxy_mode mode, int value);
+void test_proxy_aim(const struct test_proxy *proxy, const char *socket, int port); /* connections that are there stay */
 void test_proxy_cut(const struct test_proxy *proxy);   /* closes all connections */
 void test_proxy_reset(const struct test_proxy *proxy); /* the same with RST */
 

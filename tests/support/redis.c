@@ -24,7 +24,7 @@ static redisContext *connect_to(const struct test_redis *redis)
     return c;
 }
 
-static int answers(void *arg)
+int test_redis_answers(void *arg)
 {
     struct test_redis *redis = arg;
     if (test_child_has_ended(&redis->child)) {
@@ -41,12 +41,17 @@ static int answers(void *arg)
     return ok;
 }
 
-void test_redis_restart(struct test_redis *redis)
+void test_redis_launch(struct test_redis *redis)
 {
     char conf[TEST_PATH_MAX + 16];
     snprintf(conf, sizeof conf, "%s/redis.conf", redis->dir);
     test_child_start(&redis->child, redis->dir, (const char *const[]){"redis-server", conf, NULL}, NULL);
-    test_wait_until("redis-server to answer", answers, redis, 10000);
+}
+
+void test_redis_restart(struct test_redis *redis)
+{
+    test_redis_launch(redis);
+    test_wait_until("redis-server to answer", test_redis_answers, redis, 10000);
 }
 
 void test_redis_start(struct test_redis *redis)

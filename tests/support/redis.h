@@ -24,6 +24,8 @@ void test_redis_stop(struct test_redis *redis);
 void test_redis_kill(struct test_redis *redis);
 /* After test_redis_kill: the same folder, socket and config. */
 void test_redis_restart(struct test_redis *redis);
+void test_redis_launch(struct test_redis *redis); /* the same, without waiting for the next: */
+int test_redis_answers(void *redis); /* and is not loading; fails when it has ended */
 void test_redis_freeze(struct test_redis *redis); /* SIGSTOP */
 void test_redis_thaw(struct test_redis *redis);   /* SIGCONT */
 

@@ -34,6 +34,11 @@ add() {
         tests+=("$2:$build/tests/$1/${name%.c}" "$((2 * $2)):$asan/tests/$1/${name%.c}")
     done
 }
+# The proofs under fire, in their short forms.
+for source in tests/chaos/*.c; do
+    name=${source##*/}
+    [ "$name" = chaos.c ] || tests+=("180:$build/tests/chaos/${name%.c}")
+done
 add integration 180
 add unit 20
 exec bash tests/tools/run.sh "${tests[@]}"

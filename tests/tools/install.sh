@@ -24,6 +24,7 @@ step() {
 cat >"$root/own.c" <<'END'
 #include <orbiter/client.h>
 #include <orbiter/fleet.h>
+#include <orbiter/operate.h>
 #include <orbiter/worker.h>
 #include <stdio.h>
 #include <string.h>

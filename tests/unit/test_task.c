@@ -341,6 +341,72 @@ static void a_cancelled_task_ends_when_its_worker_says_so(void **state)
     assert_non_null(strstr(err.text, "Task not found: a ("));
 }
 
+/* ---- a task once more ---------------------------------------------------- */
+
+static int rewrite_with(const char *payload, const char *input, struct orb_buf *out, struct orb_task_facts *facts, struct orb_error *err)
+{
+    orb_buf_init(out, ORB_PAYLOAD_MAX);
+    return orb_task_rewrite(payload, strlen(payload), &(struct orb_task_again){ .id = "new", .resubmit_of = "old", .created_at = 2000.5,
+                            .input = input, .input_len = input ? strlen(input) : 0 }, out, facts, err);
+}
+
+static void expect_rewritten(const char *payload, const char *input, const char *expected)
+{
+    struct orb_buf out;
+    struct orb_task_facts facts;
+    struct orb_error err = { 0 };
+    if (rewrite_with(payload, input, &out, &facts, &err))
+        fail_msg("%s: %s", payload, err.text);
+    assert_string_equal(out.data, expected);
+    orb_buf_done(&out);
+}
+
+static void a_repeated_task_keeps_all_but_what_was_for_the_first(void **state)
+{
+    (void)state;
+    expect_rewritten("{\"task_id\": \"old\", \"agent_config\": {\"name\": \"bot\", \"x\": [1, 2.0, 1e-05]}, \"input\": \"h\\u00ef\", \"messages\": [{\"role\": \"user\"}], "
+        "\"model\": null, \"detailed\": true, \"metadata\": {\"k\": 1}, \"created_at\": 1000.0, \"timeout_seconds\": 12.5, \"max_retries\": 0, "
+        "\"priority\": 9, \"deadline\": 1060.25, \"first_token_timeout\": 1.5, \"idle_timeout\": 2.0, \"resubmit_of\": \"older\", \"idempotency_key\": \"k\", \"later\": {}}", NULL,
+        "{\"task_id\": \"new\", \"agent_config\": {\"name\": \"bot\", \"x\": [1, 2.0, 1e-05]}, \"input\": \"h\\u00ef\", \"messages\": [{\"role\": \"user\"}], "
+        "\"model\": null, \"detailed\": true, \"metadata\": {\"k\": 1}, \"created_at\": 2000.5, \"timeout_seconds\": 12.5, \"max_retries\": 0, "
+        "\"priority\": 9, \"deadline\": 2060.75, \"first_token_timeout\": 1.5, \"idle_timeout\": 2.0, \"resubmit_of\": \"old\", \"later\": {}}");
+    /* Whatever order and form it came in. */
+    expect_rewritten("{\"z\":1,\"input\":\"\\ud83d\\ude00\\u0000\",\"task_id\":\"old\",\"idempotency_key\":\"k\"}", NULL,
+        "{\"task_id\": \"new\", \"input\": \"\\ud83d\\ude00\\u0000\", \"created_at\": 2000.5, \"resubmit_of\": \"old\", \"z\": 1}");
+    expect_rewritten("{\"task_id\": \"old\", \"input\": \"a\"}", "\xc3\xbc\n",
+        "{\"task_id\": \"new\", \"input\": \"\\u00fc\\n\", \"created_at\": 2000.5, \"resubmit_of\": \"old\"}");
+    /* A deadline that says nothing of how long the task had. */
+    expect_rewritten("{\"task_id\": \"old\", \"deadline\": 5.0}", NULL, "{\"task_id\": \"new\", \"created_at\": 2000.5, \"resubmit_of\": \"old\"}");
+    expect_rewritten("{\"task_id\": \"old\", \"created_at\": 9, \"deadline\": 5.0}", NULL,
+        "{\"task_id\": \"new\", \"created_at\": 2000.5, \"resubmit_of\": \"old\"}");
+}
+
+static void what_a_repeated_task_needs_is_known(void **state)
+{
+    (void)state;
+    struct orb_buf out;
+    struct orb_task_facts facts;
+    struct orb_error err;
+    assert_int_equal(rewrite_with("{\"task_id\": \"a\", \"agent_config\": {\"name\": \"bot\"}, \"created_at\": 1.0, \"priority\": 0, \"deadline\": 31.5}", NULL, &out, &facts, &err), 0);
+    assert_string_equal(facts.agent, "bot");
+    assert_int_equal(facts.priority, 0);
+    assert_true(facts.deadline_seconds == 30.5);
+    orb_buf_done(&out);
+    static const char *const bad[] = { "", "no", "[]", "{}", "{\"task_id\": \"a b\"}", "{\"task_id\": \"a\", \"input\": 5}", "{\"task_id\": \"a\", \"priority\": 10}" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(rewrite_with(bad[i], NULL, &out, &facts, &err), ORB_E_INVALID);
+        orb_buf_done(&out);
+    }
+    assert_int_equal(rewrite_with("{\"task_id\": \"a\"}", "\xff", &out, &facts, &err), ORB_E_INVALID);
+    orb_buf_done(&out);
+    char *large = malloc(ORB_PAYLOAD_MAX + 1);
+    memset(large, 'x', ORB_PAYLOAD_MAX);
+    large[ORB_PAYLOAD_MAX] = '\0';
+    assert_int_equal(rewrite_with("{\"task_id\": \"a\"}", large, &out, &facts, &err), ORB_E_TOO_LARGE);
+    orb_buf_done(&out);
+    free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +422,8 @@ int main(void)
         cmocka_unit_test(what_was_asked_for_follows_and_reads_back),
         cmocka_unit_test(a_wrong_spec_names_its_member),
         cmocka_unit_test(a_task_over_the_limit_is_refused),
+        cmocka_unit_test(a_repeated_task_keeps_all_but_what_was_for_the_first),
+        cmocka_unit_test(what_a_repeated_task_needs_is_known),
         cmocka_unit_test(status_words),
         cmocka_unit_test(a_cancelled_task_ends_when_its_worker_says_so),
     };

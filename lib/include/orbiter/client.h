@@ -136,6 +136,21 @@ ORB_API int orb_task_handle_result(struct orb_task_handle *handle, orb_task_cb c
 typedef void (*orb_cancel_cb)(void *arg, const char *state, const struct orb_error *err);
 ORB_API int orb_task_handle_cancel(struct orb_task_handle *handle, orb_cancel_cb cb, void *arg) ORB_MUST_CHECK;
 
+/* ---- the same once more ------------------------------------------------ */
+
+/* A new task that repeats the one with this id, whatever state that is in (one that runs goes on beside it): the same
+ * agent, messages, metadata, limits, priority and queue, and `resubmit_of` = id. It begins at once; its deadline, if there was one,
+ * is as far from now as it was from the first submit; the idempotency key is not taken over.
+ * input, input_len: another input, UTF-8, or NULL. Written to the audit stream. The callback owns the new task's handle.
+ * ORB_E_NOT_FOUND: no such task, or its payload is gone (it is kept as long as the task); ORB_E_INVALID:
+ * the payload cannot be read; ORB_E_TOO_LARGE. Fails at once with ORB_E_USAGE when id is none. */
+ORB_API int orb_resubmit(struct orb_client *client, const char *id, const char *input, size_t input_len,
+                         orb_submit_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+/* The input of a task, to be changed before it is resubmitted: NULL when err is set, as above. Valid during the callback. */
+typedef void (*orb_input_cb)(void *arg, const char *input, size_t input_len, const struct orb_error *err);
+ORB_API int orb_resubmit_input(struct orb_client *client, const char *id, orb_input_cb cb, void *arg,
+                               struct orb_error *err) ORB_MUST_CHECK;
+
 /* ---- events ----------------------------------------------------------- */
 
 enum orb_event_type {

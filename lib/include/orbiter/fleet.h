@@ -1,4 +1,4 @@
-/* Questions about the fleet: tasks, workers, providers. */
+/* Questions about the fleet: tasks, workers, queues, what operators did, providers. */
 #ifndef ORBITER_FLEET_H
 #define ORBITER_FLEET_H
 
@@ -29,6 +29,46 @@ struct orb_worker_info {
 typedef void (*orb_workers_cb)(void *arg, const struct orb_worker_info *workers, size_t count, const struct orb_error *err);
 /* Sorted by id. */
 ORB_API int orb_fleet_workers(struct orb_client *client, orb_workers_cb cb, void *arg) ORB_MUST_CHECK;
+
+/* A queue. Strings are never NULL. */
+struct orb_queue_info {
+    const char *name;
+    int64_t depth;     /* tasks that may begin and that nobody has been given, of all priorities; -1: its key is no stream */
+    int64_t running;   /* given to a worker and not ended */
+    int64_t delayed;   /* not due yet, or waiting for another attempt */
+    int64_t dead;      /* dead letters */
+    int64_t workers;   /* orbiter's that live */
+    int64_t consumers; /* of the group: those, Python workers, and dead ones that still have something pending */
+    int is_paused;
+    const char *paused_by, *paused_from; /* "" when it is not, or when that is not known */
+    double paused_at;  /* Unix seconds, 0 = not known */
+};
+struct orb_queue_filter {
+    const char *queue; /* only this one; NULL = all that have had a task or a worker */
+    int limit;         /* 1..10,000 */
+};
+/* Sorted by name. Costs the queues that are listed, not their tasks. One that is asked for by name and is not there makes
+ * an empty list. What Python workers have acknowledged counts as depth until a sweep trims it. */
+typedef void (*orb_queues_cb)(void *arg, const struct orb_queue_info *queues, size_t count, const struct orb_error *err);
+ORB_API int orb_fleet_queues(struct orb_client *client, const struct orb_queue_filter *filter,
+                             orb_queues_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+
+/* What an operator did: an entry of the audit stream. Strings are never NULL. */
+struct orb_audit_info {
+    const char *id;            /* of the entry */
+    double at;                 /* Unix seconds, by the clock of Redis */
+    const char *who, *from;    /* user; host:pid */
+    const char *action;        /* cancel, pause, resume, purge, drain ... */
+    const char *target;        /* a task, a queue or a worker */
+    const char *was, *became;
+};
+struct orb_audit_filter {
+    const char *who, *action, *target; /* exactly; NULL = all */
+    int limit;                         /* newest first; 1..10,000 */
+};
+typedef void (*orb_audit_cb)(void *arg, const struct orb_audit_info *entries, size_t count, const struct orb_error *err);
+ORB_API int orb_fleet_audit(struct orb_client *client, const struct orb_audit_filter *filter,
+                            orb_audit_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 
 /* The model providers built into this library, and those of orb_provider_load. Name NULL ends it; valid until the next call. */
 struct orb_provider_info {

@@ -12,7 +12,8 @@ extern "C" {
 struct event_base; /* libevent's */
 struct orb_loop;
 
-/* A loop with its own base. NULL when out of memory or descriptors. */
+/* A loop with its own base. NULL when out of memory or descriptors. From the first loop on the process ignores SIGPIPE,
+ * unless it has a handler of its own for it. */
 ORB_API struct orb_loop *orb_loop_new(void);
 /* The adapter: run on a libevent base that the caller owns, drives and keeps
  * alive longer than the loop. */

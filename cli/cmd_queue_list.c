@@ -1,0 +1,109 @@
+/* orbiter queue list: the queues and what is in them. */
+#include "cli.h"
+
+struct list_options {
+    int limit;
+};
+
+static const struct list_options defaults = {.limit = 100};
+
+static const struct orb_option rows[] = {
+    {"limit", 0, ORB_OPTION_INT, offsetof(struct list_options, limit), "N", "at most this many, 1 to 10000 (default 100)", 1, 10000},
+    {0},
+};
+
+static const struct cli_column columns[] = {
+    {"QUEUE", 1}, {"DEPTH", 0}, {"RUNNING", 0}, {"DELAYED", 0}, {"DEAD", 0}, {"WORKERS", 0}, {"PAUSED", 1},
+};
+enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
+
+struct listing {
+    struct cli *cli;
+    int code;
+};
+
+static json_t *queue_json(const struct orb_queue_info *q)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "queue", cli_json_text(q->name));
+    json_object_set_new(o, "depth", q->depth < 0 ? json_null() : json_integer(q->depth));
+    json_object_set_new(o, "running", json_integer(q->running));
+    json_object_set_new(o, "delayed", json_integer(q->delayed));
+    json_object_set_new(o, "dead", json_integer(q->dead));
+    json_object_set_new(o, "workers", json_integer(q->workers));
+    json_object_set_new(o, "consumers", json_integer(q->consumers));
+    json_object_set_new(o, "paused", json_boolean(q->is_paused));
+    json_object_set_new(o, "paused_by", cli_json_text(q->paused_by));
+    json_object_set_new(o, "paused_from", cli_json_text(q->paused_from));
+    json_object_set_new(o, "paused_at", cli_json_time(q->paused_at));
+    return o;
+}
+
+static void print_table(const struct orb_queue_info *queues, size_t count)
+{
+    struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        const struct orb_queue_info *q = &queues[i];
+        const int64_t numbers[] = {q->depth, q->running, q->delayed, q->dead, q->workers};
+        cli_table_cell(table, q->name, NULL);
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+            char text[32] = "";
+            if (numbers[k] >= 0)
+                snprintf(text, sizeof text, "%lld", (long long)numbers[k]);
+            cli_table_cell(table, text, NULL);
+        }
+        cli_table_cell(table, q->is_paused && !*q->paused_by ? "yes" : q->paused_by, q->is_paused ? cli_color("\x1b[33m") : NULL);
+    }
+    cli_table_print(table);
+}
+
+static void on_queues(void *arg, const struct orb_queue_info *queues, size_t count, const struct orb_error *err)
+{
+    struct listing *l = arg;
+    if (err && err->code == ORB_E_CANCELLED)
+        return; /* Ctrl-C: the client is being freed */
+    if (err) {
+        l->code = cli_fail_with(err);
+    } else if (l->cli->format != CLI_TABLE) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(list, queue_json(&queues[i]));
+        cli_json_print_list(l->cli, list);
+    } else if (count) {
+        print_table(queues, count);
+    } else {
+        cli_note(l->cli, "No queues found.");
+    }
+    cli_done(l->cli);
+}
+
+static int list(struct cli *cli, const void *options, int argc, char **argv)
+{
+    const struct list_options *o = options;
+    struct orb_queue_filter filter = {.limit = o->limit};
+    struct orb_error err = {0};
+    struct listing l = {.cli = cli};
+    (void)argc, (void)argv;
+    int rc = cli_connect(cli);
+    if (rc)
+        return rc;
+    if (orb_fleet_queues(cli->client, &filter, on_queues, &l, &err))
+        return cli_fail_with(&err);
+    rc = cli_wait(cli);
+    return rc ? rc : l.code;
+}
+
+const struct cli_command cli_cmd_queue_list = {
+    .path = "queue list",
+    .synopsis = "[--limit N]",
+    .brief = "list the queues",
+    .help = "Lists the queues that have had a task or a worker, by name. DEPTH is how many tasks wait for a worker, of all "
+            "priorities; RUNNING how many workers have been given; DELAYED how many are not due yet or wait for another attempt; "
+            "DEAD counts dead letters, WORKERS orbiter's workers that live, and PAUSED says who paused the queue.",
+    .options = rows,
+    .options_size = sizeof(struct list_options),
+    .defaults = &defaults,
+    .min_operands = 0,
+    .max_operands = 0,
+    .run = list,
+};

@@ -1,0 +1,152 @@
+/* A task once more, as a new one: from the payload that Redis keeps as long as the hash. */
+#include "client/again.h"
+#include "base/base.h"
+#include "task/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct resubmit {
+    struct orb_client *client;
+    char id[ORB_ID_MAX + 1], new_id[33];
+    char queue[160];            /* of the task; longer names are none */
+    int is_there;               /* its hash */
+    char *input;                /* NULL: as it was */
+    size_t input_len;
+    orb_submit_cb submitted;    /* one of the two */
+    orb_input_cb read;
+    void *arg;
+};
+
+static void resubmit_end(struct resubmit *r, struct orb_task_handle *handle, const struct orb_error *err)
+{
+    if (r->submitted)
+        r->submitted(r->arg, handle, err);
+    else
+        r->read(r->arg, NULL, 0, err);
+    free(r->input);
+    free(r);
+}
+
+static void on_submitted(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct resubmit *r = arg;
+    struct orb_error why;
+    char name[ORB_ID_MAX + 8];
+    snprintf(name, sizeof name, "task %s", r->id);
+    if (!err && orb_again_answer(reply, name, &why))
+        err = &why;
+    resubmit_end(r, err ? NULL : orb_task_handle_new(r->client, r->new_id), err);
+}
+
+static int send_again(struct resubmit *r, const char *payload, size_t len, struct orb_error *err)
+{
+    int rc = orb_store_queue_check(r->queue, err);
+    if (rc)
+        return rc;
+    orb_id_new(r->new_id);
+    struct orb_batch *batch = orb_again_batch_new(r->client, r->queue);
+    rc = orb_again_add(batch, &(struct orb_again){ .id = r->new_id, .resubmit_of = r->id, .letter = "", .payload = payload,
+                       .payload_len = len, .input = r->input, .input_len = r->input_len }, on_submitted, r, err);
+    orb_batch_free(batch); /* sends it */
+    return rc;
+}
+
+static int give_input(struct resubmit *r, const char *payload, size_t len, struct orb_error *err)
+{
+    struct orb_task task;
+    int rc = orb_task_parse(payload, len, &task, err);
+    if (rc)
+        return rc;
+    r->read(r->arg, task.input, task.input_len, NULL);
+    orb_task_done(&task);
+    free(r);
+    return 0;
+}
+
+static int use_payload(struct resubmit *r, const char *payload, size_t len, struct orb_error *err)
+{
+    if (!len && !r->is_there)
+        return orb_task_not_found(r->id, err);
+    if (!len)
+        return orb_error_set(err, ORB_E_NOT_FOUND, "task %s is there, but its payload is gone: it cannot be repeated from it; if it failed, its "
+                             "dead letter may have one (orbiter dead replay %s), else submit it anew", r->id, r->id);
+    return r->read ? give_input(r, payload, len, err) : send_again(r, payload, len, err);
+}
+
+static void on_payload(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct resubmit *r = arg;
+    struct orb_error why;
+    size_t len;
+    const char *payload = orb_reply_str(reply, &len);
+    if (!err && use_payload(r, payload, len, &why))
+        err = &why;
+    if (err)
+        resubmit_end(r, NULL, err);
+}
+
+static int ask(struct resubmit *r, const char *command, const char *name, const char *const *fields, size_t nfields, orb_redis_cb cb)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 2 + nfields);
+    orb_cmd_str(&b, command);
+    orb_store_key_arg(r->client->store, &b, name, r->id);
+    for (size_t i = 0; i < nfields; i++)
+        orb_cmd_str(&b, fields[i]);
+    return orb_client_send(r->client, &b, 1, cb, r);
+}
+
+static void on_hash(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct resubmit *r = arg;
+    struct orb_error why;
+    if (!err) {
+        const char *queue = orb_reply_str(orb_reply_at(reply, 0), NULL);
+        r->is_there = *queue || *orb_reply_str(orb_reply_at(reply, 1), NULL);
+        snprintf(r->queue, sizeof r->queue, "%s", *queue ? queue : ORB_QUEUE_DEFAULT);
+        int rc = ask(r, "GET", "orbiter:payload:", NULL, 0, on_payload);
+        if (!rc)
+            return;
+        orb_error_set(&why, rc, "%s", orb_error_text(rc));
+        err = &why;
+    }
+    resubmit_end(r, NULL, err);
+}
+
+static int start(struct resubmit *r, struct orb_client *client, const char *id, struct orb_error *err)
+{
+    static const char *const fields[] = { "queue", "status" };
+    int rc = orb_id_is_valid(id) ? 0 : orb_error_set(err, ORB_E_USAGE, "\"%s\" is no task id", id);
+    if (!rc) {
+        r->client = client;
+        snprintf(r->id, sizeof r->id, "%s", id);
+        rc = ask(r, "HMGET", "orbiter:task:", fields, ORB_COUNT(fields), on_hash);
+        if (rc)
+            orb_error_set(err, rc, "%s", orb_error_text(rc));
+    }
+    if (rc) {
+        free(r->input);
+        free(r);
+    }
+    return rc;
+}
+
+int orb_resubmit(struct orb_client *client, const char *id, const char *input, size_t input_len, orb_submit_cb cb, void *arg,
+                 struct orb_error *err)
+{
+    if (input && input_len > ORB_PAYLOAD_MAX)
+        return orb_error_set(err, ORB_E_TOO_LARGE, "the input is larger than %d bytes; make it shorter", ORB_PAYLOAD_MAX);
+    struct resubmit *r = orb_alloc(sizeof *r);
+    *r = (struct resubmit){ .submitted = cb, .arg = arg, .input = input ? orb_memdup(input, input_len) : NULL, .input_len = input_len };
+    return start(r, client, id, err);
+}
+
+int orb_resubmit_input(struct orb_client *client, const char *id, orb_input_cb cb, void *arg, struct orb_error *err)
+{
+    struct resubmit *r = orb_alloc(sizeof *r);
+    *r = (struct resubmit){ .read = cb, .arg = arg };
+    return start(r, client, id, err);
+}

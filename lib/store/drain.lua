@@ -1,0 +1,22 @@
+-- Ask a worker to drain. ARGV: prefix, who, from where, worker id, nonce of this request. Reply: unknown; python (it
+-- has no lease, so it would not look); dead (its lease is gone); asked; same (it was asked already, or is
+-- draining). The flag names the process: another one that comes with the same id is not meant.
+local who, from, worker, nonce = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local key, operation = P .. 'orbiter:workers:' .. worker, P .. 'orbiter:operation:' .. nonce
+local first = call('HGET', operation, 'what')
+if first then return first end
+local beat = pcall_redis('HMGET', key, 'status', 'lease', 'queue', 'drain', 'last_heartbeat')
+local lease = call('GET', P .. 'orbiter:lease:' .. worker)
+if beat.err or not (beat[1] or beat[5]) then return 'unknown' end
+if empty(beat[2]) then return 'python' end
+if not lease then return 'dead' end
+local owner = lease:match('^%S+')
+local what = (beat[1] == 'draining' or beat[4] == owner) and 'same' or 'asked'
+call('HSET', operation, 'what', what)
+call('EXPIRE', operation, OPERATION_TTL)
+if what == 'asked' then
+  call('HSET', key, 'drain', owner)
+  audit(who, from, 'drain', worker, beat[1] or '', 'draining')
+end
+if not empty(beat[3]) then pcall_redis('PUBLISH', P .. beat[3] .. ':wake', 'drain ' .. worker) end -- without it: at the next renewal
+return what
