@@ -207,8 +207,10 @@ static void on_end(void *arg, int status)
     struct run *r = arg;
     const char *name = r->call->tool->name;
     const struct exec *e = r->call->tool->data;
-    while (r->tail_len > 0 && strchr(" \t\r\n", r->tail[r->tail_len - 1]) && r->tail[r->tail_len - 1])
+    while (r->tail_len > 0 && memchr(" \t\r\n", r->tail[r->tail_len - 1], 4))
         r->tail_len--;
+    for (size_t i = 0; i < r->tail_len; i++)
+        r->tail[i] = r->tail[i] ? r->tail[i] : '?';
     const char *colon = r->tail_len ? ": " : "";
     orb_child_free(r->child);
     if (r->is_too_much)
