@@ -258,6 +258,38 @@ static void cancel_closes(void **state)
     assert_true(ms[COUNT - 1] < test_patience(100));
 }
 
+/* The port in it becomes that of our server. */
+static void the_example_of_the_documents(void **state)
+{
+    char path[TEST_PATH_MAX + 16], port[8];
+    struct orb_error err = { 0 };
+    struct outcome o;
+    (void)state;
+    char *docs = test_file_read("docs/tools.md", NULL);
+    assert_non_null(docs);
+    char *start = strstr(docs, "`weather.json`:\n\n```json\n"), *end = start ? strstr(start, "\n```\n") : NULL;
+    assert_non_null(end);
+    *end = '\0';
+    start = strstr(start, "{");
+    snprintf(port, sizeof port, "%d", web.port);
+    char *text = orb_alloc(strlen(start) + 64), *out = text;
+    for (const char *p = start; *p;) {
+        int is_port = !strncmp(p, "8080", 4);
+        out += sprintf(out, "%.*s", is_port ? (int)strlen(port) : 1, is_port ? port : p);
+        p += is_port ? 4 : 1;
+    }
+    snprintf(path, sizeof path, "%s/weather.json", dir);
+    test_file_write(path, text);
+    if (orb_toolbox_new(loop, dir, &box, &err))
+        fail_msg("%s", err.text);
+    begin(orb_toolbox_find(box, "mytools.weather"), json_pack("{ss}", "city", "S\xc3\xa3o Paulo"), &o);
+    wait_for(&o);
+    assert_string_equal(o.content ? o.content : o.error, "{\"sky\": \"clear\", \"celsius\": 21.5}");
+    free(o.content);
+    free(text);
+    free(docs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(redirects, setup, teardown),
         cmocka_unit_test_setup_teardown(places_that_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(cancel_closes, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_example_of_the_documents, setup, teardown),
     };
     return cmocka_run_group_tests_name("tool_http", tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ static void redirect(int fd, const char *path)
 static void serve(int fd, const char *request, size_t len)
 {
     static const char json[] = "{\"items\": [{\"t\": \"x\", \"n\": [1, 2]}], \"a/b\": null}";
+    static const char weather[] = "{\"city\": \"S\u00e3o Paulo\", \"now\": {\"sky\": \"clear\", \"celsius\": 21.5}}";
     char path[4096] = "";
     const char *start = strchr(request, ' ');
     if (start)
@@ -78,6 +79,8 @@ static void serve(int fd, const char *request, size_t len)
         answer(fd, 200, "Content-Type: text/plain\r\n", request, len);
     else if (!strcmp(path, "/json"))
         answer(fd, 200, "Content-Type: application/json\r\n", json, strlen(json));
+    else if (!strcmp(path, "/weather?city=S%C3%A3o%20Paulo"))
+        answer(fd, 200, "", weather, strlen(weather));
     else if (!strncmp(path, "/status/", 8))
         answer(fd, atoi(path + 8), "", "some text", 9);
     else if (!strncmp(path, "/to/", 4))

@@ -1,6 +1,7 @@
 /* A small HTTP server in a process of its own, on 127.0.0.1 and ::1. What it does is in the path:
  *   /echo…         200, the request as it came
  *   /json          200, {"items": [{"t": "x", "n": [1, 2]}], "a/b": null}
+ *   /weather?city=…  200, for the example of docs/tools.md
  *   /status/CODE   that status, with a short text
  *   /to/CODE?URL   that status, with Location: URL
  *   /big/N         N bytes
