@@ -30,6 +30,12 @@ check 'tool call by path' orbiter tool call mytools.word_count '{"text": "two wo
 out: 2
 exit 0
 EOF
+doc_file mytools.json >"$tools/mytools.json"
+doc_file mytools.py >"$tools/mytools.py"
+check 'tool call, Python' orbiter tool call mytools.shout '{"text": "hello", "times": 2}' --tools "$tools" <<'EOF'
+out: HELLO! HELLO!
+exit 0
+EOF
 check 'tool call, wrong arguments' orbiter tool call word_count --tools "$tools" <<'EOF'
 err: orbiter: Wrong arguments for tool 'word_count': at the top: 'text' is missing
 exit 1
@@ -39,8 +45,8 @@ err: orbiter: the arguments: JSON, line 1, column 2 (byte 1): a member's name in
 exit 2
 EOF
 check 'tool call, no such tool' orbiter tool call nothing --tools "$tools" <<'EOF'
-err: orbiter: there is no tool 'nothing'; see orbiter tool list, and name the folder of tool files with --tools
-exit 5
+err: orbiter: tool 'nothing': no tool file of this worker binds it; put a file with "path": "nothing" into WORK/tools and start the worker again
+exit 1
 EOF
 check 'tool call, refused' orbiter tool call weather '{"city": "Oslo"}' -o jsonl --tools "$(sed -i 's/"allow_private.*//' "$tools/weather.json" && echo "$tools")" <<'EOF'
 out: {"content": null, "error": "Tool 'weather' failed: localhost must not be asked: ADDRESS is a loopback address; its tool file's \"allow_private\" says which are allowed", "duration_ms": MS}
@@ -67,5 +73,6 @@ check 'kinds' bash -c 'orbiter tool kinds | grep -v "^ " | sort' <<'EOF'
 out: builtin
 out: exec
 out: http
+out: python
 exit 0
 EOF
