@@ -3,7 +3,7 @@
 
 # doc_file NAME: the block of docs/tools.md behind the line that ends with `NAME`: .
 doc_file() {
-    awk -v want="\`$1\`:" 'index($0, want) == length($0) - length(want) + 1 { seen = 1 } seen && /^```$/ { exit } inside { print } seen && /^```/ { inside = 1 }' docs/tools.md
+    awk -v want="\`$1\`:" 'index($0, want) && index($0, want) == length($0) - length(want) + 1 { seen = 1 } seen && /^```$/ { exit } inside { print } seen && /^```/ { inside = 1 }' docs/tools.md
 }
 tools=$work/tools
 mkdir "$tools"
