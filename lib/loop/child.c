@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define READ_BYTES 65536
+#define LOOK_MS 5
 /* After its end: what the pipe holds, not what somebody who left the group goes on writing. */
 #define DRAIN_MAX (1024 * 1024)
 
@@ -30,6 +31,7 @@ struct orb_child {
     pid_t pid;
     int pidfd, is_group;
     struct orb_watch *watch;
+    struct orb_timer *look;     /* where there are no pidfds (valgrind) */
     struct stream streams[3];
     struct orb_buf input;
     int is_input_ending;
@@ -124,6 +126,8 @@ static void on_end(void *arg, int fd)
     waitpid(c->pid, &status, 0);
     orb_watch_free(c->watch);
     c->watch = NULL;
+    orb_timer_free(c->look);
+    c->look = NULL;
     c->pid = 0;
     for (size_t i = 1; i < 3; i++) {
         for (size_t got = 0, n = 1; n && got < DRAIN_MAX; got += n)
@@ -132,6 +136,13 @@ static void on_end(void *arg, int fd)
     }
     stream_close(&c->streams[0]);
     c->ended(c->arg, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+}
+
+static void look(void *arg)
+{
+    struct orb_child *c = arg;
+    orb_timer_start(c->look, LOOK_MS);
+    on_end(c, -1);
 }
 
 /* ---- the start ---- */
@@ -221,7 +232,11 @@ int orb_child_start(struct orb_loop *loop, const struct orb_child_options *optio
     child_watch(c, &ends);
     c->pidfd = pidfd_open(pid, 0);
     c->watch = c->pidfd >= 0 ? orb_watch_new(loop, c->pidfd, on_end, c) : NULL;
-    if (!c->watch) {
+    if (c->pidfd < 0 && errno == ENOSYS) {
+        c->look = orb_timer_new(loop, look, c);
+        orb_timer_start(c->look, LOOK_MS);
+    }
+    if (!c->watch && !c->look) {
         orb_child_kill(c);
         waitpid(pid, NULL, 0);
         c->pid = 0;
@@ -258,6 +273,7 @@ void orb_child_free(struct orb_child *c)
         waitpid(c->pid, NULL, 0);
     }
     orb_watch_free(c->watch);
+    orb_timer_free(c->look);
     for (size_t i = 0; i < 3; i++)
         stream_close(&c->streams[i]);
     orb_buf_done(&c->input);
