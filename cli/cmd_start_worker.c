@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 struct start_options {
-    const char *queue, *worker_id, *providers;
+    const char *queue, *worker_id, *providers, *tools;
     int concurrency;
 };
 
@@ -20,6 +20,7 @@ static const struct orb_option rows[] = {
     {"concurrency", 0, ORB_OPTION_INT, AT(concurrency), "N", "tasks at once, 1 to 10000 (default 1)", 1, ORB_CONCURRENCY_MAX},
     {"worker-id", 0, ORB_OPTION_TEXT, AT(worker_id), "ID", "name of the worker (default HOST-PID-XXXXXXXX)", 0, 0},
     {"providers", 0, ORB_OPTION_TEXT, AT(providers), "DIR", "folder of provider files, one JSON file each (default ORBITER_PROVIDERS)", 0, 0},
+    {"tools", 0, ORB_OPTION_TEXT, AT(tools), "DIR", "the folder of tool files: what agents may call (default: ORBITER_TOOLS)", 0, 0},
     {0},
 };
 #undef AT
@@ -49,6 +50,7 @@ static int start_worker(struct cli *cli, const void *options, int argc, char **a
     add(words, &count, "--queue", o->queue);
     add(words, &count, "--worker-id", o->worker_id);
     add(words, &count, "--providers", o->providers);
+    add(words, &count, "--tools", o->tools);
     add(words, &count, "--namespace", cli->redis.ns);
     add(words, &count, "--tls-ca", cli->redis.tls_ca);
     add(words, &count, "--tls-cert", cli->redis.tls_cert);
@@ -64,7 +66,7 @@ static int start_worker(struct cli *cli, const void *options, int argc, char **a
 
 const struct cli_command cli_cmd_start_worker = {
     .path = "start worker",
-    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID] [--providers DIR]",
+    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID] [--providers DIR] [--tools DIR]",
     .brief = "start a worker in the foreground",
     .help = "Becomes orbiter-worker, which claims tasks from the queue and runs them until it gets SIGTERM or Ctrl-C; then "
             "it ends what it has begun. A second one hands running tasks back to the queue. With -q it logs errors only, unless "
