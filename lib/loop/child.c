@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,12 @@ void orb_child_kill(const struct orb_child *c)
 {
     if (c && c->pid)
         kill(c->is_group ? -c->pid : c->pid, SIGKILL);
+}
+
+int orb_child_wait(const struct orb_child *c, int wait_ms)
+{
+    struct pollfd end = { .fd = c->pidfd, .events = POLLIN };
+    return !c->pid || poll(&end, 1, wait_ms) > 0;
 }
 
 void orb_child_free(struct orb_child *c)

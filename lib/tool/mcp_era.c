@@ -95,10 +95,10 @@ static enum orb_mcp_step refused(struct orb_mcp_era *era, const struct orb_mcp_o
 }
 
 /* Is it the refusal of somebody who does not know the modern protocol? */
-static int is_older(const struct orb_mcp_outcome *o)
+static int is_older(const struct orb_mcp_era *era, const struct orb_mcp_outcome *o)
 {
     if (!o->status)
-        return o->message || o->is_timeout;
+        return o->message || (o->is_timeout && era->transport == ORB_MCP_STDIO);
     return (o->status == 200 && o->message) || o->status == 400 || o->status == 404 || o->status == 405 || o->status == 406 || o->status == 415 || o->status == 422;
 }
 
@@ -111,7 +111,7 @@ static enum orb_mcp_step after_probe(struct orb_mcp_era *era, const struct orb_m
         return choose(era, json_object_get(m->data, "supported"), err);
     if (m && m->kind == ORB_MCP_ERROR && o->status && (m->code == HEADER_MISMATCH || m->code == MISSING_CAPABILITY))
         return refused(era, o, err);
-    return is_older(o) ? go(era, ORB_MCP_INITIALIZE) : refused(era, o, err);
+    return is_older(era, o) ? go(era, ORB_MCP_INITIALIZE) : refused(era, o, err);
 }
 
 static enum orb_mcp_step after_initialize(struct orb_mcp_era *era, const struct orb_mcp_outcome *o, struct orb_error *err)
