@@ -75,7 +75,9 @@ void *cli_alloc(size_t size); /* zeroed; small and fixed: ends the program when 
 /* connect.c */
 /* Sets cli->redis from the options, the environment or a running `orbiter dev`. */
 int cli_find_redis(struct cli *cli);
-/* The same unless it was done, then the loop and the client. */
+/* The loop, and Ctrl-C on it. */
+int cli_loop(struct cli *cli);
+/* cli_find_redis unless it was done, then the loop and the client. */
 int cli_connect(struct cli *cli);
 /* Runs the loop until cli_done or Ctrl-C (ORB_E_INTERRUPTED). */
 int cli_wait(struct cli *cli);

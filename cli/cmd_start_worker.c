@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 struct start_options {
-    const char *queue, *worker_id;
+    const char *queue, *worker_id, *tools;
     int concurrency;
 };
 
@@ -19,11 +19,12 @@ static const struct orb_option rows[] = {
     {"queue", 0, ORB_OPTION_TEXT, AT(queue), "NAME", "the queue to work on (default " ORB_QUEUE_DEFAULT ")", 0, 0},
     {"concurrency", 0, ORB_OPTION_INT, AT(concurrency), "N", "tasks at once, 1 to 10000 (default 1)", 1, ORB_CONCURRENCY_MAX},
     {"worker-id", 0, ORB_OPTION_TEXT, AT(worker_id), "ID", "name of the worker (default HOST-PID-XXXXXXXX)", 0, 0},
+    {"tools", 0, ORB_OPTION_TEXT, AT(tools), "DIR", "the folder of tool files: what agents may call (default: ORBITER_TOOLS)", 0, 0},
     {0},
 };
 #undef AT
 
-enum { WORDS_MAX = 16 };
+enum { WORDS_MAX = 20 };
 
 static void add(const char **argv, size_t *count, const char *name, const char *value)
 {
@@ -47,6 +48,7 @@ static int start_worker(struct cli *cli, const void *options, int argc, char **a
     words[count++] = path;
     add(words, &count, "--queue", o->queue);
     add(words, &count, "--worker-id", o->worker_id);
+    add(words, &count, "--tools", o->tools);
     add(words, &count, "--namespace", cli->redis.ns);
     add(words, &count, "--tls-ca", cli->redis.tls_ca);
     add(words, &count, "--tls-cert", cli->redis.tls_cert);
@@ -62,7 +64,7 @@ static int start_worker(struct cli *cli, const void *options, int argc, char **a
 
 const struct cli_command cli_cmd_start_worker = {
     .path = "start worker",
-    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID]",
+    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID] [--tools DIR]",
     .brief = "start a worker in the foreground",
     .help = "Becomes orbiter-worker, which claims tasks from the queue and runs them until it gets SIGTERM or Ctrl-C; then "
             "it ends what it has begun. A second one hands running tasks back to the queue. With -q it logs errors only, unless "

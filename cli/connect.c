@@ -45,17 +45,22 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     }
 }
 
+int cli_loop(struct cli *cli)
+{
+    cli->loop = orb_loop_new();
+    if (cli->loop)
+        cli->interrupt = orb_signal_new(cli->loop, SIGINT, on_interrupt, cli);
+    return cli->interrupt ? 0 : cli_fail(ORB_E_SYSTEM, "cannot make an event loop: out of memory or descriptors");
+}
+
 int cli_connect(struct cli *cli)
 {
     struct orb_error err = {0};
     int rc = cli->redis.url ? 0 : cli_find_redis(cli);
+    if (!rc)
+        rc = cli_loop(cli);
     if (rc)
         return rc;
-    cli->loop = orb_loop_new();
-    if (cli->loop)
-        cli->interrupt = orb_signal_new(cli->loop, SIGINT, on_interrupt, cli);
-    if (!cli->interrupt)
-        return cli_fail(ORB_E_SYSTEM, "cannot make an event loop: out of memory or descriptors");
     rc = orb_client_new(cli->loop, &cli->redis, &cli->client, &err);
     if (rc)
         return cli_fail_with(&err);

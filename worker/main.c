@@ -23,7 +23,7 @@
 
 struct worker_args {
     struct orb_redis_args redis;
-    const char *queue, *worker_id, *alone, *holder;
+    const char *queue, *worker_id, *alone, *holder, *tools;
     int concurrency, drain_timeout, result_ttl, event_ttl, wants_help, wants_version, wants_man;
 };
 
@@ -36,6 +36,7 @@ static const struct orb_option rows[] = {
      "after a signal, hand back what still runs after this time (default 60, 0 = at once)", 0, 31536000},
     {"result-ttl", 0, ORB_OPTION_INT, AT(result_ttl), "SEC", "how long finished tasks are kept (default 86400)", 1, 31536000},
     {"event-ttl", 0, ORB_OPTION_INT, AT(event_ttl), "SEC", "how long the events of finished tasks are kept (default 3600)", 1, 31536000},
+    {"tools", 0, ORB_OPTION_TEXT, AT(tools), "DIR", "the folder of tool files: what agents may call (default: ORBITER_TOOLS)", 0, 0},
     {"alone", 0, ORB_OPTION_TEXT, AT(alone), "ENTRY", "run only this queue entry, then end (a worker starts this for a task that killed its workers)", 0, 0},
     {"holder", 0, ORB_OPTION_TEXT, AT(holder), "ID", "with --alone: the worker that the entry is pending on", 0, 0},
     {"help", 'h', ORB_OPTION_FLAG, AT(wants_help), NULL, "print this help", 0, 0},
@@ -46,6 +47,7 @@ static const struct orb_option rows[] = {
 #undef AT
 
 static const struct orb_env_row environment[] = {
+    {"ORBITER_TOOLS", "the folder of tool files when --tools is not given"},
     {"ORBITER_LOG_LEVEL", "how much is logged: DEBUG, INFO (default), WARNING or ERROR"},
     {0},
 };
@@ -217,7 +219,7 @@ static const char *program_path(void)
 
 static int run(struct worker_args *args)
 {
-    const char *level_name = getenv("ORBITER_LOG_LEVEL");
+    const char *level_name = getenv("ORBITER_LOG_LEVEL"), *tools = getenv("ORBITER_TOOLS");
     int level = level_name && *level_name ? level_of(level_name) : LEVEL_DEFAULT;
     if (args->wants_help)
         return help(), 0;
@@ -231,6 +233,7 @@ static int run(struct worker_args *args)
         .queue = args->queue, .worker_id = args->worker_id, .concurrency = args->concurrency,
         .drain_timeout_s = args->drain_timeout ? args->drain_timeout : -1, .result_ttl_s = args->result_ttl, .event_ttl_s = args->event_ttl,
         .program = program_path(), .alone = args->alone, .holder = args->holder,
+        .tools_dir = args->tools ? args->tools : tools && *tools ? tools : NULL,
     };
     if (!args->alone != !args->holder)
         return fail(ORB_E_USAGE, "give --alone and --holder together");

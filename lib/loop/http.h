@@ -12,7 +12,7 @@ struct orb_http_url {
     char host[256];       /* lower case, without [] */
     int port;             /* the scheme's unless given */
 };
-#define ORB_HTTP_URL_MAX 8192
+#define ORB_HTTP_URL_MAX 4096
 /* Reads url, relative to base when that is not NULL; whole is the complete URL. ORB_E_INVALID: not a URL, another scheme than http
  * and https, a user or password in it, too long. */
 int orb_http_url_read(const char *url, const char *base, struct orb_http_url *out, char whole[ORB_HTTP_URL_MAX], struct orb_error *err) ORB_MUST_CHECK;

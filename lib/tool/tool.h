@@ -10,13 +10,19 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "loop/loop.h"
+#include <orbiter/tool.h>
 
 #define ORB_TOOL_TIMEOUT_MS 60000              /* of one call, unless its file says otherwise */
 #define ORB_TOOL_RESULT_MAX (256 * 1024)       /* bytes of one result; what is longer is cut, and the result says so */
 #define ORB_TOOL_ARTIFACT_BYTES 10240          /* a result that is longer is kept as an artifact (ORBITER_LARGE_OUTPUT_THRESHOLD) */
 #define ORB_TOOL_NAME_MAX 64                   /* [A-Za-z0-9_-]: what all providers take */
+#define ORB_TOOL_PATH_MAX 256
+#define ORB_TOOL_DESCRIPTION_MAX 8192
+#define ORB_TOOL_ARGUMENTS_MAX (1024 * 1024)   /* bytes of the arguments of one call */
+#define ORB_TOOL_ERROR_MAX 4096                /* bytes of an error */
+#define ORB_TOOL_ITEMS_MAX 256                 /* of one agent */
+#define ORB_TOOL_RETRIEVE "retrieve_artifact"  /* the run's own tool: no file may take the name */
 
-struct orb_toolbox;
 struct orb_tool_kind;
 
 /* One tool. Counted; shared by all tasks of the worker. */
@@ -24,6 +30,7 @@ struct orb_tool {
     const struct orb_tool_kind *kind;
     struct orb_toolbox *toolbox;
     int refs;
+    struct orb_tool *base;   /* this is another's with a description of its own (an inline item): data is the other's */
     char *name;              /* as the model calls it */
     char *description;
     json_t *parameters;      /* JSON Schema, an object; checked when the tool was made (schema.h) */
@@ -54,14 +61,16 @@ struct orb_tool_call {
     int64_t started_us;
     struct orb_timer *timeout;
     int is_cancelled, is_over; /* cancelled by the caller; its time is over */
+    int is_running;          /* the kind has started it; else failure says why not */
+    char *failure;
     void *state;
     orb_tool_cb cb;
     void *arg;
 };
 
 /* Checks the arguments against the schema and starts the kind. Follows the loop rule: wrong arguments, a tool that
- * cannot be started and one that fails all come as a result with error; only a negative code (no memory, no
- * descriptors) means that there is no callback. */
+ * cannot be started and one that fails all come as a result with error; only ORB_E_NOMEM (no memory, no descriptors)
+ * means that there is no callback. */
 int orb_tool_call_start(struct orb_loop *loop, struct orb_tool *tool, json_t *arguments, orb_tool_cb cb, void *arg,
                         struct orb_tool_call **out, struct orb_error *err) ORB_MUST_CHECK;
 /* Ends it now: child processes (their whole group) are killed, connections closed. The callback comes later, with an error. */
@@ -80,21 +89,22 @@ struct orb_tool_kind {
      * callback of resolve will come; 0 = not mine; negative with err. NULL for most kinds. */
     int (*resolve)(struct orb_toolbox *toolbox, const json_t *item, void (*cb)(void *arg, struct orb_tool *tool, const struct orb_error *err),
                    void *arg, struct orb_error *err);
+    /* Any code but ORB_E_NOMEM becomes the call's error. */
     int (*start)(struct orb_tool_call *call, struct orb_error *err);
     void (*cancel)(struct orb_tool_call *call);  /* orb_tool_call_end follows, from the loop */
     void (*done)(struct orb_tool *tool);         /* frees data */
     void (*close)(struct orb_toolbox *toolbox);  /* what the kind keeps beside the tools (host processes, connections); may be NULL */
 };
-/* A kind ends a call with one of these, exactly once, from the loop. content is cut to result_max. */
+/* A kind ends a call with one of these, exactly once, from the loop. content is cut to result_max (no more than 4 bytes after that are
+ * read, so a kind need not keep them: len is how much there was); what is not UTF-8, and NUL, becomes U+FFFD. */
 void orb_tool_call_end(struct orb_tool_call *call, const char *content, size_t len, const json_t *blocks);
 void orb_tool_call_fail(struct orb_tool_call *call, const char *fmt, ...) ORB_PRINTF(2, 3);
 
 /* ---- the toolbox -------------------------------------------------------- */
 
-/* dir: folder of tool files, NULL = none: then there are the built-in tools only. ORB_E_CONFIG names the file. */
-int orb_toolbox_new(struct orb_loop *loop, const char *dir, struct orb_toolbox **out, struct orb_error *err) ORB_MUST_CHECK;
-void orb_toolbox_free(struct orb_toolbox *toolbox); /* calls and resolutions under way must have ended */
+/* See orbiter/tool.h for orb_toolbox_new, _free and _count. */
 struct orb_loop *orb_toolbox_loop(const struct orb_toolbox *toolbox);
+const char *orb_toolbox_dir(const struct orb_toolbox *toolbox); /* absolute; NULL = there is none */
 /* What a kind keeps for the toolbox; NULL at first. */
 void **orb_toolbox_slot(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind);
 /* Reads name, description, parameters and limits of a file and adds a tool of that kind; file's "path" or its name is what
@@ -105,11 +115,11 @@ int orb_toolbox_add(struct orb_toolbox *toolbox, const struct orb_tool_kind *kin
 struct orb_tool *orb_tool_new(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const char *name, const char *description,
                               json_t *parameters);
 /* All that are listed, in the order of their names. */
-size_t orb_toolbox_count(const struct orb_toolbox *toolbox);
 struct orb_tool *orb_toolbox_at(const struct orb_toolbox *toolbox, size_t i);  /* borrowed */
-struct orb_tool *orb_toolbox_find(const struct orb_toolbox *toolbox, const char *name); /* borrowed, or NULL */
+struct orb_tool *orb_toolbox_find(const struct orb_toolbox *toolbox, const char *name); /* by path or name; borrowed, or NULL */
 
-/* The tools that an array of config items stands for (dotted path, MCP object, inline object with name and kind). The callback
+/* The tools that an array of config items stands for: a dotted path or a name, an MCP object, an inline object ("name" or "path" of a tool
+ * that is there, and a "description" in place of its own). Names that occur twice are the caller's affair. The callback
  * gets as many tools (borrowed for the call: take references) or an error: ORB_E_TOOL, naming the item and the tool file that
  * would bind it. items NULL or empty: no tools. Cancel with orb_toolbox_forget(arg). */
 typedef void (*orb_toolbox_cb)(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err);
@@ -118,5 +128,8 @@ void orb_toolbox_forget(struct orb_toolbox *toolbox, void *arg);
 
 /* The kinds there are; ended by NULL. */
 extern const struct orb_tool_kind *const orb_tool_kinds[];
+extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http;
+/* builtin.c: adds the tools that need no file. */
+int orb_tool_builtin_add(struct orb_toolbox *toolbox, struct orb_error *err) ORB_MUST_CHECK;
 
 #endif

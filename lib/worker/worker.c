@@ -308,7 +308,9 @@ int orb_worker_new(struct orb_loop *loop, const struct orb_worker_options *optio
     if (options->worker_id && !orb_id_is_valid(options->worker_id))
         return orb_error_set(err, ORB_E_USAGE, "worker id \"%s\": use 1 to %d of the characters A-Z a-z 0-9 . _ -", options->worker_id, ORB_ID_MAX);
     struct orb_worker *w = orb_alloc(sizeof *w);
-    if ((rc = orb_store_prefix(options->redis.ns, w->prefix, err)) || (rc = orb_redis_config_init(&w->config, &options->redis, err))) {
+    if ((rc = orb_store_prefix(options->redis.ns, w->prefix, err)) || (rc = orb_toolbox_new(loop, options->tools_dir, &w->tools, err)) ||
+        (rc = orb_redis_config_init(&w->config, &options->redis, err))) {
+        orb_toolbox_free(w->tools);
         free(w);
         return rc;
     }
@@ -361,6 +363,7 @@ static void gone(void *arg)
     for (size_t i = 0; i < ORB_COUNT(kept); i++)
         free(kept[i]);
     orb_redis_config_done(&w->config);
+    orb_toolbox_free(w->tools);
     free(w);
 }
 

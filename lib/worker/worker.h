@@ -8,6 +8,7 @@
 #include "exec/local.h"
 #include "loop/child.h"
 #include "store/store.h"
+#include "tool/tool.h"
 #include <orbiter/worker.h>
 
 enum { ORB_LOG_ERROR, ORB_LOG_WARNING, ORB_LOG_INFO, ORB_LOG_DEBUG };
@@ -45,6 +46,7 @@ struct orb_worker {
     struct orb_redis *cancels;    /* Pub/Sub: cancel messages */
     struct orb_broker *broker;
     struct orb_publisher *publisher;
+    struct orb_toolbox *tools;    /* what agents may call */
     struct slot *slots;
     int busy;
     int in_flight;                /* other calls that a drain waits for */
