@@ -14,7 +14,7 @@
 #define ORB_MCP_GARBAGE_MAX (1024 * 1024) /* bytes of lines that are no messages, between two messages */
 #define ORB_MCP_STDERR_MAX (64 * 1024)   /* bytes of a server's stderr that are logged, from one start to the next */
 #define ORB_MCP_STDERR_LINE 400
-#define ORB_MCP_ANSWERS_MAX 16           /* answers to a server's own requests that are under way over HTTP */
+#define ORB_MCP_ANSWERS_MAX 128          /* answers to a server's own requests, and notifications, that are under way over HTTP */
 #define ORB_MCP_BACKOFF_MS 100           /* after a failure, doubled up to... */
 #define ORB_MCP_BACKOFF_MAX_MS 30000
 #define ORB_MCP_BACKOFF_WAIT_MS 2000     /* calls wait for so long a back-off; during a longer one they fail at once */

@@ -228,14 +228,13 @@ static int stdio_send(struct orb_mcp *m, struct orb_mcp_request *request, const 
     (void)request;
     if (!l || l->is_over)
         return orb_error_set(err, ORB_E_TOOL, "its process has ended");
-    int rc = orb_child_write(l->child, text, len);
-    if (!rc)
-        rc = orb_child_write(l->child, "\n", 1);
-    if (!rc)
+    if (orb_child_write(l->child, text, len))
+        return orb_error_set(err, ORB_E_TOOL, "it does not read its stdin: up to %d bytes wait", ORB_CHILD_INPUT_MAX);
+    if (!orb_child_write(l->child, "\n", 1))
         return 0;
-    /* Half a message must not be followed by another. */
-    orb_mcp_down(m, "it does not read its stdin: %d bytes wait", ORB_CHILD_INPUT_MAX);
-    return orb_error_set(err, ORB_E_TOOL, "it does not read its stdin: %d bytes wait", ORB_CHILD_INPUT_MAX);
+    /* No other message may follow one that is not whole. */
+    orb_mcp_down(m, "it does not read its stdin: up to %d bytes wait", ORB_CHILD_INPUT_MAX);
+    return orb_error_set(err, ORB_E_TOOL, "%s", m->failure.text);
 }
 
 static void stdio_drop(struct orb_mcp *m, struct orb_mcp_request *request)
