@@ -7,7 +7,7 @@
     X(dev) X(start_worker) X(submit) \
     X(task_list) X(task_status) X(task_result) X(task_stream) X(task_cancel) \
     X(worker_list) X(provider_list) \
-    X(tool_kinds) X(tool_list) X(tool_call) X(help)
+    X(tool_kinds) X(tool_list) X(tool_call) X(mcp_list) X(mcp_tools) X(mcp_call) X(help)
 
 #define DECLARE(name) extern const struct cli_command cli_cmd_##name;
 COMMANDS(DECLARE)

@@ -85,9 +85,13 @@ void orb_mcp_down(struct orb_mcp *m, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    orb_error_set(&m->failure, ORB_E_TOOL, "%s", text);
-    orb_mcp_log(m, m->failure.text, strlen(m->failure.text));
+    if (m->state == ORB_MCP_STATE_OPENING)
+        orb_error_set(&m->failure, ORB_E_TOOL, "Failed to connect to server '%s': %s", m->config->name, text);
+    else
+        orb_error_set(&m->failure, ORB_E_TOOL, "%s", text);
     int was_opening = m->state == ORB_MCP_STATE_OPENING, goes_on = died_of_probe(m);
+    if (!goes_on)
+        orb_mcp_log(m, m->failure.text, strlen(m->failure.text));
     m->state = ORB_MCP_STATE_DOWN;
     orb_timer_stop(m->timer);
     if (!goes_on) {
