@@ -13,7 +13,8 @@
 
 extern char **environ;
 
-/* What the new process needs, ready before it is made: it runs in our memory until it has become the program. */
+/* What the new process needs, ready before it is made. Until it has become the program it runs in our memory, of which it
+ * must not change anything. */
 struct plan {
     const struct orb_child_options *options;
     char **env;
@@ -27,10 +28,12 @@ struct failure {
     char what;              /* which step */
 };
 
-static _Noreturn void give_up(const struct plan *plan, char what)
+#define REPORT_FD 3 /* where plan->report is in the new process */
+
+static _Noreturn void give_up(int report, char what)
 {
     struct failure failure = { errno, what };
-    ssize_t n = write(plan->report, &failure, sizeof failure);
+    ssize_t n = write(report, &failure, sizeof failure);
     (void)n;
     _exit(127);
 }
@@ -53,12 +56,12 @@ static void limit(const struct plan *plan)
         if (getrlimit((__rlimit_resource_t)l->resource, &now) == 0 && now.rlim_max < wanted.rlim_max)
             wanted = (struct rlimit){ now.rlim_max, now.rlim_max };
         if (setrlimit((__rlimit_resource_t)l->resource, &wanted))
-            give_up(plan, 'l');
+            give_up(REPORT_FD, 'l');
     }
 }
 
 /* In the new process; calls only what may be called there. */
-static _Noreturn void become(struct plan *plan)
+static _Noreturn void become(const struct plan *plan)
 {
     const struct orb_child_options *o = plan->options;
     if (o->is_group) {
@@ -70,23 +73,22 @@ static _Noreturn void become(struct plan *plan)
     }
     for (int i = 0; i < 3; i++)
         if (dup2(plan->fds[i], i) < 0)
-            give_up(plan, 'f');
+            give_up(plan->report, 'f');
     /* libcurl's sockets are not closed by an exec. */
-    if (dup2(plan->report, 3) < 0)
-        give_up(plan, 'f');
-    plan->report = 3;
-    close_range(4, ~0u, 0);
-    fcntl(3, F_SETFD, FD_CLOEXEC);
+    if (dup2(plan->report, REPORT_FD) < 0)
+        give_up(plan->report, 'f');
+    close_range(REPORT_FD + 1, ~0u, 0);
+    fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
     if (o->cwd && chdir(o->cwd))
-        give_up(plan, 'c');
+        give_up(REPORT_FD, 'c');
     limit(plan);
     default_signals();
     execvpe(o->argv[0], (char *const *)(uintptr_t)o->argv, plan->env);
-    give_up(plan, 'x');
+    give_up(REPORT_FD, 'x');
 }
 
 /* Shares the memory instead of copying its tables: a worker may be large. */
-static __attribute__((noinline)) pid_t start(struct plan *plan)
+static __attribute__((noinline)) pid_t start(const struct plan *plan)
 {
     pid_t pid = vfork();
     if (pid == 0)

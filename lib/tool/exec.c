@@ -1,32 +1,18 @@
 /* Kind exec: a program that gets the arguments as JSON on its stdin and answers on its stdout. */
 #include "base/base.h"
-#include "loop/child.h"
 #include "tool/member.h"
-#include "tool/tool.h"
+#include "tool/program.h"
 
-#include <math.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define ARGV_MAX 64
-#define ENV_MAX 64
-#define LIMITS_MAX 6
 #define OUTPUT_MAX (16 * 1024 * 1024)
-#define TAIL_BYTES 2048 /* of stderr, for the error */
-#define MIB (1024 * 1024)
-
-static const char *const passed_on[] = { "PATH", "HOME", "LANG", "TZ" };
 
 struct exec {
-    json_t *argv, *env, *env_pass;  /* env, env_pass: or NULL */
-    char *cwd;
+    struct orb_program program;
     int is_json;
     size_t output_max;
-    struct orb_child_limit limits[LIMITS_MAX];
-    size_t limit_count;
 };
 
 struct run {
@@ -35,74 +21,21 @@ struct run {
     struct orb_buf out;             /* of stdout, as much as is needed */
     size_t out_len, total;          /* bytes of stdout; with those of stderr */
     int is_too_much;
-    char tail[TAIL_BYTES];
-    size_t tail_len;
+    struct orb_program_tail tail;
 };
 
 /* ---- tool files ---- */
 
-static void set_limit(struct exec *e, int resource, uint64_t value)
-{
-    e->limits[e->limit_count++] = (struct orb_child_limit){ resource, value };
-}
-
-static int read_limits(struct exec *e, const json_t *file, int64_t timeout_ms, struct orb_error *err)
-{
-    int64_t cpu = timeout_ms / 1000 + 1, memory = 4096, files = 256, file_mb = 1024, processes = 0;
-    int rc = orb_member_int(file, "cpu_seconds", 1, 86400, &cpu, err);
-    if (!rc)
-        rc = orb_member_int(file, "memory_mb", 0, 1 << 24, &memory, err);
-    if (!rc)
-        rc = orb_member_int(file, "open_files", 8, 1 << 20, &files, err);
-    if (!rc)
-        rc = orb_member_int(file, "file_mb", 0, 1 << 24, &file_mb, err);
-    if (!rc)
-        rc = orb_member_int(file, "processes", 0, 1 << 20, &processes, err);
-    if (rc)
-        return rc;
-    set_limit(e, RLIMIT_CORE, 0);
-    set_limit(e, RLIMIT_CPU, (uint64_t)cpu);
-    set_limit(e, RLIMIT_NOFILE, (uint64_t)files);
-    set_limit(e, RLIMIT_FSIZE, (uint64_t)file_mb * MIB);
-    if (memory)
-        set_limit(e, RLIMIT_AS, (uint64_t)memory * MIB);
-    if (processes)
-        set_limit(e, RLIMIT_NPROC, (uint64_t)processes);
-    return 0;
-}
-
-static int read_environment(struct exec *e, const json_t *file, struct orb_error *err)
-{
-    const json_t *env = NULL, *pass = NULL;
-    const char *key;
-    json_t *ignored;
-    int rc = orb_member_map(file, "env", &env, err);
-    if (!rc)
-        rc = orb_member_texts(file, "env_pass", ENV_MAX, &pass, err);
-    if (rc)
-        return rc;
-    if (json_object_size(env) > ENV_MAX)
-        return orb_error_set(err, ORB_E_CONFIG, "/env: at most %d variables", ENV_MAX);
-    json_object_foreach((json_t *)(uintptr_t)env, key, ignored)
-        if (!*key || strchr(key, '='))
-            return orb_error_set(err, ORB_E_CONFIG, "/env/%.60s: is no name of a variable", key);
-    e->env = json_incref((json_t *)(uintptr_t)env);
-    e->env_pass = json_incref((json_t *)(uintptr_t)pass);
-    return 0;
-}
-
-static int read_program(struct exec *e, const struct orb_toolbox *toolbox, const json_t *file, struct orb_error *err)
+static int read_exec(struct exec *e, const json_t *file, struct orb_error *err)
 {
     const json_t *argv = NULL;
-    const char *cwd = "", *output = "text", *dir = orb_toolbox_dir(toolbox);
+    const char *output = "text";
     int64_t output_max = OUTPUT_MAX;
     int rc = orb_member_need(file, "argv", "an array of strings, the program and its arguments", err);
     if (!rc)
-        rc = orb_member_texts(file, "argv", ARGV_MAX, &argv, err);
+        rc = orb_member_texts(file, "argv", ORB_PROGRAM_ARGV_MAX, &argv, err);
     if (!rc && (!json_array_size(argv) || !*json_string_value(json_array_get(argv, 0))))
         rc = orb_error_set(err, ORB_E_CONFIG, "/argv: its first string must be the program");
-    if (!rc)
-        rc = orb_member_text(file, "cwd", &cwd, err);
     if (!rc)
         rc = orb_member_text(file, "output", &output, err);
     if (!rc && strcmp(output, "text") != 0 && strcmp(output, "json") != 0)
@@ -111,10 +44,7 @@ static int read_program(struct exec *e, const struct orb_toolbox *toolbox, const
         rc = orb_member_int(file, "output_max", 1, 1 << 30, &output_max, err);
     if (rc)
         return rc;
-    size_t size = strlen(cwd) + (dir ? strlen(dir) : 0) + 2;
-    e->cwd = orb_alloc(size);
-    snprintf(e->cwd, size, "%s%s%s", *cwd == '/' || !dir ? "" : dir, *cwd && *cwd != '/' ? "/" : "", cwd);
-    e->argv = json_incref((json_t *)(uintptr_t)argv);
+    e->program.argv = json_incref((json_t *)(uintptr_t)argv);
     e->is_json = !strcmp(output, "json");
     e->output_max = (size_t)output_max;
     return 0;
@@ -122,12 +52,8 @@ static int read_program(struct exec *e, const struct orb_toolbox *toolbox, const
 
 static void exec_free(struct exec *e)
 {
-    if (!e)
-        return;
-    json_decref(e->argv);
-    json_decref(e->env);
-    json_decref(e->env_pass);
-    free(e->cwd);
+    if (e)
+        orb_program_done(&e->program);
     free(e);
 }
 
@@ -136,13 +62,11 @@ static int load(struct orb_toolbox *toolbox, const json_t *file, struct orb_erro
     struct exec *e = orb_alloc(sizeof *e);
     struct orb_tool *tool = NULL;
     double timeout = ORB_TOOL_TIMEOUT_MS / 1000.0;
-    int rc = read_program(e, toolbox, file, err);
-    if (!rc)
-        rc = read_environment(e, file, err);
+    int rc = read_exec(e, file, err);
     if (!rc)
         rc = orb_member_real(file, "timeout_seconds", 0.001, 86400, &timeout, err);
     if (!rc)
-        rc = read_limits(e, file, (int64_t)(timeout * 1000), err);
+        rc = orb_program_read(&e->program, toolbox, file, (int64_t)timeout + 1, err);
     if (!rc)
         rc = orb_toolbox_add(toolbox, &orb_tool_kind_exec, file, &tool, err);
     if (rc)
@@ -170,10 +94,7 @@ static void on_output(void *arg, int fd, const char *data, size_t len)
         r->out_len += len;
         orb_buf_add(&r->out, data, len < room ? len : room);
     } else {
-        size_t n = len < TAIL_BYTES ? len : TAIL_BYTES, keep = r->tail_len + n > TAIL_BYTES ? TAIL_BYTES - n : r->tail_len;
-        memmove(r->tail, r->tail + r->tail_len - keep, keep);
-        memcpy(r->tail + keep, data + len - n, n);
-        r->tail_len = keep + n;
+        orb_program_tail_add(&r->tail, data, len);
     }
     const struct exec *e = r->call->tool->data;
     if (r->total > e->output_max) {
@@ -207,21 +128,18 @@ static void on_end(void *arg, int status)
     struct run *r = arg;
     const char *name = r->call->tool->name;
     const struct exec *e = r->call->tool->data;
-    while (r->tail_len > 0 && memchr(" \t\r\n", r->tail[r->tail_len - 1], 4))
-        r->tail_len--;
-    for (size_t i = 0; i < r->tail_len; i++)
-        r->tail[i] = r->tail[i] ? r->tail[i] : '?';
-    const char *colon = r->tail_len ? ": " : "";
+    orb_program_tail_trim(&r->tail);
+    const char *colon = r->tail.len ? ": " : "";
     orb_child_free(r->child);
     if (r->is_too_much)
         orb_tool_call_fail(r->call, "Tool '%s' wrote more than %zu bytes and was stopped", name, e->output_max);
-    else if (status == -SIGXCPU || (status == -SIGKILL && !r->tail_len))
+    else if (status == -SIGXCPU || (status == -SIGKILL && !r->tail.len))
         orb_tool_call_fail(r->call, "Tool '%s' was ended by signal %d (%s): it may have used up its processor time or memory", name, -status,
                            strsignal(-status));
     else if (status < 0)
-        orb_tool_call_fail(r->call, "Tool '%s' was ended by signal %d (%s)%s%.*s", name, -status, strsignal(-status), colon, (int)r->tail_len, r->tail);
+        orb_tool_call_fail(r->call, "Tool '%s' was ended by signal %d (%s)%s%.*s", name, -status, strsignal(-status), colon, (int)r->tail.len, r->tail.text);
     else if (status > 0)
-        orb_tool_call_fail(r->call, "Tool '%s' failed with exit status %d%s%.*s", name, status, colon, (int)r->tail_len, r->tail);
+        orb_tool_call_fail(r->call, "Tool '%s' failed with exit status %d%s%.*s", name, status, colon, (int)r->tail.len, r->tail.text);
     else if (e->is_json)
         end_json(r);
     else
@@ -231,47 +149,6 @@ static void on_end(void *arg, int status)
 }
 
 /* ---- starting ---- */
-
-static void add_variable(const char **env, size_t *count, const char *name, const char *value)
-{
-    size_t size = strlen(name) + strlen(value) + 2;
-    char *line = orb_alloc(size);
-    snprintf(line, size, "%s=%s", name, value);
-    env[(*count)++] = line;
-}
-
-/* Nothing of the worker's but this: its environment holds keys. */
-static void environment(const struct exec *e, const char **env)
-{
-    size_t i, n = 0;
-    const json_t *one;
-    const char *key;
-    json_t *value;
-    for (i = 0; i < ORB_COUNT(passed_on); i++)
-        if (getenv(passed_on[i]) && !json_object_get(e->env, passed_on[i]))
-            add_variable(env, &n, passed_on[i], getenv(passed_on[i]));
-    json_array_foreach(e->env_pass, i, one)
-        if (getenv(json_string_value(one)) && !json_object_get(e->env, json_string_value(one)))
-            add_variable(env, &n, json_string_value(one), getenv(json_string_value(one)));
-    json_object_foreach(e->env, key, value)
-        add_variable(env, &n, key, json_string_value(value));
-}
-
-static int start_child(struct run *r, const struct exec *e, struct orb_error *err)
-{
-    const char *argv[ARGV_MAX + 1] = { NULL }, *env[2 * ENV_MAX + ORB_COUNT(passed_on) + 1] = { NULL };
-    for (size_t i = 0; i < json_array_size(e->argv); i++)
-        argv[i] = json_string_value(json_array_get(e->argv, i));
-    environment(e, env);
-    const struct orb_child_options options = {
-        .argv = argv, .env = env, .is_env_whole = 1, .cwd = *e->cwd ? e->cwd : NULL, .is_group = 1, .limits = e->limits,
-        .limit_count = e->limit_count, .has_input = 1, .output = on_output, .ended = on_end, .arg = r,
-    };
-    int rc = orb_child_start(r->call->loop, &options, &r->child, err);
-    for (size_t i = 0; env[i]; i++)
-        free((char *)(uintptr_t)env[i]);
-    return rc;
-}
 
 static int start(struct orb_tool_call *call, struct orb_error *err)
 {
@@ -287,7 +164,7 @@ static int start(struct orb_tool_call *call, struct orb_error *err)
     struct run *r = orb_alloc(sizeof *r);
     r->call = call;
     orb_buf_init(&r->out, e->is_json ? e->output_max : call->tool->result_max + 4);
-    int rc = start_child(r, e, err);
+    int rc = orb_program_start(&e->program, call->loop, on_output, on_end, r, &r->child, err);
     if (!rc)
         rc = orb_child_write(r->child, input.data, input.len);
     orb_buf_done(&input);

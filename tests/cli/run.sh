@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=$(cd "${B:-build}" && pwd) || exit 1
 export PATH="$build:$PATH" LC_ALL=C.UTF-8 TERM=dumb
-unset ORBITER_REDIS_URL ORBITER_LOG_LEVEL ORBITER_TLS_CA ORBITER_TLS_CERT ORBITER_TLS_KEY
+unset ORBITER_REDIS_URL ORBITER_LOG_LEVEL ORBITER_TOOLS ORBITER_TLS_CA ORBITER_TLS_CERT ORBITER_TLS_KEY
 unset NO_COLOR CLICOLOR_FORCE XDG_RUNTIME_DIR XDG_STATE_HOME
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/orbiter-cli.XXXXXX") || exit 1
@@ -52,7 +52,8 @@ normal() {
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC/TIME/' \
         -e 's/(Duration: +)[0-9.]+m?s$/\1DURATION/' -e 's/ +[0-9.]+[smh] +[0-9]+[smhd]$/ TOOK AGE/' \
         -e 's/ +[0-9]+[smhd]$/ AGE/' -e 's/pid [0-9]+/pid PID/g' -e "s/'kill [0-9]+'/'kill PID'/" \
-        -e 's/"([a-z]+_at|last_heartbeat)": [0-9.]+/"\1": T/g' -e 's/"rss_kb": [0-9]+/"rss_kb": N/' -e 's#(WORK/[a-z]+\.pem): .*#\1: REASON#'
+        -e 's/"([a-z]+_at|last_heartbeat)": [0-9.]+/"\1": T/g' -e 's/"rss_kb": [0-9]+/"rss_kb": N/' -e 's/"duration_ms": [0-9.]+/"duration_ms": MS/' \
+        -e 's/(::1|127\.0\.0\.1) is a loopback/ADDRESS is a loopback/' -e 's#(WORK/[a-z]+\.pem): .*#\1: REASON#'
 }
 
 # check NAME COMMAND...: runs the command with the file $stdin as stdin and compares
