@@ -374,7 +374,7 @@ const struct orb_tool_kind orb_tool_kind_mcp = {
                "headers  object of strings: sent with every request\n"
                "timeout  seconds that one call may take (default 60)\n"
                "include  array of strings: only these tools, by the server's names\n"
-               "exclude  array of strings: none of these; wins\n",
+               "exclude  array of strings: none of these; wins",
     .load = mcp_load,
     .resolve = mcp_resolve,
     .start = mcp_start,

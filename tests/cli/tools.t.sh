@@ -67,5 +67,6 @@ check 'kinds' bash -c 'orbiter tool kinds | grep -v "^ " | sort' <<'EOF'
 out: builtin
 out: exec
 out: http
+out: mcp
 exit 0
 EOF
