@@ -1,5 +1,6 @@
 /* What tools/call gave, as text and content blocks. */
 #include "base/base.h"
+#include "base/utf8.h"
 #include "tool/mcp_wire.h"
 
 #include <ctype.h>
@@ -24,8 +25,9 @@ static void put_text(struct reading *r, const char *text, size_t len)
 static void put_note(struct reading *r, const char *what, const char *detail, const char *more)
 {
     struct orb_buf b;
+    int detail_len = (int)orb_utf8_truncate(detail, strlen(detail), 500), more_len = (int)orb_utf8_truncate(more, strlen(more), 1000);
     orb_buf_init(&b, 4096);
-    orb_buf_printf(&b, "[%s%s%.500s%s%.1000s]", what, *detail ? ": " : "", detail, *more ? " " : "", more);
+    orb_buf_printf(&b, "[%s%s%.*s%s%.*s]", what, *detail ? ": " : "", detail_len, detail, *more ? " " : "", more_len, more);
     if (!b.err)
         put_text(r, b.data, b.len);
     orb_buf_done(&b);
