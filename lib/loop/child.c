@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define READ_BYTES 65536
+#define LOOK_MS 5
 /* After its end: what the pipe holds, not what somebody who left the group goes on writing. */
 #define DRAIN_MAX (1024 * 1024)
 
@@ -31,6 +32,7 @@ struct orb_child {
     pid_t pid;
     int pidfd, is_group;
     struct orb_watch *watch;
+    struct orb_timer *look;     /* where there are no pidfds (valgrind) */
     struct stream streams[3];
     struct orb_buf input;
     int is_input_ending;
@@ -125,6 +127,8 @@ static void on_end(void *arg, int fd)
     waitpid(c->pid, &status, 0);
     orb_watch_free(c->watch);
     c->watch = NULL;
+    orb_timer_free(c->look);
+    c->look = NULL;
     c->pid = 0;
     for (size_t i = 1; i < 3; i++) {
         for (size_t got = 0, n = 1; n && got < DRAIN_MAX; got += n)
@@ -133,6 +137,13 @@ static void on_end(void *arg, int fd)
     }
     stream_close(&c->streams[0]);
     c->ended(c->arg, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+}
+
+static void look(void *arg)
+{
+    struct orb_child *c = arg;
+    orb_timer_start(c->look, LOOK_MS);
+    on_end(c, -1);
 }
 
 /* ---- the start ---- */
@@ -222,7 +233,11 @@ int orb_child_start(struct orb_loop *loop, const struct orb_child_options *optio
     child_watch(c, &ends);
     c->pidfd = pidfd_open(pid, 0);
     c->watch = c->pidfd >= 0 ? orb_watch_new(loop, c->pidfd, on_end, c) : NULL;
-    if (!c->watch) {
+    if (c->pidfd < 0 && errno == ENOSYS) {
+        c->look = orb_timer_new(loop, look, c);
+        orb_timer_start(c->look, LOOK_MS);
+    }
+    if (!c->watch && !c->look) {
         orb_child_kill(c);
         waitpid(pid, NULL, 0);
         c->pid = 0;
@@ -253,7 +268,16 @@ void orb_child_kill(const struct orb_child *c)
 int orb_child_wait(const struct orb_child *c, int wait_ms)
 {
     struct pollfd end = { .fd = c->pidfd, .events = POLLIN };
-    return !c->pid || poll(&end, 1, wait_ms) > 0;
+    siginfo_t info = { 0 };
+    if (!c->pid)
+        return 1;
+    if (c->pidfd >= 0)
+        return poll(&end, 1, wait_ms) > 0;
+    do { /* no pidfds here */
+        if (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid)
+            return 1;
+    } while (wait_ms-- > 0 && poll(NULL, 0, 1) == 0);
+    return 0;
 }
 
 void orb_child_free(struct orb_child *c)
@@ -265,6 +289,7 @@ void orb_child_free(struct orb_child *c)
         waitpid(c->pid, NULL, 0);
     }
     orb_watch_free(c->watch);
+    orb_timer_free(c->look);
     for (size_t i = 0; i < 3; i++)
         stream_close(&c->streams[i]);
     orb_buf_done(&c->input);

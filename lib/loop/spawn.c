@@ -25,12 +25,12 @@ struct plan {
 
 struct failure {
     int code;
-    char what;              /* which step */
+    int what;               /* which step, a letter */
 };
 
 #define REPORT_FD 3 /* where plan->report is in the new process */
 
-static _Noreturn void give_up(int report, char what)
+static _Noreturn void give_up(int report, int what)
 {
     struct failure failure = { errno, what };
     ssize_t n = write(report, &failure, sizeof failure);
@@ -52,9 +52,12 @@ static void limit(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->options->limit_count; i++) {
         const struct orb_child_limit *l = &plan->options->limits[i];
-        struct rlimit now, wanted = { l->value, l->value };
+        struct rlimit now = { l->value, l->value }, wanted = { l->value, l->value };
         if (getrlimit((__rlimit_resource_t)l->resource, &now) == 0 && now.rlim_max < wanted.rlim_max)
             wanted = (struct rlimit){ now.rlim_max, now.rlim_max };
+        if (setrlimit((__rlimit_resource_t)l->resource, &wanted) == 0)
+            continue;
+        wanted.rlim_max = now.rlim_max; /* under valgrind it cannot be lowered */
         if (setrlimit((__rlimit_resource_t)l->resource, &wanted))
             give_up(REPORT_FD, 'l');
     }

@@ -10,7 +10,8 @@
 struct orb_hand_call {
     struct orb_hand_call *next;
     struct orb_toolbox *toolbox;
-    struct orb_tool_call *call;
+    struct orb_tool_call *call;    /* NULL: the tool is being looked for */
+    json_t *arguments;
     orb_toolbox_call_cb cb;
     void *arg;
 };
@@ -40,40 +41,72 @@ void orb_toolbox_info(const struct orb_toolbox *toolbox, size_t i, struct orb_to
                                    .parameters = e->schema, .file = e->file, .timeout_seconds = (double)e->tool->timeout_ms / 1000 };
 }
 
-static void on_result(void *arg, const struct orb_tool_result *result)
+static void hand_end(struct orb_hand_call *h, const struct orb_tool_result *result)
 {
-    struct orb_hand_call *h = arg, **p = &h->toolbox->calls;
+    struct orb_hand_call **p = &h->toolbox->calls;
     while (*p != h)
         p = &(*p)->next;
     *p = h->next;
     h->cb(h->arg, result->content, result->len, result->error, result->duration_ms);
+    json_decref(h->arguments);
     free(h);
+}
+
+static void on_result(void *arg, const struct orb_tool_result *result)
+{
+    hand_end(arg, result);
+}
+
+static void hand_fail(struct orb_hand_call *h, const char *error)
+{
+    hand_end(h, &(struct orb_tool_result){ .error = error });
+}
+
+static void on_tools(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err)
+{
+    struct orb_hand_call *h = arg;
+    struct orb_error why = { 0 };
+    if (err || count != 1)
+        hand_fail(h, err ? orb_error_message(err) : "no such tool");
+    else if (orb_tool_call_start(h->toolbox->loop, tools[0], h->arguments, on_result, h, &h->call, &why))
+        hand_fail(h, orb_error_message(&why));
+}
+
+static void stopped(void *arg)
+{
+    hand_fail(arg, "cancelled");
 }
 
 int orb_toolbox_call(struct orb_toolbox *toolbox, const char *name, const char *arguments, size_t len, orb_toolbox_call_cb cb, void *arg,
                      struct orb_error *err)
 {
-    struct orb_tool *tool = orb_toolbox_find(toolbox, name);
     struct orb_error why = { 0 };
-    if (!tool)
-        return orb_error_set(err, ORB_E_NOT_FOUND, "there is no tool '%.100s'; see orbiter tool list, and name the folder of tool files with --tools", name);
-    json_t *value = orb_json_parse(arguments, len, &orb_json_limits_default, &why);
+    json_t *value = orb_json_parse(arguments, len, &orb_json_limits_default, &why), *item = value ? json_pack("[s]", name) : NULL;
     if (!value)
         return orb_error_set(err, why.code, "the arguments: %s", why.text);
+    if (!item) {
+        json_decref(value);
+        return orb_error_set(err, ORB_E_INVALID, "the tool's name is not UTF-8");
+    }
     struct orb_hand_call *h = orb_alloc(sizeof *h);
-    *h = (struct orb_hand_call){ .next = toolbox->calls, .toolbox = toolbox, .cb = cb, .arg = arg };
-    int rc = orb_tool_call_start(toolbox->loop, tool, value, on_result, h, &h->call, err);
-    json_decref(value);
-    if (rc)
-        free(h);
-    else
-        toolbox->calls = h;
-    return rc;
+    *h = (struct orb_hand_call){ .next = toolbox->calls, .toolbox = toolbox, .arguments = value, .cb = cb, .arg = arg };
+    toolbox->calls = h;
+    orb_toolbox_resolve(toolbox, item, on_tools, h);
+    json_decref(item);
+    return 0;
 }
 
 void orb_toolbox_call_cancel(struct orb_toolbox *toolbox, void *arg)
 {
-    for (struct orb_hand_call *h = toolbox->calls; h; h = h->next)
-        if (h->arg == arg)
+    for (struct orb_hand_call *h = toolbox->calls; h; h = h->next) {
+        if (h->arg != arg)
+            continue;
+        if (h->call) {
             orb_tool_call_cancel(h->call);
+            continue;
+        }
+        orb_toolbox_forget(toolbox, h);
+        orb_loop_forget(toolbox->loop, h);
+        orb_loop_defer(toolbox->loop, stopped, h);
+    }
 }

@@ -131,7 +131,8 @@ void orb_toolbox_forget(struct orb_toolbox *toolbox, void *arg);
 
 /* The kinds there are; ended by NULL. */
 extern const struct orb_tool_kind *const orb_tool_kinds[];
-extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http, orb_tool_kind_mcp;
+extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http, orb_tool_kind_mcp,
+    orb_tool_kind_python;
 /* builtin.c: adds the tools that need no file. */
 int orb_tool_builtin_add(struct orb_toolbox *toolbox, struct orb_error *err) ORB_MUST_CHECK;
 

@@ -3,7 +3,7 @@
 
 # doc_file NAME: the block of docs/tools.md behind the line that ends with `NAME`: .
 doc_file() {
-    awk -v want="\`$1\`:" 'index($0, want) == length($0) - length(want) + 1 { seen = 1 } seen && /^```$/ { exit } inside { print } seen && /^```/ { inside = 1 }' docs/tools.md
+    awk -v want="\`$1\`:" 'index($0, want) && index($0, want) == length($0) - length(want) + 1 { seen = 1 } seen && /^```$/ { exit } inside { print } seen && /^```/ { inside = 1 }' docs/tools.md
 }
 tools=$work/tools
 mkdir "$tools"
@@ -30,6 +30,12 @@ check 'tool call by path' orbiter tool call mytools.word_count '{"text": "two wo
 out: 2
 exit 0
 EOF
+doc_file mytools.json >"$tools/mytools.json"
+doc_file mytools.py >"$tools/mytools.py"
+check 'tool call, Python' orbiter tool call mytools.shout '{"text": "hello", "times": 2}' --tools "$tools" <<'EOF'
+out: HELLO! HELLO!
+exit 0
+EOF
 check 'tool call, wrong arguments' orbiter tool call word_count --tools "$tools" <<'EOF'
 err: orbiter: Wrong arguments for tool 'word_count': at the top: 'text' is missing
 exit 1
@@ -39,8 +45,8 @@ err: orbiter: the arguments: JSON, line 1, column 2 (byte 1): a member's name in
 exit 2
 EOF
 check 'tool call, no such tool' orbiter tool call nothing --tools "$tools" <<'EOF'
-err: orbiter: there is no tool 'nothing'; see orbiter tool list, and name the folder of tool files with --tools
-exit 5
+err: orbiter: tool 'nothing': no tool file of this worker binds it; put a file with "path": "nothing" into WORK/tools and start the worker again
+exit 1
 EOF
 check 'tool call, refused' orbiter tool call weather '{"city": "Oslo"}' -o jsonl --tools "$(sed -i 's/"allow_private.*//' "$tools/weather.json" && echo "$tools")" <<'EOF'
 out: {"content": null, "error": "Tool 'weather' failed: localhost must not be asked: ADDRESS is a loopback address; its tool file's \"allow_private\" says which are allowed", "duration_ms": MS}
@@ -68,5 +74,6 @@ out: builtin
 out: exec
 out: http
 out: mcp
+out: python
 exit 0
 EOF

@@ -270,8 +270,12 @@ static void environment_and_descriptors(void **state)
 static void limits(void **state)
 {
     (void)state;
-    expect("ulimit -t; ulimit -v; ulimit -n; ulimit -f; ulimit -c", ", \"cpu_seconds\": 7, \"memory_mb\": 100, \"open_files\": 33, \"file_mb\": 2", "7\n102400\n33\n4096\n0\n", NULL);
-    expect("ulimit -t; ulimit -v; ulimit -n", ", \"timeout_seconds\": 9, \"memory_mb\": 0", "10\nunlimited\n256\n", NULL);
+    expect("ulimit -t; ulimit -v; ulimit -f; ulimit -c", ", \"cpu_seconds\": 7, \"memory_mb\": 100, \"open_files\": 33, \"file_mb\": 2", "7\n102400\n4096\n0\n", NULL);
+    expect("ulimit -t; ulimit -v", ", \"timeout_seconds\": 9, \"memory_mb\": 0", "10\nunlimited\n", NULL);
+    if (test_patience(1) < 30) { /* valgrind keeps this one to itself */
+        expect("ulimit -n", ", \"open_files\": 33", "33\n", NULL);
+        expect("ulimit -n", "", "256\n", NULL);
+    }
     expect("while :; do :; done", ", \"cpu_seconds\": 1", NULL, "it may have used up its processor time or memory");
     expect("head -c 3000000 /dev/zero >big", ", \"file_mb\": 1", NULL, "exit status");
     static const char hungry[] = "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo ${#x}";

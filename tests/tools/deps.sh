@@ -8,8 +8,8 @@ set -euo pipefail
 RUN='gcc:gcc libc6-dev make:make pkg-config:pkg-config libevent-dev libhiredis-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev
 ca-certificates redis-server:redis-server'
-# locales: the sources of one with a decimal comma. python3: MCP servers to test with.
-TEST='libcmocka-dev shellcheck:shellcheck locales python3:python3'
+# locales: the sources of one with a decimal comma. python3: tools of that kind, MCP servers.
+TEST='libcmocka-dev shellcheck:shellcheck locales python3:python3 procps:ps'
 VALGRIND='valgrind:valgrind libc6-dbg'
 FUZZ='clang:clang libclang-rt-14-dev'
 LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl and OpenSSL'

@@ -88,6 +88,9 @@ static void mistakes_are_named(void **state)
         { HTTP("http://h/", ", \"headers\": {\"A\": \"${TOOL_TEST_BAD}\"}"), "/headers/A: holds a control character" },
         { HTTP("http://h/", ", \"headers\": {\"A\": \"${\"}"), "/headers/A: a ${ without" }, { HTTP("{q}", ", \"headers\": {\"A\": \"${TOOL_TEST_KEY}\"}"), "the model would choose who gets it" },
         { HTTP("http://h/", ", \"pointer\": \"a\""), "/pointer: must begin with a slash" }, { HTTP("http://h/", ", \"output\": 1"), "/output" }, { HTTP("http://h/", ", \"response_max\": 0"), "/response_max" },
+        { "{\"kind\": \"python\"}", "/modules is missing" }, { "{\"kind\": \"python\", \"modules\": []}", "/modules: must name" },
+        { "{\"kind\": \"python\", \"modules\": [\"a b\"]}", "/modules/0: must be the name of a module" }, { "{\"kind\": \"python\", \"modules\": [\"a\"], \"name\": \"t\"}", "/name: each function has its own" },
+        { "{\"kind\": \"python\", \"modules\": [\"a\"], \"argv\": []}", "/argv: a tool file of kind python has no such member" },
         { HTTP("http://h/", ", \"ports\": []"), "/ports: must be an array" }, { HTTP("http://h/", ", \"ports\": [0]"), "/ports/0" },
         { HTTP("http://h/", ", \"allow_private\": [\"10.0.0.0/33\"]"), "/allow_private/0: '10.0.0.0/33' is no network" }, { HTTP("http://h/", ", \"allow_private\": true"), "/allow_private" },
     };

@@ -43,7 +43,8 @@ ORB_API void orb_toolbox_info(const struct orb_toolbox *toolbox, size_t i, struc
 
 /* content: what the tool gave back, UTF-8, valid during the call; or error, what a model would be told. */
 typedef void (*orb_toolbox_call_cb)(void *arg, const char *content, size_t len, const char *error, double duration_ms);
-/* Calls a tool by its name or path. arguments: a JSON object as text. ORB_E_NOT_FOUND: no such tool; ORB_E_INVALID: no JSON. */
+/* Calls a tool as agents name it. arguments: a JSON object as text. ORB_E_INVALID: no JSON. That there is no such tool is told
+ * as the call's error. */
 ORB_API int orb_toolbox_call(struct orb_toolbox *toolbox, const char *name, const char *arguments, size_t len, orb_toolbox_call_cb cb, void *arg,
                              struct orb_error *err) ORB_MUST_CHECK;
 /* Ends all calls with this arg; their callbacks come, with an error. */
