@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* For telling servers that their sessions are over. */
+#define GOODBYE_MS 300
+
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
 {
     struct orb_error err = {0};
@@ -11,4 +14,51 @@ int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
         return rc;
     rc = orb_toolbox_new(cli->loop, dir ? dir : env && *env ? env : NULL, out, &err);
     return rc ? cli_fail_with(&err) : 0;
+}
+
+void cli_on_tool_result(void *arg, const char *content, size_t len, const char *error, double duration_ms)
+{
+    struct cli_tool_calling *c = arg;
+    json_t *value;
+    c->is_over = 1;
+    if (error)
+        c->code = c->cli->is_interrupted ? ORB_E_INTERRUPTED : ORB_E_TOOL;
+    if (c->cli->format != CLI_TABLE) {
+        value = json_pack("{so so sf}", "content", error ? json_null() : json_stringn(content, len), "error", error ? json_string(error) : json_null(),
+                          "duration_ms", duration_ms);
+        cli_json_print(c->cli, value);
+    } else if (error) {
+        cli_fail(c->code, "%s", error);
+    } else {
+        cli_print_text(content, len);
+        if (!len || content[len - 1] != '\n')
+            cli_print_text("\n", 1);
+    }
+    cli_done(c->cli);
+}
+
+static void on_log(void *arg, const char *line)
+{
+    cli_note(arg, "%s", line);
+}
+
+int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
+{
+    int rc = cli_toolbox_open(cli, dir, out);
+    if (!rc)
+        orb_toolbox_on_log(*out, on_log, cli);
+    if (rc || orb_mcp_server_count(*out))
+        return rc;
+    orb_toolbox_free(*out);
+    return cli_fail(ORB_E_CONFIG, "there are no MCP servers: name a folder with --tools or ORBITER_TOOLS, and put a file of kind mcp into it (see docs/mcp.md)");
+}
+
+void cli_mcp_close(struct cli *cli, struct orb_toolbox *toolbox)
+{
+    int has_sessions = orb_mcp_session_count(toolbox) > 0;
+    orb_toolbox_on_log(toolbox, NULL, NULL);
+    orb_toolbox_free(toolbox);
+    for (int64_t end = orb_loop_now_ms(cli->loop) + GOODBYE_MS; has_sessions && orb_loop_now_ms(cli->loop) < end;)
+        if (orb_loop_turn(cli->loop, GOODBYE_MS / 10))
+            break;
 }

@@ -4,12 +4,23 @@
 
 #include "cli.h"
 
-#include <orbiter/tool.h>
+#include <orbiter/mcp.h>
 
 #define CLI_TOOLS_OPTION(offset) \
     {"tools", 0, ORB_OPTION_TEXT, offset, "DIR", "the folder of tool files (default: ORBITER_TOOLS)", 0, 0}
 
 /* Makes the loop and reads the tool files. dir NULL = ORBITER_TOOLS, else the built-in tools only. 0, or a code that was said. */
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out);
+
+/* The result of a call by hand: printed, and cli_done. arg: struct cli_tool_calling. */
+struct cli_tool_calling {
+    struct cli *cli;
+    int code, is_over;
+};
+void cli_on_tool_result(void *arg, const char *content, size_t len, const char *error, double duration_ms);
+
+/* The same for the mcp commands: with what servers say as notes; no servers is an error. */
+int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out);
+void cli_mcp_close(struct cli *cli, struct orb_toolbox *toolbox);
 
 #endif

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +263,21 @@ void orb_child_kill(const struct orb_child *c)
 {
     if (c && c->pid)
         kill(c->is_group ? -c->pid : c->pid, SIGKILL);
+}
+
+int orb_child_wait(const struct orb_child *c, int wait_ms)
+{
+    struct pollfd end = { .fd = c->pidfd, .events = POLLIN };
+    siginfo_t info = { 0 };
+    if (!c->pid)
+        return 1;
+    if (c->pidfd >= 0)
+        return poll(&end, 1, wait_ms) > 0;
+    do { /* no pidfds here */
+        if (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid)
+            return 1;
+    } while (wait_ms-- > 0 && poll(NULL, 0, 1) == 0);
+    return 0;
 }
 
 void orb_child_free(struct orb_child *c)

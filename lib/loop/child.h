@@ -43,6 +43,8 @@ void orb_child_end_input(struct orb_child *child);
 void orb_child_signal(const struct orb_child *child, int signo);
 /* SIGKILL, to its whole group when it has one; ended follows. */
 void orb_child_kill(const struct orb_child *child);
+/* Blocks until it has ended, at most so long: for the end of a program only. 1 = it has; ended is not called by this. */
+int orb_child_wait(const struct orb_child *child, int wait_ms);
 pid_t orb_child_pid(const struct orb_child *child); /* 0 when it has ended */
 /* ended is not called any more. The process goes on, but a group is killed. */
 void orb_child_free(struct orb_child *child);

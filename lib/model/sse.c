@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* "data: " and some room: a line holds at most one event's data. */
-#define LINE_MAX_BYTES (ORB_SSE_EVENT_MAX + 64)
+#define LINE_ROOM 64
 
 /* The first data line of an event, while it still lies in the bytes that are
  * being fed: nearly every event is one such line, and is never copied. */
@@ -12,11 +12,17 @@ struct span {
     size_t len;
 };
 
-void orb_sse_init(struct orb_sse *sse)
+void orb_sse_init_max(struct orb_sse *sse, size_t max)
 {
     memset(sse, 0, sizeof(*sse));
-    orb_buf_init(&sse->line, LINE_MAX_BYTES);
-    orb_buf_init(&sse->data, ORB_SSE_EVENT_MAX + 1);
+    sse->max = max;
+    orb_buf_init(&sse->line, max + LINE_ROOM);
+    orb_buf_init(&sse->data, max + 1);
+}
+
+void orb_sse_init(struct orb_sse *sse)
+{
+    orb_sse_init_max(sse, ORB_SSE_EVENT_MAX);
 }
 
 void orb_sse_done(struct orb_sse *sse)
@@ -83,7 +89,7 @@ static int take_line(struct orb_sse *sse, const char *line, size_t len, int is_f
         value_len--;
     }
     if (is_field(line, name_len, "data")) {
-        if (value_len > ORB_SSE_EVENT_MAX)
+        if (value_len > sse->max)
             return ORB_E_TOO_LARGE;
         int rc = keep_span(sse, span);
         if (rc)

@@ -11,8 +11,10 @@ struct orb_sse {
     struct orb_buf line, data;
     char event[64];
     int last_was_cr, started;
+    size_t max;         /* bytes of one event */
 };
 void orb_sse_init(struct orb_sse *sse);
+void orb_sse_init_max(struct orb_sse *sse, size_t max); /* with another limit than ORB_SSE_EVENT_MAX */
 void orb_sse_done(struct orb_sse *sse);
 /* fn is called per event; it returns 0 to go on, anything else stops and is
  * returned. ORB_E_TOO_LARGE when a line or an event is over the limit. */

@@ -2,6 +2,8 @@
 #include "base/base.h"
 #include "tool/toolbox.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,24 @@ struct orb_hand_call {
     orb_toolbox_call_cb cb;
     void *arg;
 };
+
+void orb_toolbox_on_log(struct orb_toolbox *toolbox, orb_toolbox_log_cb cb, void *arg)
+{
+    toolbox->log = cb;
+    toolbox->log_arg = arg;
+}
+
+void orb_toolbox_log(const struct orb_toolbox *toolbox, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+    if (!toolbox->log)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    toolbox->log(toolbox->log_arg, line);
+}
 
 void orb_toolbox_info(const struct orb_toolbox *toolbox, size_t i, struct orb_tool_info *out)
 {

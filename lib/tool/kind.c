@@ -6,6 +6,7 @@ const struct orb_tool_kind *const orb_tool_kinds[] = {
     &orb_tool_kind_builtin,
     &orb_tool_kind_exec,
     &orb_tool_kind_http,
+    &orb_tool_kind_mcp,
     &orb_tool_kind_python,
     NULL,
 };

@@ -78,6 +78,8 @@ static int load_value(struct orb_toolbox *toolbox, const json_t *file, struct or
     const struct orb_tool_kind *kind = NULL;
     if (!json_is_object(file))
         return orb_error_set(err, ORB_E_CONFIG, "must hold a JSON object");
+    if (json_object_get(file, "mcpServers") && !json_object_get(file, "kind"))
+        return orb_tool_kind_mcp.load(toolbox, file, err); /* a mcp.json, as other programs have it */
     int rc = kind_of(file, &kind, err);
     if (!rc)
         rc = check_members(file, kind, err);

@@ -57,7 +57,7 @@ struct request {
     struct orb_tool_call *call;    /* NULL: a description */
     char *path;
     struct orb_timer *timeout;
-    void (*cb)(void *arg, struct orb_tool *tool, const struct orb_error *err);
+    orb_toolbox_cb cb;
     void *arg;
     struct orb_error err;
 };
@@ -80,14 +80,14 @@ static void request_fail(struct request *r, const char *text)
 {
     struct orb_tool_call *call = r->call;
     struct orb_error err = { 0 };
-    void (*cb)(void *, struct orb_tool *, const struct orb_error *) = r->cb;
+    orb_toolbox_cb cb = r->cb;
     void *arg = r->arg;
     orb_error_set(&err, ORB_E_TOOL, "tool '%.128s': %s", r->path, text);
     request_free(r);
     if (call)
         orb_tool_call_fail(call, "Tool '%s' failed: %s", call->tool->name, text);
     else
-        cb(arg, NULL, &err);
+        cb(arg, NULL, 0, &err);
 }
 
 static void host_kill(struct host *h, const char *why)
@@ -153,10 +153,10 @@ static void answer(struct request *r, const json_t *reply)
     } else {
         struct known *k = known_find(r->host->file, r->path);
         struct orb_tool *tool = k ? k->tool : tool_from(r->host->file, r->path, ok, &err);
-        void (*cb)(void *, struct orb_tool *, const struct orb_error *) = r->cb;
+        orb_toolbox_cb cb = r->cb;
         void *arg = r->arg;
         request_free(r);
-        cb(arg, tool, tool ? NULL : &err);
+        cb(arg, &tool, tool != NULL, tool ? NULL : &err);
     }
 }
 
@@ -342,14 +342,14 @@ static int is_module(const struct module_file *f, const char *path)
 /* A function that is known already: told later all the same. */
 struct told {
     struct orb_tool *tool;
-    void (*cb)(void *arg, struct orb_tool *tool, const struct orb_error *err);
+    orb_toolbox_cb cb;
     void *arg;
 };
 
 static void tell(void *arg)
 {
     struct told *t = arg;
-    t->cb(t->arg, t->tool, NULL);
+    t->cb(t->arg, &t->tool, 1, NULL);
     orb_tool_unref(t->tool);
     free(t);
 }
@@ -360,7 +360,7 @@ static void describe_is_late(void *arg)
     host_kill(r->host, "the import took too long");
 }
 
-static int resolve(struct orb_toolbox *toolbox, const json_t *item, void (*cb)(void *arg, struct orb_tool *tool, const struct orb_error *err), void *arg,
+static int resolve(struct orb_toolbox *toolbox, const json_t *item, orb_toolbox_cb cb, void *arg,
                    struct orb_error *err)
 {
     struct module_file *f = *orb_toolbox_slot(toolbox, &orb_tool_kind_python);

@@ -9,7 +9,8 @@
 /* One item that a kind is asked for. */
 struct want {
     struct orb_resolution *resolution;
-    size_t index;
+    struct orb_tool **tools; /* what it stands for */
+    size_t count;
 };
 
 struct orb_resolution {
@@ -29,11 +30,38 @@ static void resolution_free(struct orb_resolution *r)
     while (*p != r)
         p = &(*p)->next;
     *p = r->next;
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         orb_tool_unref(r->tools[i]);
+        for (size_t k = 0; k < r->wants[i].count; k++)
+            orb_tool_unref(r->wants[i].tools[k]);
+        free(r->wants[i].tools);
+    }
     free(r->tools);
     free(r->wants);
     free(r);
+}
+
+/* In the order of the items; some stand for several tools. */
+static void give(const struct orb_resolution *r)
+{
+    size_t count = 0, n = 0;
+    struct orb_error err = { 0 };
+    for (size_t i = 0; i < r->count; i++)
+        count += r->tools[i] ? 1 : r->wants[i].count;
+    if (count > ORB_TOOL_ITEMS_MAX) {
+        orb_error_set(&err, ORB_E_TOOL, "the agent has %zu tools, at most %d are allowed", count, ORB_TOOL_ITEMS_MAX);
+        r->cb(r->arg, NULL, 0, &err);
+        return;
+    }
+    struct orb_tool **tools = orb_alloc((count + 1) * sizeof *tools);
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->tools[i])
+            tools[n++] = r->tools[i];
+        for (size_t k = 0; k < r->wants[i].count; k++)
+            tools[n++] = r->wants[i].tools[k];
+    }
+    r->cb(r->arg, tools, count, NULL);
+    free(tools);
 }
 
 static void finish(void *arg)
@@ -42,18 +70,19 @@ static void finish(void *arg)
     if (r->cb && r->err.code)
         r->cb(r->arg, NULL, 0, &r->err);
     else if (r->cb)
-        r->cb(r->arg, r->tools, r->count, NULL);
+        give(r);
     resolution_free(r);
 }
 
-static void on_resolved(void *arg, struct orb_tool *tool, const struct orb_error *err)
+static void on_resolved(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err)
 {
     struct want *want = arg;
     struct orb_resolution *r = want->resolution;
     if (err && !r->err.code)
         orb_error_set(&r->err, ORB_E_TOOL, "%s", orb_error_message(err));
-    if (tool)
-        r->tools[want->index] = orb_tool_ref(tool);
+    want->tools = orb_alloc((count + 1) * sizeof *want->tools);
+    for (size_t i = 0; i < count; i++)
+        want->tools[want->count++] = orb_tool_ref(tools[i]);
     if (--r->waiting == 0)
         finish(r);
 }
@@ -75,7 +104,7 @@ static int ask_kinds(struct orb_resolution *r, size_t index, const json_t *item,
     for (size_t i = 0; orb_tool_kinds[i]; i++) {
         if (!orb_tool_kinds[i]->resolve)
             continue;
-        r->wants[index] = (struct want){ r, index };
+        r->wants[index] = (struct want){ .resolution = r };
         int rc = orb_tool_kinds[i]->resolve(r->toolbox, item, on_resolved, &r->wants[index], err);
         if (rc > 0)
             r->waiting++;
@@ -151,12 +180,12 @@ static int resolve_item(struct orb_resolution *r, size_t index, const json_t *it
         return resolve_text(r, index, item, err);
     if (!json_is_object(item))
         return orb_error_set(err, ORB_E_TOOL, "tool %zu of the agent: must be a path, or an object", index);
-    if (!json_is_true(json_object_get(item, "__mcp_tool__")))
+    if (!json_is_true(json_object_get(item, "__mcp_tool__")) && !json_is_string(json_object_get(item, "mcp")))
         return resolve_inline(r, index, item, err);
     int rc = ask_kinds(r, index, item, err);
     if (rc)
         return rc < 0 ? rc : 0;
-    return orb_error_set(err, ORB_E_TOOL, "MCP tool '%.60s': this worker has no kind of tool that runs it", orb_json_get_str(item, "name", "?"));
+    return orb_error_set(err, ORB_E_TOOL, "tool %zu of the agent: this worker has no kind of tool that runs it", index);
 }
 
 /* ---- all items ---- */

@@ -76,6 +76,9 @@ int orb_tool_call_start(struct orb_loop *loop, struct orb_tool *tool, json_t *ar
 /* Ends it now: child processes (their whole group) are killed, connections closed. The callback comes later, with an error. */
 void orb_tool_call_cancel(struct orb_tool_call *call);
 
+/* Tools, borrowed for the call: take references; or an error. */
+typedef void (*orb_toolbox_cb)(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err);
+
 /* ---- for kinds ---------------------------------------------------------- */
 
 /* One row of kind.c. All of them are listed with their help by `orbiter tool kinds`. */
@@ -86,9 +89,8 @@ struct orb_tool_kind {
     /* Reads those members and makes the tools: most kinds one (orb_toolbox_add). ORB_E_CONFIG, naming member and reason. */
     int (*load)(struct orb_toolbox *toolbox, const json_t *file, struct orb_error *err);
     /* An item of an agent's config that is this kind's: an MCP object, a dotted path into a module. 1 = it is, and the
-     * callback of resolve will come; 0 = not mine; negative with err. NULL for most kinds. */
-    int (*resolve)(struct orb_toolbox *toolbox, const json_t *item, void (*cb)(void *arg, struct orb_tool *tool, const struct orb_error *err),
-                   void *arg, struct orb_error *err);
+     * callback will come from the loop, with the tools that it stands for; 0 = not mine; negative with err. NULL for most kinds. */
+    int (*resolve)(struct orb_toolbox *toolbox, const json_t *item, orb_toolbox_cb cb, void *arg, struct orb_error *err);
     /* Any code but ORB_E_NOMEM becomes the call's error. */
     int (*start)(struct orb_tool_call *call, struct orb_error *err);
     void (*cancel)(struct orb_tool_call *call);  /* orb_tool_call_end follows, from the loop */
@@ -105,6 +107,8 @@ void orb_tool_call_fail(struct orb_tool_call *call, const char *fmt, ...) ORB_PR
 /* See orbiter/tool.h for orb_toolbox_new, _free and _count. */
 struct orb_loop *orb_toolbox_loop(const struct orb_toolbox *toolbox);
 const char *orb_toolbox_dir(const struct orb_toolbox *toolbox); /* absolute; NULL = there is none */
+/* A line for orb_toolbox_on_log; safe to show. */
+void orb_toolbox_log(const struct orb_toolbox *toolbox, const char *fmt, ...) ORB_PRINTF(2, 3);
 /* What a kind keeps for the toolbox; NULL at first. */
 void **orb_toolbox_slot(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind);
 /* Reads name, description, parameters and limits of a file and adds a tool of that kind; file's "path" or its name is what
@@ -122,13 +126,13 @@ struct orb_tool *orb_toolbox_find(const struct orb_toolbox *toolbox, const char 
  * that is there, and a "description" in place of its own). Names that occur twice are the caller's affair. The callback
  * gets as many tools (borrowed for the call: take references) or an error: ORB_E_TOOL, naming the item and the tool file that
  * would bind it. items NULL or empty: no tools. Cancel with orb_toolbox_forget(arg). */
-typedef void (*orb_toolbox_cb)(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err);
 void orb_toolbox_resolve(struct orb_toolbox *toolbox, const json_t *items, orb_toolbox_cb cb, void *arg);
 void orb_toolbox_forget(struct orb_toolbox *toolbox, void *arg);
 
 /* The kinds there are; ended by NULL. */
 extern const struct orb_tool_kind *const orb_tool_kinds[];
-extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http, orb_tool_kind_python;
+extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http, orb_tool_kind_mcp,
+    orb_tool_kind_python;
 /* builtin.c: adds the tools that need no file. */
 int orb_tool_builtin_add(struct orb_toolbox *toolbox, struct orb_error *err) ORB_MUST_CHECK;
 

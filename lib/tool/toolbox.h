@@ -23,6 +23,8 @@ struct orb_toolbox {
     void *slots[ORB_TOOL_KINDS_MAX];
     struct orb_resolution *resolutions;
     struct orb_hand_call *calls;
+    orb_toolbox_log_cb log;      /* may be NULL */
+    void *log_arg;
 };
 
 /* load.c: every *.json of the folder. */

@@ -73,6 +73,7 @@ check 'kinds' bash -c 'orbiter tool kinds | grep -v "^ " | sort' <<'EOF'
 out: builtin
 out: exec
 out: http
+out: mcp
 out: python
 exit 0
 EOF

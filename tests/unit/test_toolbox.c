@@ -183,7 +183,7 @@ static void items_become_tools(void **state)
         { "[{\"name\": \"search\", \"kind\": \"http\"}]", "the worker's tool is of kind exec, not 'http'" },
         { "[{\"name\": \"search\", \"argv\": [\"rm\"]}]", "\"argv\" is decided by the worker's tool file" },
         { "[{\"name\": \"search\", \"parameters\": {}}]", "are not those of the worker's tool" },
-        { "[{\"__mcp_tool__\": true, \"name\": \"mcp__s__t\", \"server_name\": \"s\", \"original_name\": \"t\"}]", "mcp__s__t" },
+        { "[{\"__mcp_tool__\": true, \"name\": \"mcp__s__t\", \"server_name\": \"s\", \"original_name\": \"t\"}]", "\"server\": \"s\"" },
     };
     for (size_t i = 0; i < ORB_COUNT(rows); i++) {
         a = resolve(box, rows[i].items);

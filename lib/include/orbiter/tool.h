@@ -24,6 +24,10 @@ ORB_API int orb_toolbox_new(struct orb_loop *loop, const char *dir, struct orb_t
 /* Calls and resolutions under way must have ended. */
 ORB_API void orb_toolbox_free(struct orb_toolbox *toolbox);
 
+/* What servers and programs of tools say beside their results, a line each, safe to show. NULL = nobody listens. */
+typedef void (*orb_toolbox_log_cb)(void *arg, const char *line);
+ORB_API void orb_toolbox_on_log(struct orb_toolbox *toolbox, orb_toolbox_log_cb cb, void *arg);
+
 /* A tool. Borrowed from the toolbox. */
 struct orb_tool_info {
     const char *name;        /* as a model calls it */

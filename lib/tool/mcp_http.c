@@ -1,0 +1,71 @@
+/* MCP over streamable HTTP: a POST for each message; its reply is the answer, or a stream that has it. */
+#include "base/base.h"
+#include "loop/http.h"
+#include "tool/mcp_post.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int http_open(struct orb_mcp *m, struct orb_error *err)
+{
+    struct orb_http_url parts;
+    char whole[ORB_HTTP_URL_MAX];
+    int rc = orb_http_url_read(m->config->url, NULL, &parts, whole, err);
+    if (rc)
+        return rc;
+    orb_mcp_web_get(m);
+    orb_mcp_opened(m);
+    return 0;
+}
+
+static int http_send(struct orb_mcp *m, struct orb_mcp_request *request, const char *text, size_t len, struct orb_error *err)
+{
+    return orb_mcp_post_start(m, m->config->url, request, text, len, err);
+}
+
+static void http_close(struct orb_mcp *m)
+{
+    if (m->link)
+        orb_mcp_web_close(m);
+}
+
+/* ---- the end of a session ---- */
+
+static void ignore_head(void *arg, const struct orb_http_response *response)
+{
+    (void)arg, (void)response;
+}
+
+static void ignore_data(void *arg, const char *data, size_t len)
+{
+    (void)arg, (void)data, (void)len;
+}
+
+static void ignore_done(void *arg, int code, int is_connect, const char *text)
+{
+    (void)arg, (void)code, (void)is_connect, (void)text;
+}
+
+/* Sent when the loop still turns; nobody waits for it. */
+static void http_ask_end(struct orb_mcp *m)
+{
+    static const struct orb_http_callbacks nobody = { ignore_head, ignore_data, ignore_done };
+    struct orb_http *http;
+    struct orb_buf lines;
+    if (!m->session)
+        return;
+    orb_buf_init(&lines, 128 * 1024);
+    orb_mcp_put_headers(m, &lines);
+    orb_buf_printf(&lines, "MCP-Session-Id: %s", m->session);
+    orb_buf_char(&lines, '\0');
+    orb_buf_printf(&lines, "MCP-Protocol-Version: %s", m->era.version);
+    orb_buf_char(&lines, '\0');
+    const char **list = lines.err ? NULL : orb_mcp_header_list(&lines);
+    struct orb_http_request request = { .url = m->config->url, .headers = list, .method = "DELETE" };
+    if (list && orb_http_start(m->loop, &request, &nobody, NULL, &http, NULL))
+        orb_mcp_log(m, "the session could not be ended", 30);
+    free(list);
+    orb_buf_done(&lines);
+}
+
+const struct orb_mcp_driver orb_mcp_driver_http = { ORB_MCP_PARALLEL_MAX, http_open, http_send, orb_mcp_post_drop, http_close, http_ask_end, NULL };
