@@ -23,7 +23,7 @@
 
 struct worker_args {
     struct orb_redis_args redis;
-    const char *queue, *worker_id, *alone, *holder;
+    const char *queue, *worker_id, *alone, *holder, *prices;
     int concurrency, drain_timeout, result_ttl, event_ttl, wants_help, wants_version, wants_man;
 };
 
@@ -36,6 +36,7 @@ static const struct orb_option rows[] = {
      "after a signal, hand back what still runs after this time (default 60, 0 = at once)", 0, 31536000},
     {"result-ttl", 0, ORB_OPTION_INT, AT(result_ttl), "SEC", "how long finished tasks are kept (default 86400)", 1, 31536000},
     {"event-ttl", 0, ORB_OPTION_INT, AT(event_ttl), "SEC", "how long the events of finished tasks are kept (default 3600)", 1, 31536000},
+    {"prices", 0, ORB_OPTION_TEXT, AT(prices), "FILE", "what models cost, in place of the built-in table (or ORBITER_PRICES)", 0, 0},
     {"alone", 0, ORB_OPTION_TEXT, AT(alone), "ENTRY", "run only this queue entry, then end (a worker starts this for a task that killed its workers)", 0, 0},
     {"holder", 0, ORB_OPTION_TEXT, AT(holder), "ID", "with --alone: the worker that the entry is pending on", 0, 0},
     {"help", 'h', ORB_OPTION_FLAG, AT(wants_help), NULL, "print this help", 0, 0},
@@ -46,6 +47,8 @@ static const struct orb_option rows[] = {
 #undef AT
 
 static const struct orb_env_row environment[] = {
+    {"ORBITER_PRICES", "file of what models cost, as --prices"},
+    {"ORBITER_LARGE_OUTPUT_THRESHOLD", "bytes of a tool's result from which on it is kept as an artifact (default 10240)"},
     {"ORBITER_LOG_LEVEL", "how much is logged: DEBUG, INFO (default), WARNING or ERROR"},
     {0},
 };
@@ -231,6 +234,7 @@ static int run(struct worker_args *args)
         .queue = args->queue, .worker_id = args->worker_id, .concurrency = args->concurrency,
         .drain_timeout_s = args->drain_timeout ? args->drain_timeout : -1, .result_ttl_s = args->result_ttl, .event_ttl_s = args->event_ttl,
         .program = program_path(), .alone = args->alone, .holder = args->holder,
+        .prices = args->prices ? args->prices : getenv("ORBITER_PRICES"),
     };
     if (!args->alone != !args->holder)
         return fail(ORB_E_USAGE, "give --alone and --holder together");

@@ -13,7 +13,7 @@ struct orb_broker {
     char stream[ORB_KEY_MAX];
     char owner[33];   /* of this process: one that comes back under its old id is another owner */
     char result_ttl[16], event_ttl[16];
-    struct orb_batch *submit, *begin, *finish, *retry, *requeue, *check;
+    struct orb_batch *submit, *begin, *finish, *retry, *requeue, *check, *advance;
     struct orb_buf scratch;
 };
 
@@ -44,6 +44,7 @@ struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, co
     b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, ORB_COUNT(ends));
     b->requeue = orb_batch_new(store, &orb_script_requeue, b->stream, ends, ORB_COUNT(ends));
     b->check = orb_batch_new(store, &orb_script_check, b->stream, (const char *[]){ worker->id }, 1);
+    b->advance = orb_batch_new(store, &orb_script_advance, b->stream, (const char *[]){ queue, worker->id, b->owner }, 3);
     return b;
 }
 
@@ -57,6 +58,7 @@ void orb_broker_free(struct orb_broker *b)
     orb_batch_free(b->retry);
     orb_batch_free(b->requeue);
     orb_batch_free(b->check);
+    orb_batch_free(b->advance);
     orb_buf_done(&b->scratch);
     free(b->queue);
     free(b->worker_id);
@@ -229,6 +231,13 @@ void orb_broker_write_recover(struct orb_broker *b, struct orb_buf *out, int has
 void orb_broker_check(struct orb_broker *b, const char *id, int attempt, orb_redis_cb cb, void *arg)
 {
     struct orb_buf *body = orb_batch_add(b->check, 2, cb, arg);
+    orb_cmd_str(body, id);
+    orb_cmd_int(body, attempt);
+}
+
+void orb_broker_advance(struct orb_broker *b, const char *id, int attempt, orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->advance, 2, cb, arg);
     orb_cmd_str(body, id);
     orb_cmd_int(body, attempt);
 }

@@ -87,6 +87,8 @@ void orb_broker_write_claim(struct orb_broker *broker, struct orb_buf *b, int ha
 void orb_broker_write_recover(struct orb_broker *broker, struct orb_buf *b, int has_text, int most, const char *wanted, const char *holder);
 /* Is a task still this worker's? reply: mine, lost or cancelled. */
 void orb_broker_check(struct orb_broker *broker, const char *id, int attempt, orb_redis_cb cb, void *arg);
+/* A task of this worker goes on in the next attempt. reply: its number; or the state the task has now, or STALE. */
+void orb_broker_advance(struct orb_broker *broker, const char *id, int attempt, orb_redis_cb cb, void *arg);
 /* The worker's lease: taken at the start, renewed every third of its life. reply {code, drain}: code 0:
  * another process has that id; 1 renewed; 2 made: it was not there. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
 #define ORB_LEASE_KEY "orbiter:lease:"

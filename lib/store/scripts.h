@@ -7,7 +7,7 @@ struct orb_script {
     const char *name, *sha1, *text;
 };
 
-#define ORB_SCRIPTS(X) X(submit) X(begin) X(finish) X(retry) X(requeue) X(sweep) X(recover) X(claim) X(check) X(cancel) X(poison) X(join) X(leave) X(replay)
+#define ORB_SCRIPTS(X) X(submit) X(begin) X(finish) X(retry) X(requeue) X(sweep) X(recover) X(claim) X(check) X(cancel) X(poison) X(join) X(leave) X(replay) X(advance)
 #define ORB_SCRIPT_DECLARE(name) extern const struct orb_script orb_script_##name;
 ORB_SCRIPTS(ORB_SCRIPT_DECLARE)
 #undef ORB_SCRIPT_DECLARE

@@ -23,6 +23,7 @@ struct orb_worker_options {
     const char *program;
     /* For that program: run only the entry of this place, which is pending on the worker `holder`. NULL = all. */
     const char *alone, *holder;
+    const char *prices;       /* file of what models cost, in place of the built-in table; NULL or "" = that one */
 };
 
 struct orb_worker;
