@@ -308,7 +308,7 @@ static int start(void *state, const struct orb_model_call *call, struct orb_erro
     }
     sim->input_words = count_words(input.data, input.len);
     sim->is_tool_step = sim->script.tool[0] &&
-                        (!last_is_tool(call->messages) || count_turns(call->messages, 0, 1) < sim->script.steps);
+                        (!last_is_tool(call->messages) || (sim->script.steps > 1 && count_turns(call->messages, 0, 1) < sim->script.steps));
     sim->total = sim->is_tool_step ? sim->script.calls : sim->script.tokens;
     if (sim->script.say && !sim->is_tool_step)
         read_say(&sim->script, count_turns(call->messages, 1, 0), &input);
