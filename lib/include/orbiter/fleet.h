@@ -37,7 +37,7 @@ struct orb_provider_info {
     const char *settings; /* environment variables it reads, "" = none */
 };
 ORB_API const struct orb_provider_info *orb_provider_list(void);
-/* Is this model string (provider:model) one that a worker of this version
+/* Is this model string (provider:model, or a chain of them with " | " between) one that a worker of this version
  * would accept? ORB_E_MODEL_NOT_FOUND, ORB_E_MODEL_INVALID with the reason. */
 ORB_API int orb_model_check(const char *model, struct orb_error *err) ORB_MUST_CHECK;
 
