@@ -283,6 +283,19 @@ json_t *orb_run_message(const char *role, json_t *content)
     return m;
 }
 
+json_t *orb_run_words(const char *format, ...)
+{
+    char text[WORDS_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t len = n < 0 ? 0 : strlen(text), bad;
+    while ((bad = orb_utf8_check(text, len)) < len)
+        text[bad] = '?';
+    return json_stringn_nocheck(text, len);
+}
+
 void orb_run_text(const struct orb_run *run, struct orb_buf *out)
 {
     if (run->text.len)

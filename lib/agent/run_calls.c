@@ -3,7 +3,6 @@
 #include "agent/run_state.h"
 #include "base/base.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,20 +95,13 @@ static void done(struct call *call, json_t *text, double duration_ms)
     call->duration_ms = duration_ms;
 }
 
-static void fail(struct call *call, double duration_ms, const char *format, ...) ORB_PRINTF(3, 4);
-static void fail(struct call *call, double duration_ms, const char *format, ...)
+/* Takes the words of what went wrong. */
+static void fail(struct call *call, double duration_ms, json_t *words)
 {
-    struct orb_buf text;
-    char short_text[768];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(short_text, sizeof short_text, format, args);
-    va_end(args);
-    orb_buf_init(&text, ARGUMENTS_MAX);
-    orb_buf_add(&text, short_text, n < (int)sizeof short_text ? (size_t)n : sizeof short_text - 1);
     call->state = CALL_DONE;
-    call->error = orb_buf_take(&text);
+    call->error = orb_strdup(json_string_value(words));
     call->duration_ms = duration_ms;
+    json_decref(words);
 }
 
 /* Arguments as an object; what is wrong with them becomes the call's error. */
@@ -124,10 +116,10 @@ static void read_arguments(struct call *call)
     }
     call->parsed = orb_json_parse(text, len, &orb_json_limits_default, &err);
     if (!call->parsed) {
-        fail(call, 0, "Invalid JSON in arguments for tool '%.64s': %.150s", call->name, err.text);
+        fail(call, 0, orb_run_words("Invalid JSON in arguments for tool '%.64s': %.150s", call->name, err.text));
     } else if (!json_is_object(call->parsed)) {
-        fail(call, 0, "Tool '%.64s' arguments must be a JSON object, got %s", call->name, json_is_array(call->parsed) ? "list" :
-             json_is_string(call->parsed) ? "str" : json_is_number(call->parsed) ? "number" : json_is_null(call->parsed) ? "null" : "bool");
+        fail(call, 0, orb_run_words("Tool '%.64s' arguments must be a JSON object, got %s", call->name, json_is_array(call->parsed) ? "list" :
+             json_is_string(call->parsed) ? "str" : json_is_number(call->parsed) ? "number" : json_is_null(call->parsed) ? "null" : "bool"));
         json_decref(call->parsed);
         call->parsed = NULL;
     }
@@ -136,13 +128,11 @@ static void read_arguments(struct call *call)
 static void transfer(struct orb_run *run, struct talk *talk, struct call *call, int agent)
 {
     if (talk->transfer >= 0) {
-        fail(call, 0, "Control already passes to '%.100s'", run->plan->agents[talk->transfer]->name);
+        fail(call, 0, orb_run_words("Control already passes to '%.100s'", run->plan->agents[talk->transfer]->name));
         return;
     }
-    char text[200];
     talk->transfer = agent;
-    int n = snprintf(text, sizeof text, "Transferred to '%.100s'", run->plan->agents[agent]->name);
-    done(call, json_stringn(text, (size_t)n), 0);
+    done(call, orb_run_words("Transferred to '%.100s'", run->plan->agents[agent]->name), 0);
 }
 
 static void delegate(struct orb_run *run, struct talk *talk, int index, int place, double now)
@@ -150,7 +140,7 @@ static void delegate(struct orb_run *run, struct talk *talk, int index, int plac
     struct call *call = &talk->calls[index];
     json_t *task = json_object_get(call->parsed, "task");
     if (!json_is_string(task)) {
-        fail(call, 0, "Tool '%.64s' failed: it needs task, a string", call->name);
+        fail(call, 0, orb_run_words("Tool '%.64s' failed: it needs task, a string", call->name));
         return;
     }
     call->state = CALL_RUNNING;
@@ -179,7 +169,7 @@ static void start(struct orb_run *run, struct talk *talk, int index, double now)
     } else if (kind == SPECIAL_ARTIFACT) {
         done(call, orb_artifact_read(run, orb_json_get_str(call->parsed, "id", "")), 0);
     } else {
-        fail(call, 0, "Unknown tool '%.200s'", call->name);
+        fail(call, 0, orb_run_words("Unknown tool '%.200s'", call->name));
     }
 }
 
@@ -255,7 +245,7 @@ static void take_result(struct orb_run *run, const struct talk *talk, struct cal
 {
     const struct orb_tool *tool = find_tool(run, talk, call->name);
     if (r->error) {
-        fail(call, r->duration_ms, "%s", r->error);
+        fail(call, r->duration_ms, orb_run_words("%s", r->error));
         run->turns_bytes += strlen(call->error);
     } else if (r->len > run->artifact_bytes || (tool && tool->is_large)) {
         done(call, orb_artifact_keep(run, call->name, r->content, r->len), r->duration_ms);

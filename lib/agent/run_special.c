@@ -70,28 +70,25 @@ enum special orb_special_find(const struct orb_run *run, const struct talk *talk
     return strcmp(wanted, artifact_tool) ? SPECIAL_NONE : SPECIAL_ARTIFACT;
 }
 
-static json_t *describe(const char *name, const char *description, const char *parameter, const char *what)
+/* Takes the words. */
+static json_t *describe(const char *name, json_t *description, const char *parameter, json_t *what)
 {
-    json_t *parameters = parameter ? json_pack("{s:s, s:{s:{s:s, s:s}}, s:[s]}", "type", "object", "properties", parameter, "type", "string",
+    json_t *parameters = parameter ? json_pack("{s:s, s:{s:{s:s, s:o}}, s:[s]}", "type", "object", "properties", parameter, "type", "string",
                                                "description", what, "required", parameter)
                                    : json_pack("{s:s, s:{}}", "type", "object", "properties");
-    return json_pack("{s:s, s:s, s:o}", "name", name, "description", description, "parameters", parameters);
+    return json_pack("{s:s, s:o, s:o}", "name", name, "description", description, "parameters", parameters);
 }
 
 json_t *orb_special_describe(const struct orb_run *run, const struct talk *talk, enum special kind, const char *name, int target)
 {
-    char description[200], what[200];
     if (kind == SPECIAL_ARTIFACT)
-        return describe(name, "Returns a large tool result that was stored as an artifact.", "id", "The id of the artifact.");
-    if (kind == SPECIAL_TRANSFER) {
-        snprintf(description, sizeof description, "Transfer the conversation to the '%.100s' agent.", run->plan->agents[target]->name);
-        return describe(name, description, NULL, NULL);
-    }
+        return describe(name, orb_run_words("Returns a large tool result that was stored as an artifact."), "id", orb_run_words("The id of the artifact."));
+    if (kind == SPECIAL_TRANSFER)
+        return describe(name, orb_run_words("Transfer the conversation to the '%.100s' agent.", run->plan->agents[target]->name), NULL, NULL);
     const struct orb_node *team = team_of(talk);
     const char *worker = orb_node_name(team->members[team->order[target]]);
-    snprintf(description, sizeof description, "Delegate a task to the '%.100s' worker agent.", worker);
-    snprintf(what, sizeof what, "The task description to send to '%.100s'.", worker);
-    return describe(name, description, "task", what);
+    return describe(name, orb_run_words("Delegate a task to the '%.100s' worker agent.", worker), "task",
+                    orb_run_words("The task description to send to '%.100s'.", worker));
 }
 
 /* ---- artifacts -------------------------------------------------------------- */
@@ -115,7 +112,7 @@ static void drop_oldest(struct orb_run *run)
 
 json_t *orb_artifact_keep(struct orb_run *run, const char *tool, const char *text, size_t len)
 {
-    char id[128], mark[320];
+    char id[128];
     run->artifact_count++;
     uint64_t h = hash(hash(HASH_START, &run->artifact_count, sizeof run->artifact_count), text, len);
     snprintf(id, sizeof id, "tool_result_%.64s_%08x", tool, (unsigned)(h >> 32));
@@ -125,21 +122,17 @@ json_t *orb_artifact_keep(struct orb_run *run, const char *tool, const char *tex
         drop_oldest(run);
     json_object_set_new_nocheck(run->artifacts, id, json_stringn_nocheck(text, len));
     run->artifact_total += len;
-    int n = snprintf(mark, sizeof mark, "[Result stored as artifact '%s'. Call retrieve_artifact('%s') to access.]", id, id);
-    return json_stringn(mark, (size_t)n);
+    return orb_run_words("[Result stored as artifact '%s'. Call retrieve_artifact('%s') to access.]", id, id);
 }
 
 json_t *orb_artifact_read(const struct orb_run *run, const char *id)
 {
     json_t *text = json_object_get(run->artifacts, id);
-    char mark[320];
     if (text)
         return json_incref(text);
     if (!run->artifacts)
-        return json_string("[Error: No workspace available — no artifacts have been stored yet]");
-    snprintf(mark, sizeof mark, "[Error: Artifact '%.200s' not found in workspace]", id);
-    text = json_string(mark);
-    return text ? text : json_string("[Error: Artifact not found in workspace]"); /* the id was cut within a character */
+        return orb_run_words("[Error: No workspace available — no artifacts have been stored yet]");
+    return orb_run_words("[Error: Artifact '%.200s' not found in workspace]", id);
 }
 
 /* ---- the guard ------------------------------------------------------------------ */

@@ -124,6 +124,9 @@ void orb_run_done(struct orb_run *run, json_t *output, json_t *parsed);
 void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb_error *err);
 struct orb_usage orb_usage_sum(const struct orb_usage *a, const struct orb_usage *b);
 json_t *orb_run_message(const char *role, json_t *content_take);
+/* A JSON string, at most WORDS_MAX bytes; what a cut has made of a character becomes "?". */
+#define WORDS_MAX 4200
+json_t *orb_run_words(const char *format, ...) ORB_PRINTF(1, 2);
 
 /* run_talk.c */
 struct talk *orb_talk_find(const struct orb_run *run, int id);

@@ -144,7 +144,7 @@ void play_reload(struct play *p)
 
 static const char *agent_of(const struct orb_run *run, int talk)
 {
-    static char name[64];
+    static char name[512];
     json_t *state = orb_run_save(run), *t;
     size_t i;
     *name = '\0';

@@ -11,7 +11,7 @@
 struct play_item {
     enum { PLAY_MODEL, PLAY_TOOL, PLAY_ADVANCE } type;
     int talk, call;
-    char agent[64], tool[65], arguments[256];
+    char agent[512], tool[65], arguments[256];
     const char *answer;              /* what is left of it, when it has begun */
 };
 
