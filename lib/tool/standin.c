@@ -22,10 +22,10 @@ int orb_schema_validate(const json_t *schema, const json_t *value, struct orb_er
 {
     const json_t *required = json_object_get(schema, "required");
     if (!strcmp(orb_json_get_str(schema, "type", ""), "object") && !json_is_object(value))
-        return orb_error_set(err, ORB_E_INVALID, "/: it is no object");
+        return orb_error_set(err, ORB_E_INVALID, "at the top: it is no object");
     for (size_t i = 0; i < json_array_size(required); i++)
         if (!json_object_get(value, json_string_value(json_array_get(required, i))))
-            return orb_error_set(err, ORB_E_INVALID, "/: %s is missing", json_string_value(json_array_get(required, i)));
+            return orb_error_set(err, ORB_E_INVALID, "at the top: '%s' is missing", json_string_value(json_array_get(required, i)));
     return 0;
 }
 
