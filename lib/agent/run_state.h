@@ -139,7 +139,11 @@ void orb_talk_called(struct orb_run *run, struct talk *talk, double now);
 void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls_take);
 void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message_take, size_t bytes);
 void orb_talk_model(const struct talk *talk, char out[ORB_RUN_MODEL_MAX]);
-/* How many models a chain has; the index-th of them. ORB_E_AGENT when one is empty or too long. */
+
+/* run_answer.c */
+/* The JSON of an answer that fits the agent's schema; NULL with ORB_E_AGENT. */
+json_t *orb_answer_check(const struct talk *talk, struct orb_error *err);
+/* A chain of models: ORB_E_AGENT when one is empty or too long. The index-th of it: its length, or -1. */
 int orb_chain_check(const struct orb_agent *agent, struct orb_error *err) ORB_MUST_CHECK;
 int orb_chain_get(const char *models, int index, char out[ORB_RUN_MODEL_MAX]);
 

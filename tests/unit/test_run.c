@@ -50,12 +50,16 @@ static int operate(struct play *p, int talk, char *op)
 {
     char *word = strsep(&op, " "), *rest = op ? op : "";
     if (!strcmp(word, "say")) {
+        for (char *at = rest; (at = strstr(at, "\\n"));) {
+            *at = '\n';
+            memmove(at + 1, at + 2, strlen(at + 1));
+        }
         say(p, talk, ORB_DELTA_TEXT, rest);
     } else if (!strcmp(word, "think")) {
         say(p, talk, ORB_DELTA_REASONING, rest);
     } else if (!strcmp(word, "use")) {
         int in = atoi(strsep(&op, " ")), out = atoi(op);
-        delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { in, out, in + out } });
+        delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { .input_tokens = in, .output_tokens = out, .total_tokens = in + out } });
     } else if (!strcmp(word, "keep")) {
         json_t *keep = json_string(rest);
         delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_KEEP, .keep = keep });

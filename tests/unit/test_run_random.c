@@ -47,7 +47,7 @@ static void give_delta(struct play *p, int talk)
         orb_run_delta(p->run, talk, &call);
         break;
     case 1:
-        orb_run_delta(p->run, talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { 3, 4, 7 } });
+        orb_run_delta(p->run, talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { .input_tokens = 3, .output_tokens = 4, .total_tokens = 7 } });
         break;
     case 2:
         orb_run_delta(p->run, talk, &(struct orb_delta){ .type = ORB_DELTA_KEEP, .keep = keep });
@@ -274,7 +274,7 @@ static void absurd_token_counts_are_cut(void **state)
     (void)state;
     char usage[320];
     struct play *p = start("{\"name\": \"bot\", \"model\": \"sim:\"}");
-    orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { INT64_MAX, -5, INT64_MAX } });
+    orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { .input_tokens = INT64_MAX, .output_tokens = -5, .total_tokens = INT64_MAX } });
     orb_run_usage(p->run, usage);
     assert_string_equal(usage, "{\"input_tokens\": 9007199254740992, \"output_tokens\": 0, \"total_tokens\": 9007199254740992}");
     orb_run_answered(p->run, p->pending[0].talk, 1);
