@@ -50,6 +50,14 @@ void play_put(struct play *p, const char *format, ...)
     orb_buf_str(&p->trace, line);
 }
 
+/* On one line. */
+static void put_text(struct play *p, const char *text, size_t len)
+{
+    play_put(p, ": ");
+    for (size_t i = 0; i < len; i++)
+        play_put(p, text[i] == '\n' ? "\\n" : "%c", text[i]);
+}
+
 static void on_event(void *arg, const struct orb_event_out *e)
 {
     static const char *const names[] = { "text", "tool_call", "step", "tool_result", "reasoning", "error", "status", "usage" };
@@ -78,7 +86,7 @@ static void on_event(void *arg, const struct orb_event_out *e)
     if (e->type == ORB_EVENT_ERROR && e->is_recoverable)
         play_put(p, " recoverable");
     if (e->text)
-        play_put(p, ": %.*s", (int)(e->text_len < 200 ? e->text_len : 200), e->text);
+        put_text(p, e->text, e->text_len < 200 ? e->text_len : 200);
     if (e->tool_error)
         play_put(p, " error=%s", e->tool_error);
     play_put(p, "\n");
