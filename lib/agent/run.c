@@ -198,6 +198,22 @@ static int check_chains(const struct orb_plan *plan, struct orb_error *err)
     return rc;
 }
 
+/* A task pays for all of its attempts. */
+static void read_used(struct orb_run *run, const char *text)
+{
+    json_t *used = text && *text ? orb_json_parse(text, strlen(text), &orb_json_limits_default, NULL) : NULL;
+    const json_t *cost = json_object_get(used, "cost");
+    const struct orb_usage usage = {
+        .input_tokens = orb_json_get_int(used, "input_tokens", 0), .output_tokens = orb_json_get_int(used, "output_tokens", 0),
+        .total_tokens = orb_json_get_int(used, "total_tokens", 0), .cached_tokens = orb_json_get_int(used, "cached_tokens", 0),
+        .cache_write_tokens = orb_json_get_int(used, "cache_write_tokens", 0), .reasoning_tokens = orb_json_get_int(used, "reasoning_tokens", 0),
+    };
+    run->total = orb_usage_sum(&usage, &(struct orb_usage){ 0 });
+    run->has_cost = json_is_number(cost) && json_number_value(cost) >= 0;
+    run->cost = run->has_cost ? json_number_value(cost) : 0;
+    json_decref(used);
+}
+
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
 {
     if (check_history(spec->history, err) || check_chains(spec->plan, err)) {
@@ -215,6 +231,7 @@ struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *e
     run->fn = spec->fn;
     run->arg = spec->arg;
     orb_buf_init(&run->text, ORB_RUN_TEXT_MAX);
+    read_used(run, spec->used);
     return run;
 }
 

@@ -44,6 +44,7 @@ struct orb_run_spec {
     int is_detailed, may_retry; /* may_retry: a failure that can be retried will be */
     size_t artifact_bytes;  /* results over this become artifacts; 0 = ORB_TOOL_ARTIFACT_BYTES */
     const struct orb_prices *prices; /* NULL = those of this version; outlives the run */
+    const char *used;       /* by earlier attempts of the task, as orb_run_usage wrote it; NULL or "" = nothing */
     orb_run_event_fn fn;
     void *arg;
 };
@@ -78,7 +79,7 @@ const struct orb_error *orb_run_error(const struct orb_run *run);
 void orb_run_result(const struct orb_run *run, struct orb_buf *out);
 /* Text so far: of the steps that ended, in that order, then of those under way. */
 void orb_run_text(const struct orb_run *run, struct orb_buf *out);
-/* JSON object of the tokens of all calls, and of their cost when there is a price for one of them. */
+/* JSON object of the tokens of all calls, those of earlier attempts included, and of their cost when there is a price for one of them. */
 void orb_run_usage(const struct orb_run *run, char out[320]);
 
 /* The state of a run that waits, as a JSON value: what is not in the task itself. The caller's. */

@@ -142,6 +142,7 @@ enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, struct orb_
     out->retries = (int)orb_reply_int(orb_reply_at(reply, 2));
     out->rate_waits = (int)orb_reply_int(orb_reply_at(reply, 3));
     out->deadline_ms = orb_reply_type(orb_reply_at(reply, 4)) == ORB_REPLY_INT || *deadline ? orb_reply_int(orb_reply_at(reply, 4)) : -1;
+    out->used = orb_reply_str(orb_reply_at(reply, 5), NULL);
     for (size_t i = 0; i < ORB_COUNT(words); i++)
         if (!strcmp(what, words[i].word))
             return words[i].what;

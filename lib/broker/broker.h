@@ -48,6 +48,7 @@ enum orb_begin { ORB_BEGIN_RUN, ORB_BEGIN_DONE, ORB_BEGIN_DUPLICATE, ORB_BEGIN_C
 struct orb_begun {
     int attempt, retries, rate_waits;
     int64_t deadline_ms; /* from now; -1 = none */
+    const char *used;    /* by earlier attempts: usage as JSON, "" = nothing; as long as the reply */
 };
 /* payload: NULL when the submit script keeps it already. */
 void orb_broker_begin(struct orb_broker *broker, const char *entry, const char *id, const char *agent, const char *payload,

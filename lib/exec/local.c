@@ -198,7 +198,7 @@ static struct orb_run *new_run(struct orb_attempt *a, const struct orb_attempt_s
         return NULL;
     const struct orb_run_spec run = {
         .plan = plan, .history = task->messages, .input = task->input, .input_len = task->input_len, .is_detailed = task->detailed,
-        .may_retry = spec->may_retry, .artifact_bytes = artifact_bytes(), .prices = spec->prices, .fn = emit, .arg = a,
+        .may_retry = spec->may_retry, .artifact_bytes = artifact_bytes(), .prices = spec->prices, .used = spec->used, .fn = emit, .arg = a,
     };
     return orb_run_new(&run, err);
 }

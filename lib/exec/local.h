@@ -25,6 +25,7 @@ struct orb_attempt_spec {
     int number;
     int may_retry;                   /* a failure that can be retried will be */
     int64_t deadline_ms;             /* from now, -1 = none */
+    const char *used;                /* by earlier attempts: usage as JSON text, "" = nothing */
 };
 
 /* Takes the task's contents. */

@@ -337,6 +337,7 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
     const struct orb_attempt_spec spec = {
         .publisher = w->publisher, .toolbox = NULL, .prices = w->prices, .number = begun.attempt,
         .may_retry = begun.retries < slot->max_retries, .deadline_ms = begun.deadline_ms,
+        .used = begun.used,
     };
     slot->attempt = orb_attempt_start(w->loop, &spec, slot->task, &callbacks, slot);
     snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));

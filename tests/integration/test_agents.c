@@ -257,6 +257,22 @@ static int has_spoken(void *arg)
     return test_redis_int(&fleet.redis, "XLEN orbiter:stream:a") > 12;
 }
 
+/* A retry does not begin with a full purse. */
+static void all_attempts_of_a_task_are_paid_together(void **state)
+{
+    (void)state;
+    submit("a", "{\"max_cost\": 3, \"agents\": [{\"name\": \"a\", \"model\": \"sim:say=one\"}, {\"name\": \"b\", \"model\": \"sim:say=two,error=server@1\"}]}", "hi");
+    wait_status("a", "failed");
+    test_expect_field(&fleet, "a", "error_type", "BudgetError");
+    test_expect_field(&fleet, "a", "retries", "1");
+    submit("b", "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:say=one\"}, {\"name\": \"b\", \"model\": \"sim:say=two,error=server@1\"}]}", "hi");
+    test_wait_field(&fleet, "b", "status", "retrying", 10000);
+    expect_in_field("b", "usage", "\"cost\": 2.0}");
+    test_wait_field(&fleet, "b", "retries", "2", 20000);
+    expect_in_field("b", "usage", "{\"input_tokens\": 2, \"output_tokens\": 2, \"total_tokens\": 4, \"cost\": 4.0}");
+    test_worker_stop(&worker);
+}
+
 /* All conversations of a task stop at once, and nothing is left of it. */
 static void a_swarm_is_cancelled_in_the_middle(void **state)
 {
@@ -277,7 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_researcher_and_a_writer), CASE(control_is_handed_over), CASE(a_lead_delegates), CASE(a_stage_runs_in_parallel),
         CASE(the_next_model_of_a_chain_goes_on), CASE(the_new_attempt_is_the_one_that_ends), CASE(an_answer_fits_its_schema), CASE(spending_ends_at_its_limit),
-        CASE(a_swarm_is_cancelled_in_the_middle),
+        CASE(all_attempts_of_a_task_are_paid_together), CASE(a_swarm_is_cancelled_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -782,7 +782,7 @@ static void one_call_for_many_tasks(void **state)
     assert_int_equal(sscanf(answer, "%47s EXISTS %47s", first, second), 2);
     deliver("w1");
     deliver("w1");
-    assert_string_equal(RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", "", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 0  run 1 0 0 ");
+    assert_string_equal(RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", "", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 0   run 1 0 0  ");
     assert_string_equal(RUN(finish, Q, "parked", "w1", "86400", "3600", first, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "", "",
                             second, "b", "7", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "", ""), "completed STALE");
     expect_state("a", "completed");
