@@ -198,6 +198,21 @@ static int check_chains(const struct orb_plan *plan, struct orb_error *err)
     return rc;
 }
 
+/* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
+static void free_choice(struct orb_run *run)
+{
+    const struct orb_plan *plan = run->plan;
+    for (size_t i = 0; i < plan->agent_count; i++) {
+        const char *choice = orb_json_get_str(plan->agents[i]->options, "tool_choice", "auto");
+        if (!strcmp(choice, "auto") || !strcmp(choice, "none"))
+            continue;
+        if (!run->later)
+            run->later = orb_alloc(plan->agent_count * sizeof *run->later);
+        run->later[i] = json_copy(plan->agents[i]->options);
+        json_object_del(run->later[i], "tool_choice");
+    }
+}
+
 /* A task pays for all of its attempts. */
 static void read_used(struct orb_run *run, const char *text)
 {
@@ -232,6 +247,7 @@ struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *e
     run->arg = spec->arg;
     orb_buf_init(&run->text, ORB_RUN_TEXT_MAX);
     read_used(run, spec->used);
+    free_choice(run);
     return run;
 }
 
@@ -250,6 +266,9 @@ void orb_run_free(struct orb_run *run)
             orb_tool_unref(run->tools[i].list[k]);
         free(run->tools[i].list);
     }
+    for (size_t i = 0; run->later && i < run->plan->agent_count; i++)
+        json_decref(run->later[i]);
+    free(run->later);
     free(run->tools);
     free(run->actions);
     free(run->segments);

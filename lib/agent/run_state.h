@@ -95,6 +95,7 @@ struct orb_run {
     orb_run_event_fn fn;
     void *arg;
     struct agent_tools *tools;   /* by the agents' index; NULL: nobody has any */
+    json_t **later;              /* by the agents' index: options of those who must call a tool, after they did; NULL: nobody must */
     struct frame *frames;
     struct talk *talks;          /* in the order in which they began */
     int last_id;

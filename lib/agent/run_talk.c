@@ -132,9 +132,10 @@ int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX
     if (talk->turns)
         json_array_extend(messages, talk->turns);
     orb_talk_model(talk, model);
+    const json_t *later = run->later && talk->step > 1 ? run->later[agent->index] : NULL;
     *out = (struct orb_model_call){
         .messages = messages, .tools = orb_calls_offer(run, talk), .temperature = agent->temperature, .max_tokens = agent->max_tokens,
-        .options = agent->options, .output_schema = agent->output_schema, .output_name = agent->output_name,
+        .options = later ? later : agent->options, .output_schema = agent->output_schema, .output_name = agent->output_name,
     };
     return 0;
 }

@@ -32,6 +32,11 @@ static void show_request(struct play *p, int talk)
     char model[ORB_RUN_MODEL_MAX];
     struct orb_model_call call;
     assert_int_equal(orb_run_call(p->run, talk, model, &call), 0);
+    if (call.options) {
+        char *options = json_dumps(call.options, JSON_COMPACT);
+        play_put(p, "   options %s\n", options);
+        free(options);
+    }
     char *messages = json_dumps(call.messages, JSON_COMPACT), *offered = call.tools ? json_dumps(call.tools, JSON_COMPACT) : strdup("none");
     play_put(p, "   %s tools %s\n", messages, offered);
     free(messages);
