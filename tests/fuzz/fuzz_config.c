@@ -143,8 +143,8 @@ static void check_model(const struct orb_agent *agent, const char *model, struct
     const struct orb_provider *provider;
     struct orb_error err = { 0 };
     int rc = orb_provider_find(model, &provider, &call->model, &err);
-    if (!rc && provider->check)
-        rc = provider->check(call->model, &err);
+    if (!rc)
+        rc = orb_provider_check(provider, call->model, &err);
     if (!strchr(agent->model, '|'))
         ORB_ASSERT(orb_model_check(model, NULL) == rc);
     if (rc)
