@@ -46,7 +46,7 @@ TOOLS_C  := $(wildcard tests/tools/*.c)
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
-LIB_O    := $(call obj,$(LIB_C)) $(B)/obj/lib/store/scripts_lua.o $(B)/obj/lib/tool/python_host_py.o
+LIB_O    := $(call obj,$(LIB_C)) $(B)/obj/lib/store/scripts_lua.o $(B)/obj/lib/tool/python_host_py.o $(B)/obj/lib/model/prices_text.o
 SUPP_O   := $(call obj,$(SUPP_C))
 UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
 INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C))
@@ -90,6 +90,14 @@ $(B)/obj/lib/tool/python_host_py.c: lib/tool/python_host.py lib/tool/embed.sh
 	$(call tell,PY)
 	$(Q)sh lib/tool/embed.sh $< orb_python_host > $@
 $(B)/obj/lib/tool/python_host_py.o: $(B)/obj/lib/tool/python_host_py.c $(B)/flags.mk
+	$(call tell,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+# So does the table of prices.
+$(B)/obj/lib/model/prices_text.c: lib/model/prices.txt lib/model/embed.sh
+	@mkdir -p $(@D)
+	$(call tell,TEXT)
+	$(Q)sh lib/model/embed.sh $< > $@
+$(B)/obj/lib/model/prices_text.o: $(B)/obj/lib/model/prices_text.c $(B)/flags.mk
 	$(call tell,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 

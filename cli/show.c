@@ -217,6 +217,21 @@ static void result_line(FILE *out, const char *result)
     cli_line(out, "Result:", text);
 }
 
+/* Tokens, and what they cost when that is known. */
+static void usage_line(FILE *out, const char *text)
+{
+    json_t *usage = *text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *total = json_object_get(usage, "total_tokens"), *cost = json_object_get(usage, "cost");
+    char words[96];
+    if (json_is_integer(total) && json_is_number(cost))
+        snprintf(words, sizeof words, "%lld tokens, $%.6f", (long long)json_integer_value(total), json_number_value(cost));
+    else if (json_is_integer(total))
+        snprintf(words, sizeof words, "%lld tokens", (long long)json_integer_value(total));
+    if (json_is_integer(total))
+        cli_line(out, "Used:", words);
+    json_decref(usage);
+}
+
 char *cli_task_text(const struct orb_task_info *t)
 {
     char duration[32], *text = NULL;
@@ -239,6 +254,7 @@ char *cli_task_text(const struct orb_task_info *t)
     cli_line(out, "Agent:", t->agent);
     cli_line(out, "Queue:", t->queue);
     cli_number_line(out, "Attempt:", t->attempt);
+    usage_line(out, t->usage);
     if (t->recoveries)
         cli_number_line(out, "Recoveries:", t->recoveries);
     if (t->priority != PRIORITY_DEFAULT)

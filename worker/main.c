@@ -23,7 +23,7 @@
 
 struct worker_args {
     struct orb_redis_args redis;
-    const char *queue, *worker_id, *alone, *holder, *providers, *tools;
+    const char *queue, *worker_id, *alone, *holder, *providers, *tools, *prices;
     int concurrency, drain_timeout, result_ttl, event_ttl, wants_help, wants_version, wants_man;
 };
 
@@ -38,6 +38,7 @@ static const struct orb_option rows[] = {
     {"event-ttl", 0, ORB_OPTION_INT, AT(event_ttl), "SEC", "how long the events of finished tasks are kept (default 3600)", 1, 31536000},
     {"providers", 0, ORB_OPTION_TEXT, AT(providers), "DIR", "folder of provider files, one JSON file each (default ORBITER_PROVIDERS)", 0, 0},
     {"tools", 0, ORB_OPTION_TEXT, AT(tools), "DIR", "the folder of tool files: what agents may call (default: ORBITER_TOOLS)", 0, 0},
+    {"prices", 0, ORB_OPTION_TEXT, AT(prices), "FILE", "what models cost, in place of the built-in table (or ORBITER_PRICES)", 0, 0},
     {"alone", 0, ORB_OPTION_TEXT, AT(alone), "ENTRY", "run only this queue entry, then end (a worker starts this for a task that killed its workers)", 0, 0},
     {"holder", 0, ORB_OPTION_TEXT, AT(holder), "ID", "with --alone: the worker that the entry is pending on", 0, 0},
     {"help", 'h', ORB_OPTION_FLAG, AT(wants_help), NULL, "print this help", 0, 0},
@@ -49,6 +50,8 @@ static const struct orb_option rows[] = {
 
 static const struct orb_env_row environment[] = {
     {"ORBITER_TOOLS", "the folder of tool files when --tools is not given"},
+    {"ORBITER_PRICES", "file of what models cost, as --prices"},
+    {"ORBITER_LARGE_OUTPUT_THRESHOLD", "bytes of a tool's result from which on it is kept as an artifact (default 10240)"},
     {"ORBITER_LOG_LEVEL", "how much is logged: DEBUG, INFO (default), WARNING or ERROR"},
     {"ORBITER_PROVIDERS", "folder of provider files, when --providers is not given"},
     {0},
@@ -247,6 +250,7 @@ static int run(struct worker_args *args)
         .drain_timeout_s = args->drain_timeout ? args->drain_timeout : -1, .result_ttl_s = args->result_ttl, .event_ttl_s = args->event_ttl,
         .program = program_path(), .alone = args->alone, .holder = args->holder,
         .tools_dir = args->tools ? args->tools : tools && *tools ? tools : NULL,
+        .prices = args->prices ? args->prices : getenv("ORBITER_PRICES"),
     };
     if (!args->alone != !args->holder)
         return fail(ORB_E_USAGE, "give --alone and --holder together");

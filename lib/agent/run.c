@@ -1,59 +1,138 @@
-#include "agent/run.h"
+#include "agent/run_state.h"
 #include "base/base.h"
+#include "base/utf8.h"
 
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX (8 * 1024 * 1024)    /* of one run */
-#define CALLS_MAX 128                 /* tool calls of one step */
-#define ARGUMENTS_MAX (1024 * 1024)   /* of one call */
-#define CALLS_BYTES_MAX (16 * 1024 * 1024) /* of all calls of one run, which are sent anew in every step */
-#define CALL_OVERHEAD 512             /* a call and its answer without names and arguments */
 #define TOKENS_MAX (INT64_C(1) << 53) /* what a JSON reader counts exactly */
+#define REPLAY_BYTES 32768            /* of one text event of what is said again */
 
-struct call {
-    char *id, *name;
-    struct orb_buf arguments;
-};
+/* ---- saying things ----------------------------------------------------- */
 
-struct orb_run {
-    struct orb_agent agent;
-    json_t *history, *turns;          /* before the input; since the input: NULL until a tool was called */
-    char *input;
-    size_t input_len;
-    orb_run_event_fn fn;
-    void *arg;
-    int is_detailed;
-    int64_t step;
-    double step_started;
-    struct orb_buf text;              /* of all steps */
-    size_t step_text;                 /* where this step's begins */
-    struct call *calls;               /* of this step */
-    int ncalls, calls_cap;
-    size_t calls_bytes;               /* of all steps */
-    struct orb_usage usage, total;    /* of this step, of all steps before */
-    int is_over_limit;
-};
-
-static void emit(struct orb_run *run, const struct orb_event_out *event)
+void orb_run_emit(struct orb_run *run, const struct orb_agent *agent, const struct orb_event_out *event)
 {
     struct orb_event_out e = *event;
-    e.agent_name = run->agent.name;
+    if (agent)
+        e.agent_name = agent->name;
     int is_basic = e.type == ORB_EVENT_TEXT || e.type == ORB_EVENT_TOOL_CALL || e.type == ORB_EVENT_ERROR;
     if (run->is_detailed || is_basic)
         run->fn(run->arg, &e);
 }
 
-/* ---- messages ---------------------------------------------------------- */
-
-static json_t *message(const char *role, const char *content, size_t len)
+void orb_run_status(struct orb_run *run, const char *agent_name, const char *word, const char *format, ...)
 {
-    json_t *m = json_object();
-    json_object_set_new(m, "role", json_string(role));
-    json_object_set_new(m, "content", json_stringn_nocheck(content, len));
-    return m;
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t len = n < (int)sizeof text ? (size_t)n : orb_utf8_truncate(text, sizeof text - 1, sizeof text - 1);
+    orb_run_emit(run, NULL, &(struct orb_event_out){ .type = ORB_EVENT_STATUS, .agent_name = agent_name, .word = word, .text = text, .text_len = len });
 }
+
+void orb_run_push(struct orb_run *run, const struct orb_action *action)
+{
+    if (run->action_count == run->action_cap) {
+        size_t cap = run->action_cap ? run->action_cap * 2 : 2;
+        struct orb_action *more = orb_alloc(cap * sizeof *more);
+        if (run->action_count)
+            memcpy(more, run->actions, run->action_count * sizeof *more);
+        free(run->actions);
+        run->actions = more;
+        run->action_cap = cap;
+    }
+    run->actions[run->action_count++] = *action;
+}
+
+int orb_run_next(struct orb_run *run, struct orb_action *out)
+{
+    if (run->action_pos == run->action_count) {
+        free(run->actions);
+        run->actions = NULL;
+        run->action_pos = run->action_count = run->action_cap = 0;
+        return 0;
+    }
+    *out = run->actions[run->action_pos++];
+    return 1;
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+/* Once; what was to be done no longer is. */
+static int end(struct orb_run *run)
+{
+    if (run->is_over)
+        return 0;
+    run->is_over = 1;
+    run->action_pos = run->action_count;
+    return 1;
+}
+
+void orb_run_done(struct orb_run *run, json_t *output, json_t *parsed)
+{
+    if (end(run)) {
+        run->output = output;
+        run->parsed = parsed;
+        orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_DONE });
+        return;
+    }
+    json_decref(output);
+    json_decref(parsed);
+}
+
+static void name_groups(const struct talk *talk, struct orb_error *err)
+{
+    const char *name = talk->agent->name;
+    for (const struct frame *f = talk->frame; f && f->parent; f = f->parent) {
+        const struct orb_node *group = f->parent->node;
+        struct orb_error plain = *err;
+        if (group->type == ORB_NODE_PARALLEL || group->type == ORB_NODE_SERIAL)
+            orb_error_set(err, plain.code, "%s '%.60s' failed: Agent '%.60s' failed: %s",
+                          group->type == ORB_NODE_PARALLEL ? "ParallelGroup" : "SerialGroup", group->name, name, orb_error_message(&plain));
+        err->retry_after_ms = plain.retry_after_ms;
+        name = orb_node_name(group);
+    }
+}
+
+void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb_error *why)
+{
+    if (!end(run))
+        return;
+    struct orb_error *err = run->err = orb_alloc(sizeof *err);
+    int is_model = why->code <= ORB_E_MODEL_AUTH && why->code >= ORB_E_MODEL_TRUNCATED;
+    char model[ORB_RUN_MODEL_MAX];
+    *err = *why;
+    if (talk && is_model) {
+        orb_talk_model(talk, model);
+        orb_error_set(err, why->code, "[%.200s] %s", model, orb_error_message(why));
+        err->retry_after_ms = why->retry_after_ms;
+    }
+    if (talk)
+        name_groups(talk, err);
+    const char *text = orb_error_message(err);
+    if (err->code != ORB_E_CANCELLED)
+        orb_run_emit(run, talk ? talk->agent : run->plan->agents[0], &(struct orb_event_out){
+            .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = is_model ? "ModelError" : orb_error_type(err->code),
+            .step_number = talk ? talk->step : 0, .is_recoverable = run->may_retry && orb_error_is_retryable(err->code) });
+    orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_FAILED });
+}
+
+void orb_run_stop(struct orb_run *run, const struct orb_error *err)
+{
+    /* The only one there is: as good as its own error. */
+    orb_run_fail(run, run->talks && !run->talks->next ? run->talks : NULL, err);
+}
+
+const struct orb_error *orb_run_error(const struct orb_run *run)
+{
+    return run->err;
+}
+
+/* ---- history ----------------------------------------------------------- */
 
 static int check_history(const json_t *history, struct orb_error *err)
 {
@@ -69,137 +148,232 @@ static int check_history(const json_t *history, struct orb_error *err)
     return 0;
 }
 
-struct orb_run *orb_run_new(struct orb_agent *agent, json_t *history, const char *input, size_t input_len, int is_detailed,
-                            orb_run_event_fn fn, void *arg, struct orb_error *err)
+/* About how many bytes a value is. */
+static size_t size_of(const json_t *value)
 {
-    if (check_history(history, err)) {
-        orb_agent_done(agent);
+    size_t n = 16, i;
+    const char *key;
+    json_t *item;
+    if (json_is_string(value))
+        return n + json_string_length(value);
+    json_array_foreach((json_t *)value, i, item)
+        n += size_of(item);
+    json_object_foreach((json_t *)value, key, item)
+        n += strlen(key) + size_of(item);
+    return n;
+}
+
+/* A turn begins with what the user says, and ends before the next of these. Whole ones are left out, the oldest first; what
+ * the system says before all of them stays. */
+static json_t *cut_history(json_t *history)
+{
+    size_t count = json_array_size(history), first = 0, bytes = 0, from = count;
+    while (first < count && !strcmp(orb_json_get_str(json_array_get(history, first), "role", ""), "system"))
+        first++;
+    for (size_t i = count; i-- > first;) {
+        bytes += size_of(json_array_get(history, i));
+        if (count - i > ORB_HISTORY_MESSAGES_MAX || bytes > ORB_HISTORY_BYTES_MAX)
+            break;
+        if (i == first || !strcmp(orb_json_get_str(json_array_get(history, i), "role", ""), "user"))
+            from = i;
+    }
+    if (!count)
+        return NULL;
+    if (from == first)
+        return json_incref(history);
+    json_t *out = json_array();
+    for (size_t i = 0; i < count; i++)
+        if (i < first || i >= from)
+            json_array_append(out, json_array_get(history, i));
+    return out;
+}
+
+/* ---- a run -------------------------------------------------------------- */
+
+static int check_chains(const struct orb_plan *plan, struct orb_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; !rc && i < plan->agent_count; i++)
+        rc = orb_chain_check(plan->agents[i], err);
+    return rc;
+}
+
+/* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
+static void free_choice(struct orb_run *run)
+{
+    const struct orb_plan *plan = run->plan;
+    for (size_t i = 0; i < plan->agent_count; i++) {
+        const char *choice = orb_json_get_str(plan->agents[i]->options, "tool_choice", "auto");
+        if (!strcmp(choice, "auto") || !strcmp(choice, "none"))
+            continue;
+        if (!run->later)
+            run->later = orb_alloc(plan->agent_count * sizeof *run->later);
+        run->later[i] = json_copy(plan->agents[i]->options);
+        json_object_del(run->later[i], "tool_choice");
+    }
+}
+
+/* A task pays for all of its attempts. */
+static void read_used(struct orb_run *run, const char *text)
+{
+    json_t *used = text && *text ? orb_json_parse(text, strlen(text), &orb_json_limits_default, NULL) : NULL;
+    const json_t *cost = json_object_get(used, "cost");
+    const struct orb_usage usage = {
+        .input_tokens = orb_json_get_int(used, "input_tokens", 0), .output_tokens = orb_json_get_int(used, "output_tokens", 0),
+        .total_tokens = orb_json_get_int(used, "total_tokens", 0), .cached_tokens = orb_json_get_int(used, "cached_tokens", 0),
+        .cache_write_tokens = orb_json_get_int(used, "cache_write_tokens", 0), .reasoning_tokens = orb_json_get_int(used, "reasoning_tokens", 0),
+    };
+    run->total = orb_usage_sum(&usage, &(struct orb_usage){ 0 });
+    run->has_cost = json_is_number(cost) && json_number_value(cost) >= 0;
+    run->cost = run->has_cost ? json_number_value(cost) : 0;
+    json_decref(used);
+}
+
+struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
+{
+    if (check_history(spec->history, err) || check_chains(spec->plan, err)) {
+        orb_plan_free(spec->plan);
         return NULL;
     }
     struct orb_run *run = orb_alloc(sizeof *run);
-    run->agent = *agent;
-    memset(agent, 0, sizeof *agent);
-    run->fn = fn;
-    run->arg = arg;
-    run->is_detailed = is_detailed;
-    orb_buf_init(&run->text, TEXT_MAX);
-    run->history = json_array_size(history) ? json_incref(history) : NULL;
-    run->input = orb_memdup(input, input_len);
-    run->input_len = input_len;
+    run->plan = spec->plan;
+    run->prices = spec->prices ? spec->prices : orb_prices_builtin();
+    run->history = cut_history(spec->history);
+    run->input = json_stringn_nocheck(spec->input, spec->input_len);
+    run->is_detailed = spec->is_detailed;
+    run->may_retry = spec->may_retry;
+    run->artifact_bytes = spec->artifact_bytes ? spec->artifact_bytes : ORB_TOOL_ARTIFACT_BYTES;
+    run->fn = spec->fn;
+    run->arg = spec->arg;
+    orb_buf_init(&run->text, ORB_RUN_TEXT_MAX);
+    read_used(run, spec->used);
+    free_choice(run);
     return run;
-}
-
-static void drop_calls(struct orb_run *run)
-{
-    for (int i = 0; i < run->ncalls; i++) {
-        free(run->calls[i].id);
-        free(run->calls[i].name);
-        orb_buf_done(&run->calls[i].arguments);
-    }
-    free(run->calls);
-    run->calls = NULL;
-    run->ncalls = run->calls_cap = 0;
 }
 
 void orb_run_free(struct orb_run *run)
 {
     if (!run)
         return;
-    drop_calls(run);
-    json_decref(run->history);
-    json_decref(run->turns);
-    free(run->input);
+    while (run->talks)
+        orb_talk_free(run, run->talks);
+    for (struct frame *f = run->frames, *next; f; f = next) {
+        next = f->next;
+        orb_frame_free(f);
+    }
+    for (size_t i = 0; run->tools && i < run->plan->agent_count; i++) {
+        for (size_t k = 0; k < run->tools[i].count; k++)
+            orb_tool_unref(run->tools[i].list[k]);
+        free(run->tools[i].list);
+    }
+    for (size_t i = 0; run->later && i < run->plan->agent_count; i++)
+        json_decref(run->later[i]);
+    free(run->later);
+    free(run->tools);
+    free(run->actions);
+    free(run->segments);
+    free(run->err);
     orb_buf_done(&run->text);
-    orb_agent_done(&run->agent);
+    json_t *const values[] = { run->history, run->input, run->artifacts, run->output, run->parsed };
+    for (size_t i = 0; i < ORB_COUNT(values); i++)
+        json_decref(values[i]);
+    orb_plan_free(run->plan);
     free(run);
 }
 
-const struct orb_agent *orb_run_agent(const struct orb_run *run)
+const struct orb_plan *orb_run_plan(const struct orb_run *run)
 {
-    return &run->agent;
+    return run->plan;
 }
 
-/* ---- steps ------------------------------------------------------------- */
-
-static void status(struct orb_run *run, const char *word, const char *format)
+int orb_run_set_tools(struct orb_run *run, int agent, struct orb_tool *const *tools, size_t count, struct orb_error *err)
 {
-    char text[512];
-    int n = snprintf(text, sizeof text, format, run->agent.name);
-    emit(run, &(struct orb_event_out){ .type = ORB_EVENT_STATUS, .word = word, .text = text,
-                                       .text_len = n < (int)sizeof text ? (size_t)n : sizeof text - 1 });
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(tools[i]->name, tools[k]->name))
+                return orb_error_set(err, ORB_E_AGENT, "Duplicate tool name '%.64s' on agent '%.100s'", tools[i]->name, run->plan->agents[agent]->name);
+    if (!count)
+        return 0;
+    if (!run->tools)
+        run->tools = orb_alloc(run->plan->agent_count * sizeof *run->tools);
+    struct agent_tools *own = &run->tools[agent];
+    ORB_ASSERT(!own->count);
+    own->list = orb_alloc(count * sizeof *own->list);
+    for (size_t i = 0; i < count; i++)
+        own->list[own->count++] = orb_tool_ref(tools[i]);
+    return 0;
 }
 
-static void start_step(struct orb_run *run, double now)
+void orb_run_start(struct orb_run *run, double now)
 {
-    run->step++;
-    run->step_started = now;
-    run->step_text = run->text.len;
-    run->usage = (struct orb_usage){ 0 };
-    emit(run, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "started", .step_number = run->step, .started_at = now });
+    orb_frame_start(run, NULL, run->plan->root, 0, 0, run->input, now);
 }
 
-enum orb_run_next orb_run_start(struct orb_run *run, double now)
+/* ---- text, usage and the result ------------------------------------------ */
+
+json_t *orb_run_message(const char *role, json_t *content)
 {
-    status(run, "starting", "Agent '%s' starting execution");
-    start_step(run, now);
-    return ORB_RUN_REQUEST;
+    json_t *m = json_object();
+    json_object_set_new(m, "role", json_string(role));
+    json_object_set_new(m, "content", content);
+    return m;
 }
 
-void orb_run_call(const struct orb_run *run, struct orb_model_call *out)
+json_t *orb_run_words(const char *format, ...)
 {
-    json_t *messages = json_array();
-    if (*run->agent.instructions)
-        json_array_append_new(messages, message("system", run->agent.instructions, strlen(run->agent.instructions)));
-    if (run->history)
-        json_array_extend(messages, run->history);
-    json_array_append_new(messages, message("user", run->input, run->input_len));
-    if (run->turns)
-        json_array_extend(messages, run->turns);
-    *out = (struct orb_model_call){ .messages = messages, .temperature = run->agent.temperature, .max_tokens = run->agent.max_tokens };
+    char text[WORDS_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t len = n < 0 ? 0 : strlen(text), bad;
+    while ((bad = orb_utf8_check(text, len)) < len)
+        text[bad] = '?';
+    return json_stringn_nocheck(text, len);
 }
 
-static void grow_calls(struct orb_run *run, int count)
+void orb_run_text(const struct orb_run *run, struct orb_buf *out)
 {
-    if (count > run->calls_cap) {
-        struct call *more = orb_alloc(sizeof *more * (size_t)(count + 4));
-        if (run->ncalls)
-            memcpy(more, run->calls, sizeof *more * (size_t)run->ncalls);
-        free(run->calls);
-        run->calls = more;
-        run->calls_cap = count + 4;
+    if (run->text.len)
+        orb_buf_add(out, run->text.data, run->text.len);
+    for (const struct talk *t = run->talks; t; t = t->next)
+        if (t->text.len && !t->is_settled)
+            orb_buf_add(out, t->text.data, t->text.len);
+}
+
+static void say_again(struct orb_run *run, const struct orb_agent *agent, const char *text, size_t len)
+{
+    while (len) {
+        size_t n = orb_utf8_truncate(text, len, REPLAY_BYTES);
+        n = n ? n : len;
+        orb_run_emit(run, agent, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = text, .text_len = n });
+        text += n;
+        len -= n;
     }
-    while (run->ncalls < count)
-        orb_buf_init(&run->calls[run->ncalls++].arguments, ARGUMENTS_MAX);
 }
 
-static void tool_delta(struct orb_run *run, const struct orb_delta *d)
+/* The next attempt's stream begins with what stands: the text of the steps that ended, and of those that go on. */
+void orb_run_advanced(struct orb_run *run, double now)
 {
-    if (d->index < 0 || d->index >= CALLS_MAX || run->is_over_limit) {
-        run->is_over_limit = 1;
+    size_t pos = 0;
+    if (run->is_over)
         return;
+    for (size_t i = 0; i < run->segment_count; pos += run->segments[i++].len)
+        say_again(run, run->plan->agents[run->segments[i].agent], run->text.data + pos, run->segments[i].len);
+    for (const struct talk *t = run->talks; t; t = t->next)
+        if (!t->is_settled)
+            say_again(run, t->agent, t->text.data, t->text.len);
+    for (struct talk *t = run->talks; t; t = t->next) {
+        char model[ORB_RUN_MODEL_MAX];
+        if (t->state != TALK_BLOCKED)
+            continue;
+        t->state = TALK_ASKING;
+        t->step_started = now;
+        orb_talk_model(t, model);
+        orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, model);
+        orb_run_emit(run, t->agent, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "started", .step_number = t->step, .started_at = now });
+        orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_REQUEST, .talk = t->id });
     }
-    if (d->index >= run->ncalls)
-        run->calls_bytes += CALL_OVERHEAD * (size_t)(d->index + 1 - run->ncalls);
-    /* The answer repeats the id and the name. */
-    run->calls_bytes += (d->id ? 2 * strlen(d->id) : 0) + (d->name ? 2 * strlen(d->name) : 0) + (d->text ? d->len : 0);
-    if (run->calls_bytes > CALLS_BYTES_MAX) {
-        run->is_over_limit = 1;
-        return;
-    }
-    grow_calls(run, d->index + 1);
-    struct call *call = &run->calls[d->index];
-    if (d->id) {
-        free(call->id);
-        call->id = orb_strdup(d->id);
-    }
-    if (d->name) {
-        free(call->name);
-        call->name = orb_strdup(d->name);
-    }
-    if (d->text)
-        orb_buf_add(&call->arguments, d->text, d->len);
-    if (call->arguments.err)
-        run->is_over_limit = 1;
 }
 
 /* Counts come from outside, and may be anything. */
@@ -208,173 +382,68 @@ static int64_t tokens(int64_t n)
     return n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
 }
 
-static struct orb_usage usage_sum(const struct orb_usage *a, const struct orb_usage *b)
+struct orb_usage orb_usage_sum(const struct orb_usage *a, const struct orb_usage *b)
 {
     return (struct orb_usage){
-        .input_tokens = tokens(a->input_tokens + b->input_tokens), .output_tokens = tokens(a->output_tokens + b->output_tokens),
-        .total_tokens = tokens(a->total_tokens + b->total_tokens), .cached_tokens = tokens(a->cached_tokens + b->cached_tokens),
-        .cache_write_tokens = tokens(a->cache_write_tokens + b->cache_write_tokens),
-        .reasoning_tokens = tokens(a->reasoning_tokens + b->reasoning_tokens),
+        .input_tokens = tokens(tokens(a->input_tokens) + tokens(b->input_tokens)),
+        .output_tokens = tokens(tokens(a->output_tokens) + tokens(b->output_tokens)),
+        .total_tokens = tokens(tokens(a->total_tokens) + tokens(b->total_tokens)),
+        .cached_tokens = tokens(tokens(a->cached_tokens) + tokens(b->cached_tokens)),
+        .cache_write_tokens = tokens(tokens(a->cache_write_tokens) + tokens(b->cache_write_tokens)),
+        .reasoning_tokens = tokens(tokens(a->reasoning_tokens) + tokens(b->reasoning_tokens)),
     };
 }
 
-void orb_run_delta(struct orb_run *run, const struct orb_delta *d)
+static void put_count(struct orb_buf *b, const char *key, int64_t n)
 {
-    switch (d->type) {
-    case ORB_DELTA_TEXT:
-        if (!d->len || run->is_over_limit)
-            break;
-        if (run->text.len + d->len > TEXT_MAX) {
-            run->is_over_limit = 1;
-            break;
+    if (n)
+        orb_buf_printf(b, ", \"%s\": %lld", key, (long long)n);
+}
+
+void orb_run_usage(const struct orb_run *run, char out[320])
+{
+    struct orb_usage sum = run->total;
+    struct orb_buf b;
+    double cost = run->cost, one;
+    int has_cost = run->has_cost;
+    char model[ORB_RUN_MODEL_MAX];
+    orb_buf_init(&b, 320);
+    for (const struct talk *t = run->talks; t; t = t->next) {
+        if (t->is_settled || !t->usage.total_tokens)
+            continue;
+        sum = orb_usage_sum(&sum, &t->usage);
+        orb_talk_model(t, model);
+        if (!orb_prices_cost(run->prices, model, &t->usage, &one)) {
+            cost += one;
+            has_cost = 1;
         }
-        orb_buf_add(&run->text, d->text, d->len);
-        emit(run, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = d->text, .text_len = d->len });
-        break;
-    case ORB_DELTA_REASONING:
-        if (d->len)
-            emit(run, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
-        break;
-    case ORB_DELTA_TOOL_CALL:
-        tool_delta(run, d);
-        break;
-    case ORB_DELTA_USAGE:
-        run->usage = usage_sum(&d->usage, &(struct orb_usage){ 0 });
-        break;
-    case ORB_DELTA_KEEP:
-    case ORB_DELTA_FINISH:
-        break;
     }
-}
-
-/* ---- tools ------------------------------------------------------------- */
-
-/* Arguments as an object; NULL with *problem when they are none. */
-static json_t *read_arguments(const struct call *call, char problem[256])
-{
-    const char *text = call->arguments.data ? call->arguments.data : "";
-    size_t len = call->arguments.len;
-    if (strspn(text, " \t\r\n") == len)
-        return json_object();
-    struct orb_error err;
-    json_t *value = orb_json_parse(text, len, &orb_json_limits_default, &err);
-    if (!value) {
-        snprintf(problem, 256, "Invalid JSON in arguments for tool '%.64s': %.150s", call->name, err.text);
-        return NULL;
+    orb_buf_printf(&b, "{\"input_tokens\": %lld, \"output_tokens\": %lld, \"total_tokens\": %lld", (long long)sum.input_tokens,
+                   (long long)sum.output_tokens, (long long)sum.total_tokens);
+    put_count(&b, "cached_tokens", sum.cached_tokens);
+    put_count(&b, "cache_write_tokens", sum.cache_write_tokens);
+    put_count(&b, "reasoning_tokens", sum.reasoning_tokens);
+    if (has_cost) {
+        orb_buf_str(&b, ", \"cost\": ");
+        orb_json_real(&b, round(cost * 1e9) / 1e9);
     }
-    if (!json_is_object(value)) {
-        snprintf(problem, 256, "Tool '%.64s' arguments must be a JSON object", call->name);
-        json_decref(value);
-        return NULL;
-    }
-    return value;
+    orb_buf_char(&b, '}');
+    snprintf(out, 320, "%s", b.err ? "{}" : b.data);
+    orb_buf_done(&b);
 }
-
-static void answer_call(struct orb_run *run, const struct call *call, json_t *results)
-{
-    char problem[256];
-    json_t *arguments = read_arguments(call, problem);
-    if (arguments)
-        snprintf(problem, sizeof problem, "Unknown tool '%.200s'", call->name);
-    emit(run, &(struct orb_event_out){ .type = ORB_EVENT_TOOL_RESULT, .word = call->name, .tool_call_id = call->id,
-                                       .arguments = arguments, .tool_error = problem });
-    json_t *m = message("tool", problem, strlen(problem));
-    json_object_set_new(m, "tool_call_id", json_string(call->id));
-    json_object_set_new(m, "tool_name", json_string(call->name));
-    json_object_set_new(m, "error", json_string(problem));
-    json_array_append_new(results, m);
-    json_decref(arguments);
-}
-
-/* The assistant's turn and the tools' answers, into the conversation. */
-static void run_tools(struct orb_run *run)
-{
-    json_t *turn = message("assistant", run->text.data ? run->text.data + run->step_text : "", run->text.len - run->step_text);
-    json_t *calls = json_array();
-    json_t *results = json_array();
-    for (int i = 0; i < run->ncalls; i++) {
-        struct call *call = &run->calls[i];
-        if (!call->name)
-            call->name = orb_strdup("");
-        if (!call->id) {
-            char id[48];
-            snprintf(id, sizeof id, "call_%lld_%d", (long long)run->step, i);
-            call->id = orb_strdup(id);
-        }
-        emit(run, &(struct orb_event_out){ .type = ORB_EVENT_TOOL_CALL, .word = call->name, .tool_call_id = call->id });
-        json_array_append_new(calls, json_pack("{s:s, s:s, s:s}", "id", call->id, "name", call->name, "arguments",
-                                               call->arguments.data ? call->arguments.data : ""));
-    }
-    for (int i = 0; i < run->ncalls; i++)
-        answer_call(run, &run->calls[i], results);
-    json_object_set_new(turn, "tool_calls", calls);
-    if (!run->turns)
-        run->turns = json_array();
-    json_array_append_new(run->turns, turn);
-    json_array_extend(run->turns, results);
-    json_decref(results);
-}
-
-enum orb_run_next orb_run_answered(struct orb_run *run, double now, struct orb_error *err)
-{
-    if (run->is_over_limit) {
-        orb_error_set(err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text, %d tool calls a step, %d MiB of arguments, %d MiB of tool calls a task)",
-                      TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, CALLS_BYTES_MAX >> 20);
-        return ORB_RUN_FAILED;
-    }
-    const int64_t usage[3] = { run->usage.input_tokens, run->usage.output_tokens, run->usage.total_tokens };
-    run->total = usage_sum(&run->total, &run->usage);
-    emit(run, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = run->step, .word = run->agent.model });
-    int had_calls = run->ncalls > 0;
-    if (had_calls)
-        run_tools(run);
-    drop_calls(run);
-    emit(run, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "completed", .step_number = run->step,
-                                       .started_at = run->step_started, .completed_at = now, .usage = usage });
-    run->usage = (struct orb_usage){ 0 };
-    if (!had_calls || run->step >= run->agent.max_steps)
-        return ORB_RUN_DONE;
-    start_step(run, now);
-    return ORB_RUN_REQUEST;
-}
-
-void orb_run_fail(struct orb_run *run, struct orb_error *err, int is_recoverable)
-{
-    int is_model = err->code <= ORB_E_MODEL_AUTH && err->code >= ORB_E_MODEL_TRUNCATED;
-    if (is_model) {
-        struct orb_error plain = *err;
-        orb_error_set(err, plain.code, "[%s] %s", run->agent.model, orb_error_message(&plain));
-        err->retry_after_ms = plain.retry_after_ms;
-    }
-    const char *text = orb_error_message(err);
-    emit(run, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text),
-                                       .word = is_model ? "ModelError" : orb_error_type(err->code), .step_number = run->step,
-                                       .is_recoverable = is_recoverable });
-}
-
-/* ---- results ----------------------------------------------------------- */
 
 void orb_run_result(const struct orb_run *run, struct orb_buf *out)
 {
-    const char *text = run->text.data ? run->text.data : "";
+    size_t len = json_string_length(run->output);
     orb_buf_str(out, "{\"output\": ");
-    orb_json_str(out, text + run->step_text, run->text.len - run->step_text);
-    if (run->step_text) {
+    orb_json_str(out, json_string_value(run->output), len);
+    if (run->text.len != len || (len && memcmp(run->text.data, json_string_value(run->output), len))) {
         orb_buf_str(out, ", \"text\": ");
-        orb_json_str(out, text, run->text.len);
+        orb_json_str(out, run->text.data ? run->text.data : "", run->text.len);
+    }
+    if (run->parsed) {
+        orb_buf_str(out, ", \"parsed\": ");
+        orb_json_dump(out, run->parsed);
     }
     orb_buf_char(out, '}');
-}
-
-const char *orb_run_text(const struct orb_run *run, size_t *len)
-{
-    *len = run->text.len;
-    return run->text.data ? run->text.data : "";
-}
-
-void orb_run_usage(const struct orb_run *run, char out[128])
-{
-    struct orb_usage sum = usage_sum(&run->total, &run->usage);
-    snprintf(out, 128, "{\"input_tokens\": %lld, \"output_tokens\": %lld, \"total_tokens\": %lld}",
-             (long long)sum.input_tokens, (long long)sum.output_tokens, (long long)sum.total_tokens);
 }

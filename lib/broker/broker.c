@@ -13,7 +13,7 @@ struct orb_broker {
     char stream[ORB_KEY_MAX];
     char owner[33];   /* of this process: one that comes back under its old id is another owner */
     char result_ttl[16], event_ttl[16];
-    struct orb_batch *submit, *begin, *finish, *retry, *requeue, *check;
+    struct orb_batch *submit, *begin, *finish, *retry, *requeue, *check, *advance;
     struct orb_buf scratch;
 };
 
@@ -44,6 +44,7 @@ struct orb_broker *orb_broker_new(struct orb_store *store, const char *queue, co
     b->retry = orb_batch_new(store, &orb_script_retry, b->stream, ends, ORB_COUNT(ends));
     b->requeue = orb_batch_new(store, &orb_script_requeue, b->stream, ends, ORB_COUNT(ends));
     b->check = orb_batch_new(store, &orb_script_check, b->stream, (const char *[]){ worker->id }, 1);
+    b->advance = orb_batch_new(store, &orb_script_advance, b->stream, (const char *[]){ queue, worker->id, b->owner }, 3);
     return b;
 }
 
@@ -57,6 +58,7 @@ void orb_broker_free(struct orb_broker *b)
     orb_batch_free(b->retry);
     orb_batch_free(b->requeue);
     orb_batch_free(b->check);
+    orb_batch_free(b->advance);
     orb_buf_done(&b->scratch);
     free(b->queue);
     free(b->worker_id);
@@ -140,6 +142,7 @@ enum orb_begin orb_broker_begin_reply(const struct orb_reply *reply, struct orb_
     out->retries = (int)orb_reply_int(orb_reply_at(reply, 2));
     out->rate_waits = (int)orb_reply_int(orb_reply_at(reply, 3));
     out->deadline_ms = orb_reply_type(orb_reply_at(reply, 4)) == ORB_REPLY_INT || *deadline ? orb_reply_int(orb_reply_at(reply, 4)) : -1;
+    out->used = orb_reply_str(orb_reply_at(reply, 5), NULL);
     for (size_t i = 0; i < ORB_COUNT(words); i++)
         if (!strcmp(what, words[i].word))
             return words[i].what;
@@ -241,6 +244,13 @@ int orb_broker_check_events(struct orb_broker *b, const char *id, int attempt, i
     snprintf(from, sizeof from, "%lld", (long long)seq);
     const char *const args[] = { b->worker_id, id, number, from };
     return orb_store_eval(b->store, &orb_script_check, b->stream, args, ORB_COUNT(args), cb, arg);
+}
+
+void orb_broker_advance(struct orb_broker *b, const char *id, int attempt, orb_redis_cb cb, void *arg)
+{
+    struct orb_buf *body = orb_batch_add(b->advance, 2, cb, arg);
+    orb_cmd_str(body, id);
+    orb_cmd_int(body, attempt);
 }
 
 int orb_broker_join(struct orb_broker *b, orb_redis_cb cb, void *arg)

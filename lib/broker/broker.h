@@ -48,6 +48,7 @@ enum orb_begin { ORB_BEGIN_RUN, ORB_BEGIN_DONE, ORB_BEGIN_DUPLICATE, ORB_BEGIN_C
 struct orb_begun {
     int attempt, retries, rate_waits;
     int64_t deadline_ms; /* from now; -1 = none */
+    const char *used;    /* by earlier attempts: usage as JSON, "" = nothing; as long as the reply */
 };
 /* payload: NULL when the submit script keeps it already. */
 void orb_broker_begin(struct orb_broker *broker, const char *entry, const char *id, const char *agent, const char *payload,
@@ -89,6 +90,8 @@ void orb_broker_write_recover(struct orb_broker *broker, struct orb_buf *b, int 
 void orb_broker_check(struct orb_broker *broker, const char *id, int attempt, orb_redis_cb cb, void *arg);
 /* The same at once, and whether its events from that seq on are whole; reply: an array of that one answer, which may be gap, too. */
 int orb_broker_check_events(struct orb_broker *broker, const char *id, int attempt, int64_t seq, orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
+/* A task of this worker goes on in the next attempt. reply: its number; or the state the task has now, or STALE. */
+void orb_broker_advance(struct orb_broker *broker, const char *id, int attempt, orb_redis_cb cb, void *arg);
 /* The worker's lease: taken at the start, renewed every third of its life. reply {code, drain}: code 0:
  * another process has that id; 1 renewed; 2 made: it was not there. Its key, without the prefix, is {ORB_LEASE_KEY}{worker}. */
 #define ORB_LEASE_KEY "orbiter:lease:"

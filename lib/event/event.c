@@ -1,6 +1,7 @@
 #include "event/event.h"
 #include "base/base.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const types[] = {
@@ -46,6 +47,23 @@ static void real_or_null(struct orb_buf *b, const char *name, double v)
         orb_json_real(b, v);
     else
         orb_buf_str(b, "null");
+}
+
+static void dollars(struct orb_buf *b, const char *name, double v)
+{
+    key(b, name);
+    if (v >= 0)
+        orb_json_real(b, round(v * 1e9) / 1e9);
+    else
+        orb_buf_str(b, "null");
+}
+
+static void spending(struct orb_buf *b, const struct orb_event_out *e)
+{
+    integer(b, "cached_tokens", e->cached_tokens);
+    integer(b, "reasoning_tokens", e->reasoning_tokens);
+    dollars(b, "cost", e->cost);
+    dollars(b, "total_cost", e->total_cost);
 }
 
 static void usage(struct orb_buf *b, const int64_t *v)
@@ -134,6 +152,8 @@ static void write_fields(struct orb_buf *b, const struct orb_event_out *e)
         str(b, "agent_name", e->agent_name);
         integer(b, "step_number", e->step_number);
         str(b, "model", e->word);
+        if (e->has_spending)
+            spending(b, e);
         break;
     case ORB_EVENT_OTHER:
         ORB_ASSERT(!"an event of no type cannot be written");

@@ -1,6 +1,6 @@
 #include "exec/local.h"
 #include "base/base.h"
-#include "model/call.h"
+#include "exec/work.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,227 +8,112 @@
 
 #define TIMEOUT_MAX_S 1e8 /* three years: what a timer can hold */
 
-/* How long the model may be silent. A timer that is moved with every delta would cost more than
- * the delta: it looks at the time of the last one. */
-struct silence {
-    struct orb_timer *timer;
-    int64_t first_ms, idle_ms; /* 0 = no limit */
-    int64_t heard_ms;          /* when it said something last; 0: it has not yet, in this call */
-};
-
-struct orb_attempt {
-    struct orb_loop *loop;
-    char *task_id, *agent_name;
-    int number, may_retry;
-    orb_attempt_cb cb;
-    void *arg;
-    struct orb_event_stream events;
-    struct orb_run *run;
-    struct orb_model_stream *model;
-    struct orb_timer *timeout;
-    struct silence *silence;  /* NULL: no limits, as almost always */
-    double timeout_seconds;   /* or until the deadline, when that comes before */
-    int is_aborted, is_ended, is_freed, is_deadline;
-    int64_t tokens;
-    struct orb_error *err;    /* why it failed, or NULL: most never need the room */
-};
-
 static void emit(void *arg, const struct orb_event_out *event)
 {
     struct orb_attempt *a = arg;
     orb_event_stream_put(&a->events, event);
 }
 
-static struct orb_error *error_of(struct orb_attempt *a)
-{
-    if (!a->err)
-        a->err = orb_alloc(sizeof *a->err);
-    return a->err;
-}
-
-/* ---- silence ------------------------------------------------------------ */
-
-static int64_t limit_ms(double seconds)
-{
-    double ms = ceil((seconds < TIMEOUT_MAX_S ? seconds : TIMEOUT_MAX_S) * 1000);
-    return (int64_t)ms;
-}
-
-static void heard(struct orb_attempt *a)
-{
-    struct silence *s = a->silence;
-    int is_first = !s->heard_ms;
-    s->heard_ms = orb_loop_now_ms(a->loop);
-    if (!is_first)
-        return;
-    if (s->idle_ms)
-        orb_timer_start(s->timer, s->idle_ms);
-    else
-        orb_timer_stop(s->timer);
-}
-
-static void on_silence(void *arg)
-{
-    struct orb_attempt *a = arg;
-    struct silence *s = a->silence;
-    int64_t left = s->heard_ms ? s->heard_ms + s->idle_ms - orb_loop_now_ms(a->loop) : 0;
-    if (!a->model || a->err)
-        return;
-    if (left > 0) {
-        orb_timer_start(s->timer, left);
-        return;
-    }
-    if (s->heard_ms)
-        orb_error_set(error_of(a), ORB_E_MODEL_TIMEOUT, "the model fell silent for %g s (idle_timeout)", (double)s->idle_ms / 1000);
-    else
-        orb_error_set(error_of(a), ORB_E_MODEL_TIMEOUT, "the model said nothing for %g s (first_token_timeout)", (double)s->first_ms / 1000);
-    orb_model_stream_cancel(a->model);
-}
-
-static void silence_new(struct orb_attempt *a, const struct orb_task *task)
-{
-    if (task->first_token_timeout <= 0 && task->idle_timeout <= 0)
-        return;
-    a->silence = orb_alloc(sizeof *a->silence);
-    a->silence->first_ms = limit_ms(task->first_token_timeout);
-    a->silence->idle_ms = limit_ms(task->idle_timeout);
-    a->silence->timer = orb_timer_new(a->loop, on_silence, a);
-}
-
-static void silence_free(struct orb_attempt *a)
-{
-    if (!a->silence)
-        return;
-    orb_timer_free(a->silence->timer);
-    free(a->silence);
-    a->silence = NULL;
-}
-
-/* A model call begins. */
-static void silence_start(struct silence *s)
-{
-    s->heard_ms = 0;
-    if (s->first_ms)
-        orb_timer_start(s->timer, s->first_ms);
-}
-
-/* ---- the model's answer --------------------------------------------------- */
-
-static void on_delta(void *arg, const struct orb_delta *delta)
-{
-    struct orb_attempt *a = arg;
-    if (a->silence)
-        heard(a);
-    if (delta->type == ORB_DELTA_TEXT || delta->type == ORB_DELTA_REASONING)
-        a->tokens++;
-    orb_run_delta(a->run, delta);
-}
+/* ---- the end ---------------------------------------------------------------- */
 
 static void tell(void *arg)
 {
     struct orb_attempt *a = arg;
-    a->cb(a->arg, a->err);
+    a->callbacks.ended(a->arg, a->err);
 }
 
-/* The attempt is over, with a->err or without: the caller is told in a moment,
- * never inside its call. */
-static void end(struct orb_attempt *a)
+/* It is over, and the caller is told when nothing is under way any more: in a moment, never inside its call. */
+static void check_end(struct orb_attempt *a)
 {
-    if (a->is_ended)
+    if (!a->is_over || a->is_told || a->works || a->is_advancing)
         return;
-    a->is_ended = 1;
-    orb_timer_free(a->timeout);
-    a->timeout = NULL;
-    silence_free(a);
-    if (a->is_aborted)
-        orb_error_set(error_of(a), ORB_E_CANCELLED, "cancelled");
+    a->is_told = 1;
     orb_loop_defer(a->loop, tell, a);
 }
 
-static void fail(struct orb_attempt *a)
+static void end(struct orb_attempt *a, const struct orb_error *err)
 {
-    if (a->is_aborted) {
-        end(a);
-        return;
+    a->is_over = 1;
+    if (err) {
+        a->err = orb_alloc(sizeof *a->err);
+        *a->err = *err;
     }
-    struct orb_error *err = error_of(a);
-    int is_recoverable = a->may_retry && orb_error_is_retryable(err->code);
-    if (a->run) {
-        orb_run_fail(a->run, err, is_recoverable);
-    } else {
-        const char *text = orb_error_message(err);
-        emit(a, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .agent_name = a->agent_name, .text = text, .text_len = strlen(text),
-                                         .word = orb_error_type(err->code), .is_recoverable = is_recoverable });
-    }
-    end(a);
+    orb_timer_free(a->timeout);
+    a->timeout = NULL;
+    if (a->toolbox)
+        orb_toolbox_forget(a->toolbox, a);
+    orb_work_cancel_all(a);
 }
 
-static void ask(struct orb_attempt *a);
-
-static void on_answer(void *arg, int code, const struct orb_error *err)
+static void advance(void *arg)
 {
     struct orb_attempt *a = arg;
-    a->model = NULL;
-    if (a->silence)
-        orb_timer_stop(a->silence->timer);
-    if (a->is_freed) {
-        free(a);
-        return;
-    }
-    if (a->err) {
-        /* The timeout cancelled it, and its error is there already. */
-        fail(a);
-        return;
-    }
-    if (code) {
-        *error_of(a) = *err;
-        a->err->code = code;
-        fail(a);
-        return;
-    }
-    struct orb_error why = { 0 };
-    switch (orb_run_answered(a->run, orb_now(), &why)) {
-    case ORB_RUN_REQUEST:
-        ask(a);
-        break;
-    case ORB_RUN_DONE:
-        end(a);
-        break;
-    case ORB_RUN_FAILED:
-        *error_of(a) = why;
-        fail(a);
-        break;
-    }
+    a->callbacks.advance(a->arg);
 }
 
-static void ask(struct orb_attempt *a)
+void orb_attempt_drive(struct orb_attempt *a)
 {
-    static const struct orb_model_callbacks callbacks = { .delta = on_delta, .done = on_answer };
-    struct orb_model_call call;
-    struct orb_error why = { 0 };
-    if (a->is_aborted) {
-        end(a);
-        return;
+    struct orb_action action;
+    while (orb_run_next(a->run, &action)) {
+        switch (action.type) {
+        case ORB_ACTION_REQUEST:
+            orb_work_ask(a, action.talk);
+            break;
+        case ORB_ACTION_TOOL:
+            orb_work_call_tool(a, &action);
+            break;
+        case ORB_ACTION_ATTEMPT:
+            a->is_advancing = 1;
+            orb_loop_defer(a->loop, advance, a);
+            break;
+        case ORB_ACTION_DONE:
+            end(a, NULL);
+            break;
+        case ORB_ACTION_FAILED:
+            end(a, orb_run_error(a->run));
+            break;
+        }
     }
-    orb_run_call(a->run, &call);
-    if (orb_model_stream_start(a->loop, orb_run_agent(a->run)->model, &call, &callbacks, a, &a->model, &why)) {
-        *error_of(a) = why;
-        fail(a);
-    } else if (a->silence) {
-        silence_start(a->silence);
+    check_end(a);
+}
+
+static void stop(struct orb_attempt *a, const struct orb_error *err)
+{
+    orb_run_stop(a->run, err);
+    orb_attempt_drive(a);
+}
+
+void orb_attempt_advanced(struct orb_attempt *a, int number, const struct orb_error *err)
+{
+    a->is_advancing = 0;
+    if (number > 0) {
+        orb_event_stream_done(&a->events);
+        orb_event_stream_init(&a->events, a->publisher, a->task_id, number);
+        a->number = number;
     }
-    json_decref(call.messages);
+    if (err)
+        orb_run_stop(a->run, err);
+    else if (number > 0)
+        orb_run_advanced(a->run, orb_now());
+    orb_attempt_drive(a);
+}
+
+/* ---- limits ------------------------------------------------------------------- */
+
+static int64_t limit_ms(double seconds)
+{
+    return seconds > 0 ? (int64_t)ceil((seconds < TIMEOUT_MAX_S ? seconds : TIMEOUT_MAX_S) * 1000) : 0;
 }
 
 static void on_timeout(void *arg)
 {
     struct orb_attempt *a = arg;
+    struct orb_error err = { 0 };
     if (a->is_deadline)
-        orb_error_set(error_of(a), ORB_E_DEADLINE, "the task's deadline passed while it ran: this attempt had %g s left", a->timeout_seconds);
+        orb_error_set(&err, ORB_E_DEADLINE, "the task's deadline passed while it ran: this attempt had %g s left", a->timeout_seconds);
     else
-        orb_error_set(error_of(a), ORB_E_TIMEOUT, "Task timed out: the attempt ran longer than %g s (timeout_seconds)", a->timeout_seconds);
-    if (a->model)
-        orb_model_stream_cancel(a->model);
+        orb_error_set(&err, ORB_E_TIMEOUT, "Task timed out: the attempt ran longer than %g s (timeout_seconds)", a->timeout_seconds);
+    stop(a, &err);
 }
 
 /* The attempt ends with its timeout, or with the task's deadline. */
@@ -244,6 +129,52 @@ static void limit_attempt(struct orb_attempt *a, double timeout_seconds, int64_t
     orb_timer_start(a->timeout, (int64_t)(a->timeout_seconds * 1000));
 }
 
+/* ---- the beginning -------------------------------------------------------------- */
+
+static void resolve(struct orb_attempt *a);
+
+static void on_resolved(void *arg, struct orb_tool *const *tools, size_t count, const struct orb_error *err)
+{
+    struct orb_attempt *a = arg;
+    struct orb_error why = { 0 };
+    if (!err && orb_run_set_tools(a->run, (int)a->resolving, tools, count, &why))
+        err = &why;
+    if (err) {
+        stop(a, err);
+        return;
+    }
+    a->resolving++;
+    resolve(a);
+}
+
+static void no_toolbox(void *arg)
+{
+    struct orb_attempt *a = arg;
+    struct orb_error err = { 0 };
+    const json_t *item = json_array_get(orb_run_plan(a->run)->agents[a->resolving]->tools, 0);
+    const char *name = json_is_string(item) ? json_string_value(item) : orb_json_get_str(item, "name", "?");
+    orb_error_set(&err, ORB_E_TOOL, "tool \"%.200s\": this worker has no binding for it, and none for any other tool; submit the task to a queue whose "
+                  "workers have its tool files", name);
+    if (!a->is_over)
+        stop(a, &err);
+}
+
+/* The tools of one agent after the other; then the run begins. */
+static void resolve(struct orb_attempt *a)
+{
+    const struct orb_plan *plan = orb_run_plan(a->run);
+    while (a->resolving < plan->agent_count && !plan->agents[a->resolving]->tools)
+        a->resolving++;
+    if (a->resolving < plan->agent_count && !a->toolbox) {
+        orb_loop_defer(a->loop, no_toolbox, a);
+    } else if (a->resolving < plan->agent_count) {
+        orb_toolbox_resolve(a->toolbox, plan->agents[a->resolving]->tools, on_resolved, a);
+    } else {
+        orb_run_start(a->run, orb_now());
+        orb_attempt_drive(a);
+    }
+}
+
 /* What this version cannot do is said, instead of done without. */
 static int check_metadata(const json_t *metadata, struct orb_error *err)
 {
@@ -253,44 +184,68 @@ static int check_metadata(const json_t *metadata, struct orb_error *err)
     return orb_error_set(err, ORB_E_AGENT, "metadata.memory: this worker has no memory; submit the task without it, or to a queue that Python workers serve");
 }
 
-struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task, int number,
-                                      int may_retry, int64_t deadline_ms, orb_attempt_cb cb, void *arg)
+static size_t artifact_bytes(void)
+{
+    const char *text = getenv("ORBITER_LARGE_OUTPUT_THRESHOLD");
+    int64_t n = 0;
+    return text && !orb_parse_int(text, 1, ORB_TOOL_RESULT_MAX, &n) ? (size_t)n : 0;
+}
+
+static struct orb_run *new_run(struct orb_attempt *a, const struct orb_attempt_spec *spec, struct orb_task *task, struct orb_error *err)
+{
+    struct orb_plan *plan;
+    if (check_metadata(task->metadata, err) || orb_plan_read(task->agent_config, &plan, err))
+        return NULL;
+    const struct orb_run_spec run = {
+        .plan = plan, .history = task->messages, .input = task->input, .input_len = task->input_len, .is_detailed = task->detailed,
+        .may_retry = spec->may_retry, .artifact_bytes = artifact_bytes(), .prices = spec->prices, .used = spec->used, .fn = emit, .arg = a,
+    };
+    return orb_run_new(&run, err);
+}
+
+static void fail_at_once(struct orb_attempt *a, const struct orb_error *err)
+{
+    const char *text = orb_error_message(err);
+    emit(a, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .agent_name = a->agent_name, .text = text, .text_len = strlen(text),
+                                     .word = orb_error_type(err->code) });
+    end(a, err);
+    check_end(a);
+}
+
+struct orb_attempt *orb_attempt_start(struct orb_loop *loop, const struct orb_attempt_spec *spec, struct orb_task *task,
+                                      const struct orb_attempt_callbacks *callbacks, void *arg)
 {
     struct orb_attempt *a = orb_alloc(sizeof *a);
+    struct orb_error why = { 0 };
     a->loop = loop;
+    a->publisher = spec->publisher;
+    a->toolbox = spec->toolbox;
     a->task_id = orb_strdup(task->id);
     a->agent_name = orb_strdup(orb_task_agent_name(task->agent_config));
-    a->number = number;
-    a->may_retry = may_retry;
-    a->cb = cb;
+    a->number = spec->number;
+    a->callbacks = *callbacks;
     a->arg = arg;
-    orb_event_stream_init(&a->events, publisher, a->task_id, number);
-    struct orb_agent agent;
-    struct orb_error why = { 0 };
-    if (!check_metadata(task->metadata, &why) && !orb_agent_parse(task->agent_config, &agent, &why))
-        a->run = orb_run_new(&agent, task->messages, task->input, task->input_len, task->detailed, emit, a, &why);
+    orb_event_stream_init(&a->events, a->publisher, a->task_id, a->number);
+    a->run = new_run(a, spec, task, &why);
     if (a->run) {
-        limit_attempt(a, task->timeout_seconds, deadline_ms);
-        silence_new(a, task);
+        limit_attempt(a, task->timeout_seconds, spec->deadline_ms);
+        a->first_ms = limit_ms(task->first_token_timeout);
+        a->idle_ms = limit_ms(task->idle_timeout);
     }
     orb_task_done(task);
-    if (!a->run) {
-        *error_of(a) = why;
-        fail(a);
-        return a;
-    }
-    if (orb_run_start(a->run, orb_now()) == ORB_RUN_REQUEST)
-        ask(a);
+    if (a->run)
+        resolve(a);
+    else
+        fail_at_once(a, &why);
     return a;
 }
 
 void orb_attempt_abort(struct orb_attempt *a)
 {
-    a->is_aborted = 1;
-    if (a->model)
-        orb_model_stream_cancel(a->model);
-    else
-        end(a);
+    struct orb_error err = { 0 };
+    orb_error_set(&err, ORB_E_CANCELLED, "cancelled");
+    if (a->run)
+        stop(a, &err);
 }
 
 void orb_attempt_free(struct orb_attempt *a)
@@ -298,24 +253,19 @@ void orb_attempt_free(struct orb_attempt *a)
     if (!a)
         return;
     orb_loop_forget(a->loop, a);
+    if (a->toolbox)
+        orb_toolbox_forget(a->toolbox, a);
     orb_timer_free(a->timeout);
-    a->timeout = NULL;
-    silence_free(a);
     orb_event_stream_done(&a->events);
+    orb_work_leave_all(a);
     orb_run_free(a->run);
-    a->run = NULL;
     free(a->task_id);
     free(a->agent_name);
     free(a->err);
-    a->err = NULL;
-    if (!a->model) {
-        free(a);
-        return;
-    }
-    /* The model's last callback still comes here. */
-    a->is_freed = 1;
-    orb_model_stream_cancel(a->model);
+    free(a);
 }
+
+/* ---- what it is ------------------------------------------------------------------ */
 
 const char *orb_attempt_task_id(const struct orb_attempt *a)
 {

@@ -1,5 +1,5 @@
-/* The local executor: one attempt of a task in this process. Drives the agent's
- * step machine with a model and writes its events. */
+/* The local executor: one attempt of a task in this process. Drives the run's
+ * step machine with models and tools, side by side, and writes its events. */
 #ifndef ORB_EXEC_LOCAL_H
 #define ORB_EXEC_LOCAL_H
 
@@ -9,14 +9,31 @@
 #include "task/task.h"
 
 struct orb_attempt;
-/* Exactly once, from the loop. err NULL: completed; ORB_E_CANCELLED: aborted; else
- * failed, with the error event already written. */
-typedef void (*orb_attempt_cb)(void *arg, const struct orb_error *err);
+struct orb_attempt_callbacks {
+    /* Exactly once, from the loop, when nothing is under way any more. err NULL: completed; ORB_E_CANCELLED: aborted; else
+     * failed, with the error event already written. */
+    void (*ended)(void *arg, const struct orb_error *err);
+    /* A provider failed and the next of its chain goes on, in an attempt of its own: take its number, and tell it with
+     * orb_attempt_advanced(), later. */
+    void (*advance)(void *arg);
+};
 
-/* Takes the task's contents. may_retry: a failure that can be retried will be. deadline_ms: from now, -1 = none. */
-struct orb_attempt *orb_attempt_start(struct orb_loop *loop, struct orb_publisher *publisher, struct orb_task *task_take,
-                                      int attempt, int may_retry, int64_t deadline_ms, orb_attempt_cb cb, void *arg);
-/* Closes the model's connection at once; the callback comes later. */
+struct orb_attempt_spec {
+    struct orb_publisher *publisher;
+    struct orb_toolbox *toolbox;     /* NULL: no tool is bound */
+    const struct orb_prices *prices; /* NULL: those of this version */
+    int number;
+    int may_retry;                   /* a failure that can be retried will be */
+    int64_t deadline_ms;             /* from now, -1 = none */
+    const char *used;                /* by earlier attempts: usage as JSON text, "" = nothing */
+};
+
+/* Takes the task's contents. */
+struct orb_attempt *orb_attempt_start(struct orb_loop *loop, const struct orb_attempt_spec *spec, struct orb_task *task_take,
+                                      const struct orb_attempt_callbacks *callbacks, void *arg);
+/* The next attempt's number; or err says why there is none. */
+void orb_attempt_advanced(struct orb_attempt *attempt, int number, const struct orb_error *err);
+/* Closes connections and kills tools at once; the callback comes later. */
 void orb_attempt_abort(struct orb_attempt *attempt);
 /* After the callback, or instead of it. */
 void orb_attempt_free(struct orb_attempt *attempt);

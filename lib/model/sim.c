@@ -6,7 +6,11 @@
  *   sim:delay=60000,first=200   a silent minute; 200 ms more before the first token
  *   sim:error=server@10         fails with that class after 10 tokens
  *   sim:cut=10                  the stream ends early after 10 tokens
+ *   sim:say=Hello+you           says that, "+" for a blank and %2C for a comma; say=a;b;c: the n-th answer of a conversation is
+ *                               the n-th of these, or the last
  *   sim:tool=add                calls the tool add, and answers when its result is there
+ *   sim:tool=add,arg=x,calls=3  with the input as its argument x, three times at once
+ *   sim:tool=add,steps=2        and once more after the first results
  *   sim:crash                   abort() when it starts, to see how a fleet recovers
  *
  * Every task that sleeps in here costs its state, so the state is small and the
@@ -20,6 +24,7 @@
 #include <string.h>
 
 #define TOOL_NAME_MAX 64
+#define ARG_NAME_MAX 32
 #define INPUT_MAX (1024 * 1024)
 #define TURN_MAX 256 /* deltas given in one call, so that one task cannot hold up the loop */
 
@@ -27,7 +32,10 @@ struct script {
     int64_t tokens, rate, first_ms, delay_ms, error_at, cut_at; /* tokens, error_at, cut_at: -1 = not set */
     int error;                                                  /* code, 0 = none */
     int is_crash;
-    char tool[TOOL_NAME_MAX + 1];
+    int calls, steps;            /* of the tool: at once; one after the other */
+    char tool[TOOL_NAME_MAX + 1], arg[ARG_NAME_MAX + 1];
+    const char *say;             /* into the model string */
+    size_t say_len;
 };
 
 struct sim {
@@ -40,7 +48,7 @@ struct sim {
 
 /* ---- the model string ---- */
 
-enum kind { KIND_COUNT, KIND_ERROR, KIND_TOOL, KIND_FLAG };
+enum kind { KIND_COUNT, KIND_SMALL, KIND_ERROR, KIND_NAME, KIND_SAY, KIND_FLAG };
 
 /* The keys there are; a count is a number within 0..max. */
 static const struct key {
@@ -55,10 +63,14 @@ static const struct key {
     { "delay", KIND_COUNT, offsetof(struct script, delay_ms), 86400000 },
     { "error", KIND_ERROR, offsetof(struct script, error), 1000000 },
     { "cut", KIND_COUNT, offsetof(struct script, cut_at), 1000000 },
-    { "tool", KIND_TOOL, offsetof(struct script, tool), 0 },
+    { "say", KIND_SAY, offsetof(struct script, say), 0 },
+    { "tool", KIND_NAME, offsetof(struct script, tool), TOOL_NAME_MAX },
+    { "arg", KIND_NAME, offsetof(struct script, arg), ARG_NAME_MAX },
+    { "calls", KIND_SMALL, offsetof(struct script, calls), 100 },
+    { "steps", KIND_SMALL, offsetof(struct script, steps), 1000 },
     { "crash", KIND_FLAG, offsetof(struct script, is_crash), 0 },
 };
-#define KEYS_TEXT "tokens=N, rate=N (a second), first=MS, delay=MS, error=CLASS@N, cut=N, tool=NAME, crash (aborts the process)"
+#define KEYS_TEXT "tokens=N, rate=N (a second), first=MS, delay=MS, error=CLASS@N, cut=N, say=TEXT, tool=NAME, arg=NAME, calls=N, steps=N, crash (aborts the process)"
 
 static const struct {
     const char *name;
@@ -108,15 +120,24 @@ static int set_error(struct script *s, const struct key *key, char *value, struc
                          value);
 }
 
-static int set_tool(struct script *s, const char *value, struct orb_error *err)
+static int set_name(char *field, const struct key *key, const char *value, struct orb_error *err)
 {
     size_t n = strlen(value);
     for (size_t i = 0; i < n; i++)
         if (!isalnum((unsigned char)value[i]) && !strchr("_-.", value[i]))
             n = 0;
-    if (n == 0 || n > TOOL_NAME_MAX)
-        return orb_error_set(err, ORB_E_MODEL_INVALID, "sim: tool='%.40s' is not the name of a tool", value);
-    memcpy(s->tool, value, n + 1);
+    if (n == 0 || n > (size_t)key->max)
+        return orb_error_set(err, ORB_E_MODEL_INVALID, "sim: %s='%.40s' is not the name of a tool", key->name, value);
+    memcpy(field, value, n + 1);
+    return 0;
+}
+
+static int set_small(int *field, const struct key *key, const char *value, struct orb_error *err)
+{
+    int64_t n;
+    if (orb_parse_int(value, 0, key->max, &n))
+        return bad_count(key, value, err);
+    *field = (int)n;
     return 0;
 }
 
@@ -132,8 +153,13 @@ static int set_key(struct script *s, const struct key *key, char *value, struct 
         return orb_parse_int(value, 0, key->max, field) ? bad_count(key, value, err) : 0;
     case KIND_ERROR:
         return set_error(s, key, value, err);
-    case KIND_TOOL:
-        return set_tool(s, value, err);
+    case KIND_SMALL:
+        return set_small(field, key, value, err);
+    case KIND_NAME:
+        return set_name(field, key, value, err);
+    case KIND_SAY:
+        s->say_len = strlen(value);
+        return 0;
     case KIND_FLAG:
         *(int *)field = 1;
         return 0;
@@ -145,7 +171,7 @@ static int parse(const char *model, struct script *s, struct orb_error *err)
 {
     char text[512], *next = text;
     size_t n = strlen(model);
-    *s = (struct script){ .tokens = -1, .error_at = -1, .cut_at = -1 };
+    *s = (struct script){ .tokens = -1, .error_at = -1, .cut_at = -1, .calls = 1, .steps = 1, .arg = "input" };
     if (n >= sizeof(text))
         return orb_error_set(err, ORB_E_MODEL_INVALID, "sim: the model string is over %zu bytes", sizeof(text) - 1);
     memcpy(text, model, n + 1);
@@ -163,6 +189,8 @@ static int parse(const char *model, struct script *s, struct orb_error *err)
         int rc = set_key(s, key, value, err);
         if (rc)
             return rc;
+        if (key->kind == KIND_SAY)
+            s->say = model + (value - text);
     }
     return 0;
 }
@@ -222,10 +250,46 @@ static int read_input(const json_t *messages, struct orb_buf *out)
     return out->err;
 }
 
+/* Turns of the assistant since the last user message, or with it in all of the conversation; with_calls: those that called tools. */
+static int count_turns(const json_t *messages, int is_all, int with_calls)
+{
+    int count = 0;
+    for (size_t i = json_array_size(messages); i-- > 0;) {
+        const json_t *m = json_array_get(messages, i);
+        const char *role = orb_json_get_str(m, "role", "");
+        if (!is_all && strcmp(role, "user") == 0)
+            break;
+        count += strcmp(role, "assistant") == 0 && (!with_calls || json_array_size(json_object_get(m, "tool_calls")));
+    }
+    return count;
+}
+
 static int last_is_tool(const json_t *messages)
 {
     size_t n = json_array_size(messages);
     return n > 0 && strcmp(orb_json_get_str(json_array_get(messages, n - 1), "role", ""), "tool") == 0;
+}
+
+static int hex_of(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+}
+
+/* The n-th of what is to be said, or the last; in place of the input. */
+static void read_say(const struct script *s, int n, struct orb_buf *out)
+{
+    const char *p = s->say, *end = p + s->say_len, *next;
+    while (n-- > 0 && (next = memchr(p, ';', (size_t)(end - p))))
+        p = next + 1;
+    next = memchr(p, ';', (size_t)(end - p));
+    end = next ? next : end;
+    orb_buf_reset(out);
+    for (; p < end; p++) {
+        int high = *p == '%' && end - p > 2 ? hex_of(p[1]) : -1, low = high >= 0 ? hex_of(p[2]) : -1;
+        int c = low >= 0 ? high * 16 + low : *p == '+' ? ' ' : (unsigned char)*p;
+        orb_buf_char(out, (char)(c > 0 && c < 0x80 ? c : '?'));
+        p += low >= 0 ? 2 : 0;
+    }
 }
 
 static int start(void *state, const struct orb_model_call *call, struct orb_error *err)
@@ -243,18 +307,22 @@ static int start(void *state, const struct orb_model_call *call, struct orb_erro
         return orb_error_set(err, ORB_E_MODEL_CONTEXT, "sim: the input is over %d bytes", INPUT_MAX);
     }
     sim->input_words = count_words(input.data, input.len);
-    sim->is_tool_step = sim->script.tool[0] && !last_is_tool(call->messages);
-    sim->total = sim->is_tool_step ? 1 : sim->script.tokens;
+    sim->is_tool_step = sim->script.tool[0] &&
+                        (!last_is_tool(call->messages) || (sim->script.steps > 1 && count_turns(call->messages, 0, 1) < sim->script.steps));
+    sim->total = sim->is_tool_step ? sim->script.calls : sim->script.tokens;
+    if (sim->script.say && !sim->is_tool_step)
+        read_say(&sim->script, count_turns(call->messages, 1, 0), &input);
     if (sim->is_tool_step || sim->total < 0) {
         sim->input_len = input.len;
         sim->input = orb_memdup(input.data ? input.data : "", input.len);
     }
     if (sim->total < 0) {
-        sim->total = sim->input_words;
+        sim->total = count_words(input.data, input.len);
         if (sim->total == 0 && sim->input_len > 0)
             sim->total = 1; /* nothing but blanks */
     }
     orb_buf_done(&input);
+    sim->script.say = NULL; /* the model string goes */
     return 0;
 }
 
@@ -267,10 +335,12 @@ static void give_call(struct sim *sim, orb_delta_fn fn, void *arg)
     orb_id_new(hex);
     snprintf(id, sizeof(id), "call_%.24s", hex);
     orb_buf_init(&args, 6 * INPUT_MAX + 64);
-    orb_buf_str(&args, "{\"input\": ");
+    orb_buf_char(&args, '{');
+    orb_json_str(&args, sim->script.arg, strlen(sim->script.arg));
+    orb_buf_str(&args, ": ");
     orb_json_str(&args, sim->input, sim->input_len);
     orb_buf_char(&args, '}');
-    struct orb_delta d = { .type = ORB_DELTA_TOOL_CALL, .text = args.err ? "{}" : args.data,
+    struct orb_delta d = { .type = ORB_DELTA_TOOL_CALL, .index = (int)sim->sent - 1, .text = args.err ? "{}" : args.data,
                            .len = args.err ? 2 : args.len, .id = id, .name = sim->script.tool };
     fn(arg, &d);
     orb_buf_done(&args);

@@ -1,7 +1,7 @@
 -- Begin attempts at delivered entries. KEYS: queue. ARGV: prefix, queue name,
 -- worker id, owner (the worker's process), ttl, result ttl, event ttl, "1" when this worker runs one task alone,
 -- then for each task: place, task id, agent, payload ("" when the submit script keeps it). Reply per task:
--- {what, attempt, retries, rate waits, ms to the deadline or ""}, what = run; done, duplicate, cancelled; elsewhere: a worker
+-- {what, attempt, retries, rate waits, ms to the deadline or "", what earlier attempts used or ""}, what = run; done, duplicate, cancelled; elsewhere: a worker
 -- that lives runs it, and has the entry now; alone: to be run in a process of its own; or {error, text} when a key
 -- of the task is not what it should be.
 -- with: standing
@@ -138,11 +138,12 @@ local function begin(place, id, agent, payload)
       result_ttl, event_ttl)
     return { 'done', h[2] or '0', retries }
   end
-  local waits = 0
+  local waits, used = 0, ''
   if h[2] or status == 'running' then
     local answer = not is_forgotten and look_at_past(key, place, id, agent, status, h[2] or '0', retries, created)
     if answer then return answer end
-    waits = tonumber(call('HGET', key, 'rate_waits') or 0) or 0
+    local past = call('HMGET', key, 'rate_waits', 'usage')
+    waits, used = tonumber(past[1] or 0) or 0, past[2] or ''
   end
   local attempt = tostring((tonumber(h[2] or 0) or 0) + 1)
   call('HSET', key, 'status', 'running', 'worker_id', worker, 'owner', owner, 'started_at', NOW, 'attempt', attempt)
@@ -158,7 +159,7 @@ local function begin(place, id, agent, payload)
   end
   index_running(is_new, status, created, id)
   feed('running', id, attempt)
-  return { 'run', attempt, retries, waits, ms_to(deadline) }
+  return { 'run', attempt, retries, waits, ms_to(deadline), used }
 end
 
 for i = 9, #ARGV, 4 do

@@ -8,7 +8,7 @@ struct orb_script {
 };
 
 #define ORB_SCRIPTS(X) X(submit) X(begin) X(finish) X(retry) X(requeue) X(sweep) X(recover) X(claim) X(check) X(cancel) X(poison) X(join) X(leave) X(replay) \
-    X(pause) X(purge) X(drain) X(resubmit) X(purge_dead)
+    X(pause) X(purge) X(drain) X(resubmit) X(purge_dead) X(advance)
 #define ORB_SCRIPT_DECLARE(name) extern const struct orb_script orb_script_##name;
 ORB_SCRIPTS(ORB_SCRIPT_DECLARE)
 #undef ORB_SCRIPT_DECLARE

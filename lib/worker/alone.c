@@ -40,7 +40,7 @@ void orb_worker_run_alone(struct slot *slot)
     /* The URL may hold a password: not in the arguments, which everybody can see. */
     const char *tools = orb_toolbox_dir(w->tools);
     char *const env[] = { setting("ORBITER_REDIS_URL", w->url), setting("ORBITER_TLS_CA", w->tls[0]), setting("ORBITER_TLS_CERT", w->tls[1]),
-                          setting("ORBITER_TLS_KEY", w->tls[2]), setting("ORBITER_TOOLS", tools ? tools : ""), NULL };
+                          setting("ORBITER_TLS_KEY", w->tls[2]), setting("ORBITER_TOOLS", tools ? tools : ""), setting("ORBITER_PRICES", w->prices_file), NULL };
     const char *const argv[] = { w->program, "--queue", w->queue, "--alone", slot->entry, "--holder", w->id, "--drain-timeout", "0",
                                  "--result-ttl", result_ttl, "--event-ttl", event_ttl, *w->ns ? "--namespace" : NULL, w->ns, NULL };
     orb_worker_log(w, ORB_LOG_INFO, "task %s: its workers died more than once; it runs in a process of its own", slot->task->id);

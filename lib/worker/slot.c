@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "base/utf8.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,15 @@ static struct slot *slot_of_entry(struct orb_worker *w, const char *entry)
 
 /* ---- ending an attempt ------------------------------------------------- */
 
+/* What it has said until now; out is the caller's. */
+static void read_text(const struct orb_attempt *attempt, struct orb_buf *out)
+{
+    const struct orb_run *run = orb_attempt_run(attempt);
+    orb_buf_init(out, 2 * ORB_RUN_TEXT_MAX);
+    if (run)
+        orb_run_text(run, out);
+}
+
 static void told(struct slot *slot, const char *state)
 {
     struct orb_worker *w = slot->worker;
@@ -88,10 +98,10 @@ static void told(struct slot *slot, const char *state)
                    slot->err ? ": " : "", slot->err ? orb_error_message(slot->err) : "");
     if (!w->task_done)
         return;
-    size_t len;
-    const struct orb_run *run = orb_attempt_run(slot->attempt);
-    w->task_done(w->task_done_arg, orb_attempt_task_id(slot->attempt), status, run ? orb_run_text(run, &len) : "",
-                 slot->err ? orb_error_message(slot->err) : "");
+    struct orb_buf text;
+    read_text(slot->attempt, &text);
+    w->task_done(w->task_done_arg, orb_attempt_task_id(slot->attempt), status, text.data ? text.data : "", slot->err ? orb_error_message(slot->err) : "");
+    orb_buf_done(&text);
 }
 
 void orb_worker_finish_again(void *arg)
@@ -157,9 +167,10 @@ static void finish_slot(struct slot *slot)
         return;
     }
     const struct orb_run *run = orb_attempt_run(a);
-    struct orb_buf result;
-    char message[640], usage[128] = "";
+    struct orb_buf result, partial;
+    char message[640], usage[320] = "";
     orb_buf_init(&result, RESULT_MAX);
+    orb_buf_init(&partial, 0);
     if (run) {
         orb_run_usage(run, usage);
         if (!slot->err)
@@ -174,10 +185,13 @@ static void finish_slot(struct slot *slot)
     };
     o.seq = orb_attempt_last_seq(a, &o.is_stream_fresh);
     terminal_message(slot, o.status, message);
-    if (o.status == ORB_STATUS_COMPLETED)
+    if (o.status == ORB_STATUS_COMPLETED) {
         o.result = &result;
-    else if (run)
-        o.partial = orb_run_text(run, &o.partial_len);
+    } else {
+        read_text(a, &partial);
+        o.partial = partial.data;
+        o.partial_len = partial.len;
+    }
     if (o.status == ORB_STATUS_RETRYING) {
         int is_rate = slot->err->code == ORB_E_MODEL_RATE;
         o.max_retries = is_rate ? -1 : slot->max_retries;
@@ -185,6 +199,7 @@ static void finish_slot(struct slot *slot)
     }
     orb_broker_finish(w->broker, &o, on_finished, slot);
     orb_buf_done(&result);
+    orb_buf_done(&partial);
 }
 
 static void on_requeued(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -248,6 +263,30 @@ void orb_worker_abort_slot(struct slot *slot, enum slot_abort why)
         orb_child_signal(slot->child, SIGTERM);
 }
 
+/* ---- another attempt of the same owner ----------------------------------- */
+
+static void on_advanced(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct slot *slot = arg;
+    int64_t number = 0;
+    if (!slot->attempt)
+        return;
+    if (err) {
+        orb_attempt_advanced(slot->attempt, 0, err);
+        return;
+    }
+    const char *word = orb_reply_str(reply, NULL);
+    if (orb_parse_int(word, 1, INT_MAX, &number))
+        orb_worker_abort_slot(slot, strcmp(word, "cancelled") ? ABORT_LOST : ABORT_CANCEL);
+    orb_attempt_advanced(slot->attempt, (int)number, NULL);
+}
+
+static void advance(void *arg)
+{
+    struct slot *slot = arg;
+    orb_broker_advance(slot->worker->broker, orb_attempt_task_id(slot->attempt), orb_attempt_number(slot->attempt), on_advanced, slot);
+}
+
 /* ---- beginning one ----------------------------------------------------- */
 
 static void on_poisoned(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -278,6 +317,7 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
 {
     struct slot *slot = arg;
     struct orb_worker *w = slot->worker;
+    static const struct orb_attempt_callbacks callbacks = { .ended = attempt_ended, .advance = advance };
     struct orb_begun begun;
     if (err) {
         orb_worker_trouble(w, "a task could not be begun, trying again", err);
@@ -306,8 +346,12 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
     slot->max_retries = slot->task->max_retries;
     slot->state = SLOT_RUNNING;
     slot->armed_ms = orb_loop_now_ms(w->loop);
-    slot->attempt = orb_attempt_start(w->loop, w->publisher, slot->task, begun.attempt, begun.retries < slot->max_retries, begun.deadline_ms,
-                                      attempt_ended, slot);
+    const struct orb_attempt_spec spec = {
+        .publisher = w->publisher, .toolbox = w->tools, .prices = w->prices, .number = begun.attempt,
+        .may_retry = begun.retries < slot->max_retries, .deadline_ms = begun.deadline_ms,
+        .used = begun.used,
+    };
+    slot->attempt = orb_attempt_start(w->loop, &spec, slot->task, &callbacks, slot);
     snprintf(w->current, sizeof w->current, "%s", orb_attempt_task_id(slot->attempt));
     drop_task(slot);
     if (slot->abort)

@@ -301,6 +301,7 @@ static void keep_options(struct orb_worker *w, const struct orb_worker_options *
         w->tls[i] = orb_strdup(tls[i] ? tls[i] : "");
     w->alone = o->alone ? orb_strdup(o->alone) : NULL;
     w->holder = o->holder ? orb_strdup(o->holder) : NULL;
+    w->prices_file = orb_strdup(o->prices ? o->prices : "");
 }
 
 int orb_worker_new(struct orb_loop *loop, const struct orb_worker_options *options, struct orb_worker **out, struct orb_error *err)
@@ -315,9 +316,12 @@ int orb_worker_new(struct orb_loop *loop, const struct orb_worker_options *optio
     if (options->worker_id && !orb_id_is_valid(options->worker_id))
         return orb_error_set(err, ORB_E_USAGE, "worker id \"%s\": use 1 to %d of the characters A-Z a-z 0-9 . _ -", options->worker_id, ORB_ID_MAX);
     struct orb_worker *w = orb_alloc(sizeof *w);
-    if ((rc = orb_store_prefix(options->redis.ns, w->prefix, err)) || (rc = orb_toolbox_new(loop, options->tools_dir, &w->tools, err)) ||
+    if (options->prices && *options->prices)
+        rc = orb_prices_read(options->prices, &w->prices, err);
+    if (rc || (rc = orb_store_prefix(options->redis.ns, w->prefix, err)) || (rc = orb_toolbox_new(loop, options->tools_dir, &w->tools, err)) ||
         (rc = orb_redis_config_init(&w->config, &options->redis, err))) {
         orb_toolbox_free(w->tools);
+        orb_prices_free(w->prices);
         free(w);
         return rc;
     }
@@ -366,9 +370,10 @@ static void gone(void *arg)
     while (w->slots)
         orb_worker_release(w->slots);
     free(w->queue);
-    char *const kept[] = { w->program, w->url, w->ns, w->tls[0], w->tls[1], w->tls[2], w->alone, w->holder };
+    char *const kept[] = { w->program, w->url, w->ns, w->tls[0], w->tls[1], w->tls[2], w->alone, w->holder, w->prices_file };
     for (size_t i = 0; i < ORB_COUNT(kept); i++)
         free(kept[i]);
+    orb_prices_free(w->prices);
     orb_redis_config_done(&w->config);
     orb_toolbox_free(w->tools);
     free(w);

@@ -62,6 +62,8 @@ struct orb_worker {
     int drain_timeout_s, result_ttl_s, event_ttl_s;
     char *alone, *holder;             /* run the entry of this place, pending on that worker, and nothing else */
     char *program, *url, *ns, *tls[3];/* for the processes that run a task alone */
+    struct orb_prices *prices;    /* NULL: those of this version */
+    char *prices_file;            /* "" = none */
     int64_t trouble_ms, beat_ms;
     int64_t processed, failed, tokens;
     double started_at;

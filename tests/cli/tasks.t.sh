@@ -291,6 +291,7 @@ out:   Result:      {"output": "hello world"}
 out:   Agent:       assistant
 out:   Queue:       orbiter:tasks
 out:   Attempt:     1
+out:   Used:        4 tokens
 exit 0
 END
 for state in pending retrying; do

@@ -3,7 +3,7 @@
  * The members "messages" and "functions" of it are the conversation and its tools. */
 #include "../../cli/cli.h"
 #include "fuzz/fuzz.h"
-#include "agent/agent.h"
+#include "agent/run.h"
 #include "model/model.h"
 #include "task/task.h"
 
@@ -59,17 +59,19 @@ static void check_file(const uint8_t *data, size_t size)
     struct orb_error err = { 0 };
     struct orb_task_spec spec = { .agent_config = text };
     struct orb_task task;
-    struct orb_agent agent;
+    struct orb_plan *plan;
     struct orb_buf b;
     orb_buf_init(&b, 64 * 1024 * 1024);
     int rc = orb_task_write(&spec, "an-id", 0, &b, &err);
     ORB_ASSERT(!rc || rc == ORB_E_TOO_LARGE); /* deeper than a payload may be */
     if (!rc) {
         ORB_ASSERT(!orb_task_parse(b.data, b.len, &task, &err));
-        rc = orb_agent_parse(task.agent_config, &agent, &err);
-        ORB_ASSERT(!rc || rc == ORB_E_SWARM || rc == ORB_E_TOOL);
-        if (!rc)
-            orb_agent_done(&agent);
+        rc = orb_plan_read(task.agent_config, &plan, &err);
+        ORB_ASSERT(!rc || rc == ORB_E_AGENT || rc == ORB_E_SWARM);
+        if (rc)
+            fuzz_check_error(rc, &err);
+        else
+            orb_plan_free(plan);
         orb_task_done(&task);
     }
     orb_buf_done(&b);
@@ -150,39 +152,100 @@ static void check_source(const struct orb_source *source, const struct orb_model
     free(state);
 }
 
-static void check_model(const struct orb_agent *agent, json_t *config)
+static void check_model(const struct orb_agent *agent, const char *model, struct orb_model_call *call)
 {
-    json_t *messages = json_object_get(config, "messages"), *tools = json_object_get(config, "functions");
     const struct orb_provider *provider;
     struct orb_error err = { 0 };
-    struct orb_model_call call = { .messages = json_is_array(messages) ? messages : NULL, .tools = json_is_array(tools) ? tools : NULL,
-                                   .temperature = agent->temperature, .max_tokens = agent->max_tokens };
-    int rc = orb_provider_find(agent->model, &provider, &call.model, &err);
+    int rc = orb_provider_find(model, &provider, &call->model, &err);
     if (!rc)
-        rc = orb_provider_check(provider, call.model, &err);
-    ORB_ASSERT(orb_model_check(agent->model, NULL) == rc);
+        rc = orb_provider_check(provider, call->model, &err);
+    if (!strchr(agent->model, '|'))
+        ORB_ASSERT(orb_model_check(model, NULL) == rc);
     if (rc)
         fuzz_check_error(rc, &err);
     else if (provider->codec)
-        check_request(provider, &call);
-    else if (!strstr(call.model, "crash")) /* which it does when asked to */
-        check_source(provider->source, &call);
+        check_request(provider, call);
+    else if (!strstr(call->model, "crash")) /* which it does when asked to */
+        check_source(provider->source, call);
+}
+
+/* ---- a run of it ---- */
+
+struct asked {
+    struct orb_run *run;
+    json_t *config;
+    int events;
+};
+
+static void on_event(void *arg, const struct orb_event_out *event)
+{
+    struct asked *asked = arg;
+    ORB_ASSERT(event->agent_name);
+    asked->events++;
+}
+
+/* What its beginning asks for, then an answer to each until it ends: the word that is in its config. */
+static void run_it(struct asked *asked, const char *word)
+{
+    struct orb_action action;
+    int talks[64], count = 0, has_ended = 0;
+    orb_run_start(asked->run, 1);
+    for (int i = 0; i < 200 && !has_ended; i++) {
+        while (orb_run_next(asked->run, &action)) {
+            ORB_ASSERT(!has_ended && action.type != ORB_ACTION_TOOL);
+            if (action.type == ORB_ACTION_REQUEST && count < 64)
+                talks[count++] = action.talk;
+            has_ended = action.type == ORB_ACTION_DONE || action.type == ORB_ACTION_FAILED;
+        }
+        if (!count)
+            break;
+        struct orb_delta delta = { .type = ORB_DELTA_TEXT, .text = word, .len = strlen(word) };
+        orb_run_delta(asked->run, talks[--count], &delta);
+        orb_run_answered(asked->run, talks[count], 2);
+    }
+    while (orb_run_next(asked->run, &action))
+        continue;
+    json_decref(orb_run_save(asked->run));
+}
+
+static void check_talk(struct asked *asked, const struct orb_plan *plan)
+{
+    struct orb_model_call call;
+    char model[ORB_RUN_MODEL_MAX];
+    json_t *messages = json_object_get(asked->config, "messages"), *tools = json_object_get(asked->config, "functions");
+    const struct orb_agent *agent = plan->agents[0];
+    call = (struct orb_model_call){ .messages = json_is_array(messages) ? messages : NULL, .tools = json_is_array(tools) ? tools : NULL,
+                                    .temperature = agent->temperature, .max_tokens = agent->max_tokens, .options = agent->options,
+                                    .output_schema = agent->output_schema, .output_name = agent->output_name };
+    snprintf(model, sizeof model, "%s", agent->model);
+    check_model(agent, model, &call);
 }
 
 static void check_agent(json_t *config)
 {
-    struct orb_agent agent;
+    struct asked asked = { .config = config };
+    struct orb_run_spec spec = { .input = "hi", .input_len = 2, .is_detailed = 1, .fn = on_event, .arg = &asked };
     struct orb_error err = { 0 };
-    int rc = orb_agent_parse(config, &agent, &err);
+    json_t *messages = json_object_get(config, "messages");
+    int rc = orb_plan_read(config, &spec.plan, &err);
     if (rc) {
         fuzz_check_error(rc, &err);
-        ORB_ASSERT(!agent.name && !agent.model && !agent.instructions);
         return;
     }
-    ORB_ASSERT(agent.name && agent.model && agent.instructions);
-    ORB_ASSERT(agent.max_steps >= 1 && agent.max_steps <= 1000 && agent.max_tokens >= 0);
-    check_model(&agent, config);
-    orb_agent_done(&agent);
+    for (size_t i = 0; i < spec.plan->agent_count; i++) {
+        const struct orb_agent *agent = spec.plan->agents[i];
+        ORB_ASSERT(agent->name && agent->model && agent->instructions);
+        ORB_ASSERT(agent->max_steps >= 1 && agent->max_steps <= ORB_STEPS_MAX && agent->max_tokens >= 0);
+    }
+    check_talk(&asked, spec.plan);
+    spec.history = json_is_array(messages) ? messages : NULL;
+    asked.run = orb_run_new(&spec, &err);
+    if (!asked.run) {
+        fuzz_check_error(err.code, &err);
+        return;
+    }
+    run_it(&asked, orb_json_get_str(config, "name", "x"));
+    orb_run_free(asked.run);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -100,6 +100,11 @@ static const char *poison(const char *worker, const char *entry, const char *id)
     return RUN(poison, Q, "parked", worker, entry, id, "it is bad", "InvalidInput", "86400", "3600", "");
 }
 
+static const char *advance(const char *worker, const char *process, const char *id, const char *attempt)
+{
+    return RUN(advance, Q, "parked", worker, process, id, attempt);
+}
+
 /* The next entry for this worker, "" when there is none. */
 static const char *deliver(const char *worker)
 {
@@ -281,6 +286,37 @@ static void submit_twice_gives_the_first_entry_even_after_the_end(void **state)
     finish("w1", entry, "a", "1", "completed");
     REFUSED(entry, submit_as("a", PAYLOAD));
     REFUSED("EXISTS", submit_as("a", OTHER));
+}
+
+/* ---- advance ------------------------------------------------------------ */
+
+static void advance_takes_the_next_attempt_of_its_owner(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(advance("w1", "p1", "a", "1"), "2");
+    expect_state("a", "running");
+    assert_string_equal(field("a", "attempt"), "2");
+    assert_string_equal(field("a", "retries"), "(nil)");
+    assert_string_equal(field("a", "entry_id"), entry);
+    expect_feed("pending running running");
+    strcpy(answer, "2");
+    AGAIN(advance("w1", "p1", "a", "1"));
+    REFUSED("STALE", advance("w2", "p1", "a", "2"));
+    REFUSED("STALE", advance("w1", "p2", "a", "2")); /* that worker died, and another has its name */
+    REFUSED("STALE", advance("w1", "p1", "a", "3"));
+    REFUSED("STALE", advance("w1", "p1", "b", "1"));
+    REFUSED("STALE", finish("w1", entry, "a", "1", "completed"));
+    assert_string_equal(finish("w1", entry, "a", "2", "completed"), "completed");
+    REFUSED("completed", advance("w1", "p1", "a", "2"));
+}
+
+static void a_cancelled_task_takes_no_other_attempt(void **state)
+{
+    (void)state;
+    begun("a");
+    cancel("a", "n1");
+    REFUSED("cancelled", advance("w1", "p1", "a", "1"));
 }
 
 /* ---- begin -------------------------------------------------------------- */
@@ -747,7 +783,7 @@ static void one_call_for_many_tasks(void **state)
     assert_int_equal(sscanf(answer, "%47s EXISTS %47s", first, second), 2);
     deliver("w1");
     deliver("w1");
-    assert_string_equal(RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", "", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 0  run 1 0 0 ");
+    assert_string_equal(RUN(begin, Q, "parked", "w1", owner, "86400", "86400", "3600", "", first, "a", "bot", "", second, "b", "bot", ""), "run 1 0 0   run 1 0 0  ");
     assert_string_equal(RUN(finish, Q, "parked", "w1", "86400", "3600", first, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "", "",
                             second, "b", "7", "completed", "\"\"", "\"\"", "1", "", "", "{\"output\": \"\"}", "", "", ""), "completed STALE");
     expect_state("a", "completed");
@@ -1051,6 +1087,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(submit_writes_all_at_once),
         TEST(submit_twice_gives_the_first_entry_even_after_the_end),
+        TEST(advance_takes_the_next_attempt_of_its_owner),
+        TEST(a_cancelled_task_takes_no_other_attempt),
         TEST(begin_takes_the_task),
         TEST(a_second_entry_of_a_running_task_is_a_duplicate),
         TEST(a_python_clients_entry_gets_its_hash),

@@ -69,9 +69,9 @@ void test_submit(struct test_fleet *fleet, const struct test_task *task)
     char config[512];
     struct submit submit = { 0 };
     struct orb_error err;
-    agent_config(config, task->model);
+    agent_config(config, task->model ? task->model : "sim:");
     struct orb_task_spec spec = {
-        .agent_config = config, .input = task->input, .input_len = task->input ? strlen(task->input) : 0, .task_id = task->id,
+        .agent_config = task->config ? task->config : config, .input = task->input, .input_len = task->input ? strlen(task->input) : 0, .task_id = task->id,
         .queue = task->queue, .detailed = task->detailed, .timeout_seconds = task->timeout_seconds > 0 ? task->timeout_seconds : -1,
     };
     if (orb_distributed(fleet->client, &spec, on_submitted, &submit, &err))

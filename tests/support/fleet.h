@@ -21,6 +21,7 @@ int test_is_set(void *arg); /* for the above: arg is an int */
 /* Submits a task with this id for an agent named bot, and waits until it is queued. */
 struct test_task {
     const char *id, *model, *input, *queue;
+    const char *config;        /* in place of bot and the model */
     int detailed;
     double timeout_seconds;    /* 0 = the default */
 };

@@ -1,7 +1,10 @@
-/* The step machine of an agent: what happens goes in, events and the next move
- * come out. No server, no clock. */
-#include "agent/run.h"
+/* The step machine: scenarios with their golden event logs (the files of tests/unit/run), each run plainly and with its state
+ * written out and read back at every wait. No server, no clock. With RUN_LOGS=write in the environment the logs are written anew, to be read
+ * before they are believed. */
+#include "base/base.h"
+#include "support/play.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,408 +13,305 @@
 
 #include <cmocka.h>
 
-/* The events as one line each: "text:hello". */
-static char trace[8192];
-static int is_deaf;
+static struct orb_prices *prices;
 
-static void on_event(void *arg, const struct orb_event_out *e)
+/* ---- scenarios ----------------------------------------------------------------- */
+
+static void delta(struct play *p, int talk, const struct orb_delta *d)
 {
-    static const char *const names[] = { "text", "tool_call", "step", "tool_result", "reasoning", "error", "status", "usage" };
-    size_t n = strlen(trace);
-    (void)arg;
-    if (is_deaf)
-        return;
-    assert_string_equal(e->agent_name, "bot");
-    n += (size_t)snprintf(trace + n, sizeof trace - n, "%s", names[e->type]);
-    if (e->word)
-        n += (size_t)snprintf(trace + n, sizeof trace - n, " %s", e->word);
-    if (e->step_number)
-        n += (size_t)snprintf(trace + n, sizeof trace - n, " #%d", (int)e->step_number);
-    if (e->tool_call_id)
-        n += (size_t)snprintf(trace + n, sizeof trace - n, " id=%s", e->tool_call_id);
-    if (e->usage)
-        n += (size_t)snprintf(trace + n, sizeof trace - n, " %d+%d=%d", (int)e->usage[0], (int)e->usage[1], (int)e->usage[2]);
-    if (e->text)
-        n += (size_t)snprintf(trace + n, sizeof trace - n, ": %.*s", (int)e->text_len, e->text);
-    if (e->tool_error)
-        n += (size_t)snprintf(trace + n, sizeof trace - n, " error=%s", e->tool_error);
-    assert_true(n < sizeof trace - 1);
-    strcat(trace, "\n");
+    orb_run_delta(p->run, talk, d);
 }
 
-static struct orb_run *new_run(const char *config, const char *history, int is_detailed, struct orb_error *err)
+static void say(struct play *p, int talk, enum orb_delta_type type, const char *text)
 {
-    struct orb_agent agent;
-    json_t *c = json_loads(config, 0, NULL), *h = history ? json_loads(history, 0, NULL) : NULL;
-    assert_non_null(c);
-    struct orb_run *run = NULL;
-    trace[0] = '\0';
-    if (!orb_agent_parse(c, &agent, err))
-        run = orb_run_new(&agent, h, "hi", 2, is_detailed, on_event, NULL, err);
-    json_decref(c);
-    json_decref(h);
-    return run;
+    delta(p, talk, &(struct orb_delta){ .type = type, .text = text, .len = strlen(text) });
 }
 
-static struct orb_run *started(const char *config, int is_detailed)
+static void show_request(struct play *p, int talk)
 {
-    struct orb_error err = { 0 };
-    struct orb_run *run = new_run(config, NULL, is_detailed, &err);
-    if (!run)
-        fail_msg("%s", err.text);
-    assert_int_equal(orb_run_start(run, 100.5), ORB_RUN_REQUEST);
-    return run;
+    char model[ORB_RUN_MODEL_MAX];
+    struct orb_model_call call;
+    assert_int_equal(orb_run_call(p->run, talk, model, &call), 0);
+    if (call.options) {
+        char *options = json_dumps(call.options, JSON_COMPACT);
+        play_put(p, "   options %s\n", options);
+        free(options);
+    }
+    char *messages = json_dumps(call.messages, JSON_COMPACT), *offered = call.tools ? json_dumps(call.tools, JSON_COMPACT) : strdup("none");
+    play_put(p, "   %s tools %s\n", messages, offered);
+    free(messages);
+    free(offered);
+    json_decref(call.messages);
+    json_decref(call.tools);
 }
 
-static void say(struct orb_run *run, const char *text)
+static const struct { const char *word; int code; } classes[] = {
+    { "rate", ORB_E_MODEL_RATE }, { "server", ORB_E_MODEL_SERVER }, { "auth", ORB_E_MODEL_AUTH }, { "invalid", ORB_E_MODEL_INVALID },
+    { "filter", ORB_E_MODEL_FILTER },
+};
+
+/* One operation of an answer: 1 = the answer has failed. */
+static int operate(struct play *p, int talk, char *op)
 {
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_TEXT, .text = text, .len = strlen(text) });
+    char *word = strsep(&op, " "), *rest = op ? op : "";
+    if (!strcmp(word, "say")) {
+        for (char *at = rest; (at = strstr(at, "\\n"));) {
+            *at = '\n';
+            memmove(at + 1, at + 2, strlen(at + 1));
+        }
+        say(p, talk, ORB_DELTA_TEXT, rest);
+    } else if (!strcmp(word, "think")) {
+        say(p, talk, ORB_DELTA_REASONING, rest);
+    } else if (!strcmp(word, "use")) {
+        int in = atoi(strsep(&op, " ")), out = atoi(op);
+        delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { .input_tokens = in, .output_tokens = out, .total_tokens = in + out } });
+    } else if (!strcmp(word, "keep")) {
+        json_t *keep = json_string(rest);
+        delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_KEEP, .keep = keep });
+        json_decref(keep);
+    } else if (!strcmp(word, "call")) {
+        int index = atoi(strsep(&op, " "));
+        char *id = strsep(&op, " "), *name = strsep(&op, " ");
+        delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_TOOL_CALL, .index = index, .id = strcmp(id, "-") ? id : NULL, .name = name,
+                                            .text = op ? op : "", .len = op ? strlen(op) : 0 });
+    } else if (!strcmp(word, "messages")) {
+        show_request(p, talk);
+    } else if (!strcmp(word, "fail")) {
+        struct orb_error err = { 0 };
+        for (size_t i = 0; i < ORB_COUNT(classes); i++)
+            if (!strcmp(classes[i].word, rest))
+                orb_error_set(&err, classes[i].code, "boom");
+        assert_int_not_equal(err.code, 0);
+        orb_run_model_failed(p->run, talk, &err, p->now);
+        return 1;
+    } else {
+        fail_msg("no such operation: %s", word);
+    }
+    return 0;
 }
 
-static void call_tool(struct orb_run *run, int index, const char *id, const char *name, const char *arguments)
+static const char *find_answer(struct play *p, const char *agent)
 {
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_TOOL_CALL, .index = index, .id = id, .name = name, .text = arguments, .len = strlen(arguments) });
+    size_t n = strlen(agent);
+    for (size_t i = 0; i < p->answer_count; i++)
+        if (p->answers[i] && !strncmp(p->answers[i], agent, n) && p->answers[i][n] == ' ') {
+            const char *answer = p->answers[i] + n + 1;
+            p->answers[i] = NULL;
+            return answer;
+        }
+    fail_msg("no answer is left for agent %s; so far:\n%s", agent, p->trace.data);
+    return NULL;
 }
 
-static void use_tokens(struct orb_run *run, int64_t in, int64_t out)
+/* Goes on with an answer: all of it, or one operation. 1 = it has ended. */
+static int answer(struct play *p, struct play_item *item)
 {
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { in, out, in + out } });
+    if (!item->answer)
+        item->answer = find_answer(p, item->agent);
+    do {
+        const char *end = strstr(item->answer, ";; ");
+        char op[4096];
+        snprintf(op, sizeof op, "%.*s", (int)(end ? end - item->answer : (long)strlen(item->answer)), item->answer);
+        int has_failed = operate(p, item->talk, op);
+        if (has_failed)
+            return 1;
+        if (!end) {
+            orb_run_answered(p->run, item->talk, p->now);
+            return 1;
+        }
+        item->answer = end + 3;
+    } while (!p->is_interleaved);
+    return 0;
 }
 
-static enum orb_run_next answered(struct orb_run *run)
+static void tool_ends(struct play *p, const struct play_item *item)
 {
-    struct orb_error err = { 0 };
-    return orb_run_answered(run, 101.5, &err);
+    struct orb_tool_result result = { .duration_ms = 5 };
+    size_t n = strlen(item->tool);
+    for (size_t i = 0; i < p->result_count; i++)
+        if (p->tool_results[i] && !strncmp(p->tool_results[i], item->tool, n) && p->tool_results[i][n] == ' ') {
+            const char *text = p->tool_results[i] + n + 1;
+            p->tool_results[i] = NULL;
+            if (!strncmp(text, "error ", 6))
+                result.error = text + 6;
+            else
+                result.content = text, result.len = strlen(text);
+            play_put(p, "   (%s %s)\n", item->tool, item->arguments);
+            orb_run_tool_result(p->run, item->talk, item->call, &result, p->now);
+            return;
+        }
+    fail_msg("no result is left for tool %s; so far:\n%s", item->tool, p->trace.data);
 }
 
-static void expect_result(const struct orb_run *run, const char *expected)
+static void step(struct play *p)
+{
+    struct play_item item = p->pending[0];
+    play_drop_item(p, 0);
+    p->now += 1;
+    if (item.type == PLAY_TOOL) {
+        tool_ends(p, &item);
+    } else if (item.type == PLAY_ADVANCE) {
+        play_put(p, "-- attempt %d\n", ++p->attempts + 1);
+        orb_run_advanced(p->run, p->now);
+    } else if (!answer(p, &item)) {
+        assert_true(p->count < PLAY_PENDING_MAX);
+        p->pending[p->count++] = item;
+    }
+    play_drain(p);
+}
+
+static void finish(struct play *p)
 {
     struct orb_buf b;
-    orb_buf_init(&b, 65536);
-    orb_run_result(run, &b);
-    assert_string_equal(b.data, expected);
+    char usage[320];
+    orb_buf_init(&b, 64 * 1024);
+    if (p->end == ORB_ACTION_DONE)
+        orb_run_result(p->run, &b);
+    else
+        orb_buf_printf(&b, "failed: %s", orb_error_message(orb_run_error(p->run)));
+    orb_run_usage(p->run, usage);
+    play_put(p, "%s\n%s\n", b.data, usage);
     orb_buf_done(&b);
 }
 
-static void one_step_detailed(void **state)
+static void play(struct play *p)
 {
-    (void)state;
-    struct orb_run *run = started("{\"name\": \"bot\", \"model\": \"sim:\"}", 1);
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_REASONING, .text = "hm", .len = 2 });
-    say(run, "Hello");
-    say(run, "");
-    say(run, " you");
-    use_tokens(run, 1, 1);
-    use_tokens(run, 3, 2); /* replaces */
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_FINISH });
-    assert_int_equal(answered(run), ORB_RUN_DONE);
-    assert_string_equal(trace, "status starting: Agent 'bot' starting execution\n"
-                               "step started #1\n"
-                               "reasoning: hm\n"
-                               "text: Hello\n"
-                               "text:  you\n"
-                               "usage sim: #1 3+2=5\n"
-                               "step completed #1 3+2=5\n");
-    expect_result(run, "{\"output\": \"Hello you\"}");
-    orb_run_free(run);
+    if (play_start(p))
+        return;
+    while (p->count && !p->ends)
+        step(p);
+    assert_int_equal(p->ends, 1);
+    finish(p);
+    orb_run_free(p->run);
 }
 
-static void one_step_not_detailed(void **state)
+/* Compares a scenario's log with what it expects; `where` names it. */
+static void check(const char *where, const char *expected, char *lines[], size_t count, int is_reloading, struct orb_buf *written)
 {
-    (void)state;
-    struct orb_run *run = started("{\"name\": \"bot\"}", 0);
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_REASONING, .text = "hm", .len = 2 });
-    say(run, "Hello");
-    assert_int_equal(answered(run), ORB_RUN_DONE);
-    assert_string_equal(trace, "text: Hello\n");
-    orb_run_free(run);
-}
-
-static void tools_are_answered_and_a_second_step_follows(void **state)
-{
-    (void)state;
-    char usage[128];
-    struct orb_model_call ask;
-    struct orb_run *run = started("{\"name\": \"bot\", \"model\": \"sim:\", \"instructions\": \"Be brief.\", \"temperature\": 0.5, \"max_tokens\": 9}", 1);
-    say(run, "Looking");
-    call_tool(run, 0, "call_1", "ad", "{\"x\":");
-    call_tool(run, 1, NULL, "mul", "");
-    call_tool(run, 0, NULL, "add", " 1}"); /* a name replaces, arguments are appended */
-    use_tokens(run, 10, 5);
-    assert_int_equal(answered(run), ORB_RUN_REQUEST);
-    assert_string_equal(trace, "status starting: Agent 'bot' starting execution\n"
-                               "step started #1\n"
-                               "text: Looking\n"
-                               "usage sim: #1 10+5=15\n"
-                               "tool_call add id=call_1\n"
-                               "tool_call mul id=call_1_1\n"
-                               "tool_result add id=call_1 error=Unknown tool 'add'\n"
-                               "tool_result mul id=call_1_1 error=Unknown tool 'mul'\n"
-                               "step completed #1 10+5=15\n"
-                               "step started #2\n");
-    orb_run_call(run, &ask);
-    assert_true(ask.temperature == 0.5);
-    assert_int_equal(ask.max_tokens, 9);
-    char *messages = json_dumps(ask.messages, JSON_COMPACT);
-    assert_string_equal(messages,
-        "[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":\"hi\"},"
-        "{\"role\":\"assistant\",\"content\":\"Looking\",\"tool_calls\":[{\"id\":\"call_1\",\"name\":\"add\",\"arguments\":\"{\\\"x\\\": 1}\"},"
-        "{\"id\":\"call_1_1\",\"name\":\"mul\",\"arguments\":\"\"}]},"
-        "{\"role\":\"tool\",\"content\":\"Unknown tool 'add'\",\"tool_call_id\":\"call_1\",\"tool_name\":\"add\",\"error\":\"Unknown tool 'add'\"},"
-        "{\"role\":\"tool\",\"content\":\"Unknown tool 'mul'\",\"tool_call_id\":\"call_1_1\",\"tool_name\":\"mul\",\"error\":\"Unknown tool 'mul'\"}]");
-    free(messages);
-    json_decref(ask.messages);
-    trace[0] = '\0';
-    say(run, "Done");
-    use_tokens(run, 20, 1);
-    orb_run_usage(run, usage); /* while a step is under way its tokens count too */
-    assert_string_equal(usage, "{\"input_tokens\": 30, \"output_tokens\": 6, \"total_tokens\": 36}");
-    assert_int_equal(answered(run), ORB_RUN_DONE);
-    assert_string_equal(trace, "text: Done\nusage sim: #2 20+1=21\nstep completed #2 20+1=21\n");
-    orb_run_usage(run, usage);
-    assert_string_equal(usage, "{\"input_tokens\": 30, \"output_tokens\": 6, \"total_tokens\": 36}");
-    expect_result(run, "{\"output\": \"Done\", \"text\": \"LookingDone\"}");
-    orb_run_free(run);
-}
-
-static void tools_not_detailed(void **state)
-{
-    (void)state;
-    struct orb_run *run = started("{\"name\": \"bot\"}", 0);
-    call_tool(run, 0, "c", "add", "{}");
-    assert_int_equal(answered(run), ORB_RUN_REQUEST);
-    assert_string_equal(trace, "tool_call add id=c\n");
-    orb_run_free(run);
-}
-
-static void arguments_that_are_no_object_are_the_tools_error(void **state)
-{
-    (void)state;
-    struct orb_run *run = started("{\"name\": \"bot\"}", 1);
-    call_tool(run, 0, "a", "add", "[1]");
-    call_tool(run, 1, "b", "add", "{\"x\":");
-    call_tool(run, 2, "c", "add", " \n ");
-    assert_int_equal(answered(run), ORB_RUN_REQUEST);
-    assert_non_null(strstr(trace, "tool_result add id=a error=Tool 'add' arguments must be a JSON object\n"));
-    assert_non_null(strstr(trace, "tool_result add id=b error=Invalid JSON in arguments for tool 'add': "));
-    assert_non_null(strstr(trace, "tool_result add id=c error=Unknown tool 'add'\n"));
-    orb_run_free(run);
-}
-
-static void the_last_step_ends_the_run_even_with_calls(void **state)
-{
-    (void)state;
-    struct orb_run *run = started("{\"name\": \"bot\", \"max_steps\": 2}", 0);
-    call_tool(run, 0, "a", "add", "");
-    assert_int_equal(answered(run), ORB_RUN_REQUEST);
-    say(run, "so far");
-    call_tool(run, 0, "b", "add", "");
-    assert_int_equal(answered(run), ORB_RUN_DONE);
-    expect_result(run, "{\"output\": \"so far\"}");
-    orb_run_free(run);
-}
-
-static void errors_of_the_model_name_it(void **state)
-{
-    (void)state;
-    struct orb_error err = { 0 };
-    struct orb_run *run = started("{\"name\": \"bot\", \"model\": \"openai:gpt-4o\"}", 0);
-    orb_error_set(&err, ORB_E_MODEL_RATE, "boom");
-    err.retry_after_ms = 70;
-    orb_run_fail(run, &err, 1);
-    assert_string_equal(trace, "error ModelError #1: [openai:gpt-4o] boom\n");
-    assert_string_equal(err.text, "[openai:gpt-4o] boom");
-    assert_int_equal(err.code, ORB_E_MODEL_RATE);
-    assert_int_equal(err.retry_after_ms, 70);
-    trace[0] = '\0';
-    orb_error_set(&err, ORB_E_TIMEOUT, "late");
-    orb_run_fail(run, &err, 0);
-    assert_string_equal(trace, "error TimeoutError #1: late\n");
-    orb_run_free(run);
-}
-
-static void answers_over_a_limit_fail_the_run(void **state)
-{
-    (void)state;
-    enum { MIB = 1024 * 1024 };
-    char *piece = malloc(MIB + 1);
-    memset(piece, 'x', MIB);
-    piece[MIB] = '\0';
-    struct orb_error err = { 0 };
-    struct orb_run *run = started("{\"name\": \"bot\"}", 0);
-    trace[0] = '\0';
-    call_tool(run, 128, "a", "add", "");
-    assert_int_equal(orb_run_answered(run, 1, &err), ORB_RUN_FAILED);
-    assert_int_equal(err.code, ORB_E_TOO_LARGE);
-    orb_run_free(run);
-
-    run = started("{\"name\": \"bot\"}", 0);
-    call_tool(run, 0, "a", "add", piece);
-    call_tool(run, 0, NULL, NULL, "y");
-    assert_int_equal(orb_run_answered(run, 1, &err), ORB_RUN_FAILED);
-    orb_run_free(run);
-
-    size_t len;
-    run = started("{\"name\": \"bot\"}", 0);
-    is_deaf = 1; /* the trace has no room for it */
-    for (int i = 0; i < 8; i++)
-        orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_TEXT, .text = piece, .len = MIB - 1 });
-    is_deaf = 0;
-    orb_run_text(run, &len);
-    assert_int_equal(len, 8 * (MIB - 1));
-    say(run, "123456789"); /* one byte too many */
-    assert_int_equal(orb_run_answered(run, 1, &err), ORB_RUN_FAILED);
-    assert_int_equal(err.code, ORB_E_TOO_LARGE);
-    orb_run_text(run, &len);
-    assert_int_equal(len, 8 * (MIB - 1)); /* the part before is kept */
-    orb_run_free(run);
-    free(piece);
-}
-
-/* Each step is within its limits, all of them together are not. */
-static void a_conversation_that_grows_without_end_fails_the_run(void **state)
-{
-    (void)state;
-    enum { MIB = 1024 * 1024 };
-    static char piece[MIB];
-    memset(piece, 'x', sizeof piece - 1);
-    struct orb_error err = { 0 };
-    struct orb_run *run = started("{\"name\": \"bot\", \"max_steps\": 1000}", 0);
-    enum orb_run_next next = ORB_RUN_REQUEST;
-    int steps = 0;
-    is_deaf = 1;
-    for (; next == ORB_RUN_REQUEST && steps < 40; steps++) {
-        call_tool(run, 0, "a", "add", piece);
-        next = orb_run_answered(run, 1, &err);
+    struct play *p = orb_alloc(sizeof *p);
+    json_t *config = NULL;
+    orb_buf_init(&p->trace, 1024 * 1024);
+    orb_buf_str(&p->trace, "");
+    p->input = "hi";
+    p->is_detailed = 1;
+    p->reload_percent = is_reloading ? 100 : 0;
+    p->prices = prices;
+    for (size_t i = 0; i < count; i++) {
+        char *rest = lines[i], *word = strsep(&rest, " ");
+        if (!strcmp(word, "config"))
+            p->config = config = json_loads(rest, 0, NULL);
+        else if (!strcmp(word, "history"))
+            p->history = json_loads(rest, 0, NULL);
+        else if (!strcmp(word, "input"))
+            p->input = rest;
+        else if (!strcmp(word, "plain"))
+            p->is_detailed = 0;
+        else if (!strcmp(word, "interleaved"))
+            p->is_interleaved = 1;
+        else if (!strcmp(word, "answer"))
+            p->answers[p->answer_count++] = rest;
+        else if (!strcmp(word, "result"))
+            p->tool_results[p->result_count++] = rest;
+        else
+            fail_msg("%s: no such line: %s", where, word);
     }
-    assert_int_equal(next, ORB_RUN_FAILED);
-    assert_int_equal(err.code, ORB_E_TOO_LARGE);
-    assert_int_equal(steps, 16);
-    orb_run_free(run);
-
-    /* And within one step. */
-    run = started("{\"name\": \"bot\"}", 0);
-    for (int i = 0; i < 17; i++)
-        call_tool(run, i, "a", "add", piece);
-    assert_int_equal(orb_run_answered(run, 1, &err), ORB_RUN_FAILED);
-    orb_run_free(run);
-    is_deaf = 0;
+    if (!config)
+        fail_msg("%s: the config is no JSON", where);
+    play(p);
+    if (written)
+        orb_buf_add(written, p->trace.data, is_reloading ? 0 : p->trace.len);
+    else if (strcmp(p->trace.data, expected))
+        fail_msg("%s%s: expected\n%s\nbut it is\n%s", where, is_reloading ? " (reloaded)" : "", expected, p->trace.data);
+    orb_buf_done(&p->trace);
+    json_decref(config);
+    json_decref(p->history);
+    free(p);
 }
 
-static void absurd_token_counts_are_cut(void **state)
+/* A file: "== title", lines of the scenario, "--", the log, and so on. */
+static void run_file(const char *path)
 {
-    (void)state;
-    char usage[128];
-    struct orb_run *run = started("{\"name\": \"bot\"}", 0);
-    for (int i = 0; i < 3; i++) {
-        orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { INT64_MAX, -5, INT64_MAX } });
-        call_tool(run, 0, "a", "add", "");
-        assert_int_equal(answered(run), ORB_RUN_REQUEST);
+    char *text = NULL, *rest, *line, *lines[PLAY_LINES_MAX], where[1024] = "", *copy[PLAY_LINES_MAX];
+    size_t cap = 0, count = 0;
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_true(getdelim(&text, &cap, EOF, file) > 0);
+    fclose(file);
+    struct orb_buf expected;
+    orb_buf_init(&expected, 1024 * 1024);
+    struct orb_buf written;
+    orb_buf_init(&written, getenv("RUN_LOGS") ? 1024 * 1024 : 0);
+    int is_log = 0, scenarios = 0;
+    for (rest = text, line = strsep(&rest, "\n");; line = strsep(&rest, "\n")) {
+        if ((!line || !strncmp(line, "== ", 3)) && *where) {
+            for (int again = 0; again < 2; again++) {
+                for (size_t i = 0; i < count; i++)
+                    copy[i] = strdup(lines[i]);
+                check(where, expected.data, copy, count, again, written.max ? &written : NULL);
+                for (size_t i = 0; i < count; i++)
+                    free(copy[i]);
+            }
+            scenarios++;
+        }
+        if (!line)
+            break;
+        if (written.max && (!is_log || !strncmp(line, "== ", 3)))
+            orb_buf_printf(&written, "%s%s\n", strncmp(line, "== ", 3) || !scenarios ? "" : "\n", line);
+        if (!strncmp(line, "== ", 3)) {
+            snprintf(where, sizeof where, "%s: %s", path, line + 3);
+            count = 0;
+            is_log = 0;
+            orb_buf_reset(&expected);
+            orb_buf_str(&expected, "");
+        } else if (!strcmp(line, "--")) {
+            is_log = 1;
+        } else if (is_log && *line) {
+            orb_buf_str(&expected, line);
+            orb_buf_char(&expected, '\n');
+        } else if (!is_log && *line && *line != '#') {
+            assert_true(count < PLAY_LINES_MAX);
+            lines[count++] = line;
+        }
     }
-    orb_run_delta(run, &(struct orb_delta){ .type = ORB_DELTA_USAGE, .usage = { INT64_MAX, 7, INT64_MAX } });
-    orb_run_usage(run, usage);
-    assert_string_equal(usage, "{\"input_tokens\": 9007199254740992, \"output_tokens\": 7, \"total_tokens\": 9007199254740992}");
-    orb_run_free(run);
-}
-
-static void history_goes_between_instructions_and_input(void **state)
-{
-    (void)state;
-    struct orb_error err;
-    struct orb_model_call ask;
-    struct orb_run *run = new_run("{\"name\": \"bot\", \"instructions\": \"I\"}",
-        "[{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}, {\"role\": \"system\", \"content\": \"c\"}, "
-        "{\"role\": \"tool\", \"tool_call_id\": \"t\", \"tool_name\": \"n\", \"content\": \"d\"}]", 0, &err);
-    assert_non_null(run);
-    orb_run_start(run, 1);
-    orb_run_call(run, &ask);
-    static const char *const contents[] = { "I", "a", "b", "c", "d", "hi" };
-    assert_int_equal(json_array_size(ask.messages), 6);
-    for (size_t i = 0; i < 6; i++)
-        assert_string_equal(orb_json_get_str(json_array_get(ask.messages, i), "content", ""), contents[i]);
-    json_decref(ask.messages);
-    orb_run_free(run);
-}
-
-static void bad_history_is_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[][2] = {
-        { "[{\"role\": \"developer\", \"content\": \"a\"}]", "Unknown message role: 'developer'" },
-        { "[{\"content\": \"a\"}]", "Unknown message role: ''" },
-        { "[7]", "Unknown message role: ''" },
-        { "[{\"role\": \"user\", \"content\": \"\"}, {\"role\": \"tool\", \"tool_name\": \"n\"}]", "messages[1]" },
-        { "[{\"role\": \"tool\", \"tool_call_id\": 1, \"tool_name\": \"n\"}]", "tool_call_id" },
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct orb_error err = { 0 };
-        assert_null(new_run("{\"name\": \"bot\"}", bad[i][0], 0, &err));
-        assert_int_equal(err.code, ORB_E_AGENT);
-        if (!strstr(err.text, bad[i][1]))
-            fail_msg("%s: %s", bad[i][0], err.text);
+    assert_true(scenarios > 0);
+    if (written.max && (file = fopen(path, "w"))) {
+        fputs(written.data, file);
+        fclose(file);
     }
+    orb_buf_done(&written);
+    orb_buf_done(&expected);
+    free(text);
 }
 
-static void agents_that_cannot_be_run_are_refused(void **state)
+static void scenarios_have_their_golden_logs(void **state)
 {
     (void)state;
-    static const struct { const char *config, *reason; int code; } bad[] = {
-        { "{}", "name is missing", ORB_E_AGENT },
-        { "{\"name\": 7}", "name", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"model\": null}", "model", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"instructions\": []}", "instructions", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"max_steps\": 0}", "max_steps must be >= 1, got 0", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"max_steps\": 1001}", "max_steps must be <= 1000", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"max_steps\": \"2\"}", "max_steps", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"temperature\": \"hot\"}", "temperature", ORB_E_AGENT },
-        { "{\"name\": \"a\", \"max_tokens\": 0}", "max_tokens", ORB_E_AGENT },
-        { "{\"agents\": [{\"name\": \"r\"}]}", "swarm", ORB_E_SWARM },
-        { "{\"name\": \"a\", \"tools\": [\"m.add\"]}", "m.add", ORB_E_TOOL },
-        { "{\"name\": \"a\", \"tools\": [{\"__mcp_tool__\": true, \"name\": \"mcp__x\"}]}", "mcp__x", ORB_E_TOOL },
-        { "{\"name\": \"a\", \"handoffs\": [{\"name\": \"b\"}]}", "handoffs", ORB_E_SWARM },
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct orb_error err = { 0 };
-        assert_null(new_run(bad[i].config, NULL, 0, &err));
-        if (err.code != bad[i].code || !strstr(err.text, bad[i].reason))
-            fail_msg("%s: %d: %s", bad[i].config, err.code, err.text);
-        assert_int_equal(orb_error_is_retryable(err.code), 0);
+    DIR *dir = opendir("tests/unit/run");
+    int files = 0;
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir));) {
+        char path[512];
+        size_t n = strlen(e->d_name);
+        if (n < 5 || strcmp(e->d_name + n - 4, ".txt"))
+            continue;
+        snprintf(path, sizeof path, "tests/unit/run/%s", e->d_name);
+        run_file(path);
+        files++;
     }
-}
-
-static void agents_take_their_defaults(void **state)
-{
-    (void)state;
-    struct orb_error err;
-    struct orb_run *run = new_run("{\"name\": \"bot\", \"tools\": [], \"handoffs\": [], \"max_tokens\": null, \"output_type\": \"m.T\", \"later\": 1}", NULL, 0, &err);
-    assert_non_null(run);
-    const struct orb_agent *agent = orb_run_agent(run);
-    assert_string_equal(agent->model, "openai:gpt-4o");
-    assert_string_equal(agent->instructions, "");
-    assert_int_equal(agent->max_steps, 10);
-    assert_int_equal(agent->max_tokens, 0);
-    assert_true(agent->temperature == 1.0);
-    orb_run_free(run);
-    orb_run_free(NULL);
+    closedir(dir);
+    assert_true(files >= 5);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_step_detailed),
-        cmocka_unit_test(one_step_not_detailed),
-        cmocka_unit_test(tools_are_answered_and_a_second_step_follows),
-        cmocka_unit_test(tools_not_detailed),
-        cmocka_unit_test(arguments_that_are_no_object_are_the_tools_error),
-        cmocka_unit_test(the_last_step_ends_the_run_even_with_calls),
-        cmocka_unit_test(errors_of_the_model_name_it),
-        cmocka_unit_test(answers_over_a_limit_fail_the_run),
-        cmocka_unit_test(a_conversation_that_grows_without_end_fails_the_run),
-        cmocka_unit_test(absurd_token_counts_are_cut),
-        cmocka_unit_test(history_goes_between_instructions_and_input),
-        cmocka_unit_test(bad_history_is_refused),
-        cmocka_unit_test(agents_that_cannot_be_run_are_refused),
-        cmocka_unit_test(agents_take_their_defaults),
+        cmocka_unit_test(scenarios_have_their_golden_logs),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const char table[] = "sim:a 1 2 0.5 1\nsim:b 10 20 5 10\n";
+    struct orb_error err;
+    if (orb_prices_parse(table, sizeof table - 1, "table", &prices, &err))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, play_tools_make, play_tools_drop);
+    orb_prices_free(prices);
+    return failed;
 }

@@ -159,6 +159,28 @@ static void tool(void **state)
     expect("tool=add,tokens=2", "[{\"role\":\"tool\",\"content\":\"3\"}]", 0, 1, "(w1 )(w2)U(0,2,2)F0");
 }
 
+static void say(void **state)
+{
+    (void)state;
+    expect("say=Hello+you%2C%20%7Bx", "[{\"role\":\"user\",\"content\":\"hi\"}]", 0, 1, "(Hello )(you, )({x)U(1,3,4)F0");
+    expect("say=a;b;c", "[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"hi\"}]", 0, 1,
+           "(b)U(1,1,2)F0");
+    expect("say=a;b", "[{\"role\":\"assistant\"},{\"role\":\"assistant\"},{\"role\":\"assistant\"},{\"role\":\"user\",\"content\":\"x y\"}]", 0, 1, "(b)U(2,1,3)F0");
+    expect("say=", "[{\"role\":\"user\",\"content\":\"hi\"}]", 0, 1, "U(1,0,1)F0");
+}
+
+static void tools_in_turn_and_at_once(void **state)
+{
+    (void)state;
+    static const char calls[] = "{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\"}]},{\"role\":\"tool\"}";
+    char one[512], two[1024];
+    snprintf(one, sizeof one, "[%s]", calls);
+    snprintf(two, sizeof two, "[%s,{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\"}]},{\"role\":\"tool\"}]", calls);
+    expect("tool=add,arg=x,calls=2", "[{\"role\":\"user\",\"content\":\"hi\"}]", 0, 1, "C0(add,{\"x\": \"hi\"})C1(add,{\"x\": \"hi\"})U(1,2,3)F1");
+    expect("tool=add,steps=2", one, 0, 1, "C0(add,{\"input\": \"hi\"})U(1,1,2)F1");
+    expect("tool=add,steps=2,say=done", two, 0, 1, "(done)U(1,1,2)F0");
+}
+
 static void check_refuses(void **state)
 {
     static const struct {
@@ -226,6 +248,8 @@ int main(void)
         cmocka_unit_test(a_large_answer_comes_in_turns),
         cmocka_unit_test(errors),
         cmocka_unit_test(tool),
+        cmocka_unit_test(say),
+        cmocka_unit_test(tools_in_turn_and_at_once),
         cmocka_unit_test(check_refuses),
         cmocka_unit_test(crash_ends_the_process),
         cmocka_unit_test(a_sleeping_call_is_small),

@@ -72,7 +72,9 @@ ORB_API const char *orb_version(void);
     X(MODEL_TRUNCATED, -53, 1, 1, "StreamTruncatedError", "the provider's stream ended early") \
     X(AGENT,          -60,  1, 0, "AgentError",         "the agent's configuration cannot be run") \
     X(SWARM,          -61,  1, 0, "SwarmError",         "the swarm's configuration cannot be run") \
-    X(TOOL,           -62,  1, 0, "ToolError",          "a tool cannot be used")
+    X(TOOL,           -62,  1, 0, "ToolError",          "a tool cannot be used") \
+    X(BUDGET,         -63,  1, 0, "BudgetError",        "the task's limit of cost or tokens was reached") \
+    X(LOOP,           -64,  1, 0, "LoopError",          "the agent went round in a circle")
 
 enum orb_code {
     ORB_OK = 0,

@@ -81,7 +81,7 @@ ORB_API const struct orb_provider_info *orb_provider_list(void);
  * when one is wrong, none. For before the first worker or model is made; they stay until the process ends.
  * ORB_E_CONFIG and others with the file, the reason and the next step. */
 ORB_API int orb_provider_load(const char *dir, struct orb_error *err) ORB_MUST_CHECK;
-/* Is this model string (provider:model) one that a worker of this version
+/* Is this model string (provider:model, or a chain of them with " | " between) one that a worker of this version
  * would accept? ORB_E_MODEL_NOT_FOUND, ORB_E_MODEL_INVALID with the reason. */
 ORB_API int orb_model_check(const char *model, struct orb_error *err) ORB_MUST_CHECK;
 

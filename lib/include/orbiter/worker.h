@@ -24,6 +24,7 @@ struct orb_worker_options {
     /* For that program: run only the entry of this place, which is pending on the worker `holder`. NULL = all. */
     const char *alone, *holder;
     const char *tools_dir;    /* folder of tool files (docs/tools.md), NULL = only the built-in tools. A wrong file is ORB_E_CONFIG */
+    const char *prices;       /* file of what models cost, in place of the built-in table; NULL or "" = that one */
 };
 
 struct orb_worker;

@@ -1,0 +1,395 @@
+/* A conversation of a run: its steps, what is asked, and what the answer means. */
+#include "agent/run_state.h"
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void orb_talk_model(const struct talk *talk, char out[ORB_RUN_MODEL_MAX])
+{
+    orb_chain_get(talk->agent->model, talk->model, out);
+}
+
+/* ---- talks --------------------------------------------------------------- */
+
+struct talk *orb_talk_find(const struct orb_run *run, int id)
+{
+    struct talk *t = run->is_over ? NULL : run->talks;
+    while (t && t->id != id)
+        t = t->next;
+    return t;
+}
+
+void orb_talk_drop_calls(struct talk *talk)
+{
+    for (int i = 0; i < talk->ncalls; i++) {
+        struct call *c = &talk->calls[i];
+        free(c->id);
+        free(c->name);
+        free(c->error);
+        orb_buf_done(&c->arguments);
+        json_decref(c->parsed);
+        json_decref(c->text);
+        json_decref(c->blocks);
+    }
+    free(talk->calls);
+    talk->calls = NULL;
+    talk->ncalls = talk->calls_cap = 0;
+    json_decref(talk->kept);
+    talk->kept = NULL;
+}
+
+void orb_talk_free(struct orb_run *run, struct talk *talk)
+{
+    struct talk **link = &run->talks;
+    while (*link != talk)
+        link = &(*link)->next;
+    *link = talk->next;
+    orb_talk_drop_calls(talk);
+    json_decref(talk->before);
+    json_decref(talk->input);
+    json_decref(talk->turns);
+    orb_buf_done(&talk->text);
+    free(talk);
+}
+
+/* What was set for the whole task. */
+static int check_spending(struct orb_run *run, const struct talk *talk, struct orb_error *err)
+{
+    const struct orb_plan *plan = run->plan;
+    char model[ORB_RUN_MODEL_MAX];
+    double cost;
+    if (plan->max_tokens_total && run->total.total_tokens >= plan->max_tokens_total)
+        return orb_error_set(err, ORB_E_BUDGET, "the task has used %lld tokens, and max_tokens_total is %lld; raise it, or ask for less",
+                             (long long)run->total.total_tokens, (long long)plan->max_tokens_total);
+    if (plan->max_cost <= 0)
+        return 0;
+    if (run->cost >= plan->max_cost)
+        return orb_error_set(err, ORB_E_BUDGET, "the task has cost $%.6f, and max_cost is $%g; raise it, or ask for less", run->cost, plan->max_cost);
+    orb_talk_model(talk, model);
+    if (orb_prices_cost(run->prices, model, &(struct orb_usage){ 0 }, &cost))
+        return orb_error_set(err, ORB_E_BUDGET, "max_cost is set, and there is no price for the model '%.200s': add a row to the worker's table of prices "
+                             "(--prices FILE)", model);
+    return 0;
+}
+
+static void start_step(struct orb_run *run, struct talk *talk, double now)
+{
+    struct orb_error err = { 0 };
+    if (check_spending(run, talk, &err)) {
+        orb_run_fail(run, talk, &err);
+        return;
+    }
+    talk->step++;
+    talk->step_started = now;
+    talk->state = TALK_ASKING;
+    talk->transfer = -1;
+    talk->is_settled = 0;
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "started", .step_number = talk->step, .started_at = now });
+    orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_REQUEST, .talk = talk->id });
+}
+
+void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_agent *agent, json_t *input, json_t *before, double now)
+{
+    struct talk *talk = orb_alloc(sizeof *talk), **end = &run->talks;
+    struct orb_error err = { 0 };
+    int count = 1;
+    for (; *end; end = &(*end)->next)
+        count++;
+    *end = talk;
+    talk->id = ++run->last_id;
+    talk->agent = agent;
+    talk->frame = frame;
+    talk->has_history = frame->has_history;
+    talk->input = json_incref(input);
+    talk->before = before;
+    orb_buf_init(&talk->text, ORB_RUN_TEXT_MAX);
+    orb_run_status(run, agent->name, "starting", "Agent '%s' starting execution", agent->name);
+    if (count > TALKS_MAX) {
+        orb_error_set(&err, ORB_E_TOO_LARGE, "the task has over %d conversations under way at once", TALKS_MAX);
+        orb_run_fail(run, talk, &err);
+        return;
+    }
+    start_step(run, talk, now);
+}
+
+int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX], struct orb_model_call *out)
+{
+    const struct talk *talk = orb_talk_find(run, id);
+    if (!talk || talk->state != TALK_ASKING)
+        return ORB_E_NOT_FOUND;
+    const struct orb_agent *agent = talk->agent;
+    json_t *messages = json_array();
+    if (*agent->instructions)
+        json_array_append_new(messages, orb_run_message("system", json_string(agent->instructions)));
+    if (talk->has_history && run->history)
+        json_array_extend(messages, run->history);
+    if (talk->before)
+        json_array_extend(messages, talk->before);
+    if (talk->input)
+        json_array_append_new(messages, orb_run_message("user", json_incref(talk->input)));
+    if (talk->turns)
+        json_array_extend(messages, talk->turns);
+    orb_talk_model(talk, model);
+    const json_t *later = run->later && talk->step > 1 ? run->later[agent->index] : NULL;
+    *out = (struct orb_model_call){
+        .messages = messages, .tools = orb_calls_offer(run, talk), .temperature = agent->temperature, .max_tokens = agent->max_tokens,
+        .options = later ? later : agent->options, .output_schema = agent->output_schema, .output_name = agent->output_name,
+    };
+    return 0;
+}
+
+/* ---- what the model says -------------------------------------------------- */
+
+static void text_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
+{
+    if (!d->len || talk->is_over_limit)
+        return;
+    if (run->text.len + run->live_bytes + d->len > ORB_RUN_TEXT_MAX) {
+        talk->is_over_limit = 1;
+        return;
+    }
+    run->live_bytes += d->len;
+    orb_buf_add(&talk->text, d->text, d->len);
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = d->text, .text_len = d->len });
+}
+
+static void keep(struct talk *talk, json_t *item)
+{
+    if (!talk->kept)
+        talk->kept = json_array();
+    if (json_array_size(talk->kept) >= KEEP_MAX)
+        talk->is_over_limit = 1;
+    else
+        json_array_append(talk->kept, item);
+}
+
+void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
+{
+    struct talk *talk = orb_talk_find(run, id);
+    if (!talk || talk->state != TALK_ASKING)
+        return;
+    switch (d->type) {
+    case ORB_DELTA_TEXT:
+        text_delta(run, talk, d);
+        break;
+    case ORB_DELTA_REASONING:
+        if (d->len)
+            orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
+        break;
+    case ORB_DELTA_TOOL_CALL:
+        orb_calls_delta(run, talk, d);
+        break;
+    case ORB_DELTA_USAGE:
+        talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
+        break;
+    case ORB_DELTA_KEEP:
+        keep(talk, d->keep);
+        break;
+    case ORB_DELTA_FINISH:
+        break;
+    }
+}
+
+/* What the step's call used goes to the task's account; its cost, or -1 when there is no price. */
+static double charge(struct orb_run *run, struct talk *talk)
+{
+    char model[ORB_RUN_MODEL_MAX];
+    double cost = -1;
+    run->total = orb_usage_sum(&run->total, &talk->usage);
+    orb_talk_model(talk, model);
+    if (!orb_prices_cost(run->prices, model, &talk->usage, &cost)) {
+        run->cost += cost;
+        run->has_cost = 1;
+    }
+    return cost;
+}
+
+static void usage_event(struct orb_run *run, struct talk *talk, double cost)
+{
+    char model[ORB_RUN_MODEL_MAX];
+    const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
+    orb_talk_model(talk, model);
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = model,
+        .has_spending = 1, .cached_tokens = talk->usage.cached_tokens, .reasoning_tokens = talk->usage.reasoning_tokens,
+        .cost = cost, .total_cost = run->has_cost ? run->cost : -1 });
+}
+
+static void step_completed(struct orb_run *run, struct talk *talk, double now)
+{
+    const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "completed", .step_number = talk->step,
+        .started_at = talk->step_started, .completed_at = now, .usage = usage });
+    talk->usage = (struct orb_usage){ 0 };
+}
+
+/* The step's text is part of what the run has said. It stays with the talk until its turn is written. */
+static void settle_text(struct orb_run *run, struct talk *talk)
+{
+    if (!talk->text.len)
+        return;
+    if (run->segment_count == run->segment_cap) {
+        size_t cap = run->segment_cap ? run->segment_cap * 2 : 4;
+        struct segment *more = orb_alloc(cap * sizeof *more);
+        if (run->segment_count)
+            memcpy(more, run->segments, run->segment_count * sizeof *more);
+        free(run->segments);
+        run->segments = more;
+        run->segment_cap = cap;
+    }
+    run->segments[run->segment_count++] = (struct segment){ talk->agent->index, talk->text.len };
+    orb_buf_add(&run->text, talk->text.data, talk->text.len);
+    run->live_bytes -= talk->text.len;
+}
+
+static json_t *take_text(struct talk *talk)
+{
+    json_t *text = json_stringn_nocheck(talk->text.data ? talk->text.data : "", talk->text.len);
+    orb_buf_done(&talk->text);
+    orb_buf_init(&talk->text, ORB_RUN_TEXT_MAX);
+    return text;
+}
+
+void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message, size_t bytes)
+{
+    if (!talk->turns)
+        talk->turns = json_array();
+    json_array_append_new(talk->turns, message);
+    run->turns_bytes += bytes + CALL_OVERHEAD;
+}
+
+void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls)
+{
+    char model[ORB_RUN_MODEL_MAX];
+    json_t *text = take_text(talk);
+    size_t bytes = json_string_length(text);
+    json_t *turn = orb_run_message("assistant", text);
+    if (calls)
+        json_object_set_new(turn, "tool_calls", calls);
+    if (talk->kept) {
+        orb_talk_model(talk, model);
+        model[strcspn(model, ":")] = '\0';
+        char whole[ORB_RUN_MODEL_MAX];
+        orb_talk_model(talk, whole);
+        json_object_set_new(turn, "kept_by", json_string(strchr(whole, ':') ? model : "openai"));
+        json_object_set_new(turn, "kept", talk->kept);
+        talk->kept = NULL;
+    }
+    orb_talk_add(run, talk, turn, bytes);
+}
+
+/* ---- the end of a step ------------------------------------------------------ */
+
+static void ask_again(struct orb_run *run, struct talk *talk, const struct orb_error *err, double now)
+{
+    char text[640];
+    snprintf(text, sizeof text, "%s. Answer again, with nothing but JSON that fits the schema.", orb_error_message(err));
+    talk->asked_again++;
+    orb_talk_add_turn(run, talk, NULL);
+    orb_talk_add(run, talk, orb_run_message("user", json_string(text)), strlen(text));
+    start_step(run, talk, now);
+}
+
+static void finish(struct orb_run *run, struct talk *talk, double now)
+{
+    struct orb_error err = { 0 };
+    json_t *parsed = NULL;
+    if (talk->agent->output_schema && !(parsed = orb_answer_check(talk, &err))) {
+        if (talk->asked_again < talk->agent->output_retries)
+            ask_again(run, talk, &err, now);
+        else
+            orb_run_fail(run, talk, &err);
+        return;
+    }
+    orb_frame_answered(run, talk, take_text(talk), parsed, now);
+}
+
+static int check_limits(const struct orb_run *run, const struct talk *talk, struct orb_error *err)
+{
+    if (talk->is_over_limit)
+        return orb_error_set(err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text, %d tool calls a step, %d MiB of "
+                             "arguments, %d MiB of conversation a task)", ORB_RUN_TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, TURNS_BYTES_MAX >> 20);
+    if (run->turns_bytes > TURNS_BYTES_MAX)
+        return orb_error_set(err, ORB_E_TOO_LARGE, "the task's conversations are over %d MiB", TURNS_BYTES_MAX >> 20);
+    return 0;
+}
+
+void orb_run_answered(struct orb_run *run, int id, double now)
+{
+    struct talk *talk = orb_talk_find(run, id);
+    struct orb_error err = { 0 };
+    if (!talk || talk->state != TALK_ASKING)
+        return;
+    if (check_limits(run, talk, &err)) {
+        orb_run_fail(run, talk, &err);
+        return;
+    }
+    usage_event(run, talk, charge(run, talk));
+    settle_text(run, talk);
+    talk->is_settled = 1;
+    if (talk->ncalls) {
+        talk->state = TALK_CALLING;
+        orb_calls_begin(run, talk, now);
+        return;
+    }
+    step_completed(run, talk, now);
+    finish(run, talk, now);
+}
+
+void orb_talk_called(struct orb_run *run, struct talk *talk, double now)
+{
+    struct orb_error err = { 0 };
+    step_completed(run, talk, now);
+    if (orb_repeats_check(talk, &err) || check_limits(run, talk, &err)) {
+        orb_run_fail(run, talk, &err);
+        return;
+    }
+    int is_last = talk->transfer < 0 && talk->step >= talk->agent->max_steps;
+    if (!is_last)
+        orb_calls_record(run, talk);
+    orb_talk_drop_calls(talk);
+    if (is_last)
+        finish(run, talk, now);
+    else if (talk->transfer >= 0)
+        orb_frame_handoff(run, talk, talk->transfer, NULL, now);
+    else
+        start_step(run, talk, now);
+}
+
+/* Not what the task itself has wrong: a request that is no request, or content that a provider will not have. Those, any other
+ * provider would be asked in vain, or should not be asked. */
+static int is_providers_fault(int code)
+{
+    return code <= ORB_E_MODEL_AUTH && code >= ORB_E_MODEL_TRUNCATED && code != ORB_E_MODEL_INVALID && code != ORB_E_MODEL_FILTER;
+}
+
+void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *err, double now)
+{
+    struct talk *talk = orb_talk_find(run, id);
+    char model[ORB_RUN_MODEL_MAX], text[640];
+    int is_first = 1;
+    (void)now;
+    if (!talk || talk->state != TALK_ASKING)
+        return;
+    if (!is_providers_fault(err->code) || orb_chain_get(talk->agent->model, talk->model + 1, model) < 0) {
+        orb_run_fail(run, talk, err);
+        return;
+    }
+    orb_talk_model(talk, model);
+    snprintf(text, sizeof text, "[%.120s] %s", model, orb_error_message(err));
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = "ModelError",
+        .step_number = talk->step, .is_recoverable = 1 });
+    charge(run, talk);
+    talk->usage = (struct orb_usage){ 0 };
+    run->live_bytes -= talk->text.len;
+    json_decref(take_text(talk));
+    orb_talk_drop_calls(talk);
+    talk->is_over_limit = 0;
+    talk->model++;
+    for (const struct talk *t = run->talks; t; t = t->next)
+        is_first &= t->state != TALK_BLOCKED;
+    talk->state = TALK_BLOCKED;
+    if (is_first)
+        orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_ATTEMPT });
+}

@@ -1,0 +1,157 @@
+#include "model/prices.h"
+#include "base/base.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 256
+#define PRICE_MAX 1e6 /* dollars for a million tokens */
+
+/* prices.txt, embedded by the Makefile. */
+extern const char orb_prices_text[];
+
+struct row {
+    char *name;
+    double input, output, cached, written;
+};
+
+struct orb_prices {
+    struct row *rows;
+    size_t count, cap;
+};
+
+/* ---- reading ---------------------------------------------------------------- */
+
+static void add_row(struct orb_prices *p, const struct row *row)
+{
+    if (p->count == p->cap) {
+        p->cap = p->cap ? p->cap * 2 : 64;
+        struct row *more = orb_alloc(p->cap * sizeof *more);
+        if (p->count)
+            memcpy(more, p->rows, p->count * sizeof *more);
+        free(p->rows);
+        p->rows = more;
+    }
+    p->rows[p->count++] = *row;
+}
+
+static char *next_word(char **rest)
+{
+    char *word;
+    do
+        word = strsep(rest, " \t\r");
+    while (word && !*word);
+    return word;
+}
+
+static int read_row(struct orb_prices *p, char *line, const char *name, int number, struct orb_error *err)
+{
+    struct row row = { 0 };
+    double *const to[] = { &row.input, &row.output, &row.cached, &row.written };
+    line[strcspn(line, "#")] = '\0';
+    char *model = next_word(&line), *word;
+    if (!model)
+        return 0;
+    if (strlen(model) > NAME_MAX_BYTES || p->count >= ORB_PRICES_ROWS_MAX)
+        return orb_error_set(err, ORB_E_CONFIG, "%s line %d: a name over %d bytes, or a table over %d rows", name, number, NAME_MAX_BYTES, ORB_PRICES_ROWS_MAX);
+    for (size_t i = 0; i < ORB_COUNT(to); i++)
+        if (!(word = next_word(&line)) || orb_parse_real(word, 0, PRICE_MAX, to[i]))
+            return orb_error_set(err, ORB_E_CONFIG, "%s line %d: '%.60s' needs four prices: dollars for a million tokens of input, output, cached input, "
+                                 "written cache", name, number, model);
+    if ((word = next_word(&line)))
+        return orb_error_set(err, ORB_E_CONFIG, "%s line %d: '%.60s' is one word too many", name, number, word);
+    row.name = orb_strdup(model);
+    add_row(p, &row);
+    return 0;
+}
+
+int orb_prices_parse(const char *text, size_t len, const char *name, struct orb_prices **out, struct orb_error *err)
+{
+    struct orb_prices *p = orb_alloc(sizeof *p);
+    char *copy = orb_memdup(text, len), *rest = copy, *line;
+    int rc = 0;
+    for (int number = 1; !rc && (line = strsep(&rest, "\n")); number++)
+        rc = read_row(p, line, name, number, err);
+    free(copy);
+    if (rc)
+        orb_prices_free(p);
+    else
+        *out = p;
+    return rc;
+}
+
+int orb_prices_read(const char *path, struct orb_prices **out, struct orb_error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return orb_error_set(err, ORB_E_CONFIG, "prices: cannot open %.200s: %m", path);
+    char *text = malloc(ORB_PRICES_FILE_MAX + 1);
+    size_t len = text ? fread(text, 1, ORB_PRICES_FILE_MAX + 1, file) : 0;
+    int is_bad = !text || ferror(file);
+    fclose(file);
+    int rc = 0;
+    if (is_bad)
+        rc = orb_error_set(err, ORB_E_CONFIG, "prices: cannot read %.200s", path);
+    else if (len > ORB_PRICES_FILE_MAX)
+        rc = orb_error_set(err, ORB_E_CONFIG, "prices: %.200s is over %d bytes", path, ORB_PRICES_FILE_MAX);
+    else
+        rc = orb_prices_parse(text, len, path, out, err);
+    free(text);
+    return rc;
+}
+
+void orb_prices_free(struct orb_prices *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        free(p->rows[i].name);
+    free(p->rows);
+    free(p);
+}
+
+const struct orb_prices *orb_prices_builtin(void)
+{
+    static struct orb_prices *builtin;
+    if (!builtin)
+        ORB_ASSERT(!orb_prices_parse(orb_prices_text, strlen(orb_prices_text), "prices.txt", &builtin, NULL));
+    return builtin;
+}
+
+/* ---- asking ------------------------------------------------------------------ */
+
+static int begins_with(const char *name, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return !strncmp(name, prefix, n) && (!n || prefix[n - 1] == ':' || !isalnum((unsigned char)name[n]));
+}
+
+static const struct row *find(const struct orb_prices *p, const char *model)
+{
+    const char *colon = strchr(model, ':'), *name = colon ? colon + 1 : model, *slash = strrchr(name, '/');
+    const struct row *best = NULL;
+    if (slash)
+        name = slash + 1; /* routers write openai:openai/gpt-5 */
+    for (size_t i = 0; i < p->count; i++) {
+        const struct row *row = &p->rows[i];
+        int is_right = strchr(row->name, ':') ? begins_with(model, row->name) : begins_with(name, row->name);
+        if (is_right && (!best || strlen(row->name) > strlen(best->name)))
+            best = row;
+    }
+    return best;
+}
+
+int orb_prices_cost(const struct orb_prices *p, const char *model, const struct orb_usage *u, double *out)
+{
+    const struct row *row = find(p, model);
+    if (!row)
+        return ORB_E_NOT_FOUND;
+    int64_t plain = u->input_tokens - u->cached_tokens - u->cache_write_tokens;
+    if (plain < 0)
+        plain = 0;
+    *out = ((double)plain * row->input + (double)u->cached_tokens * row->cached + (double)u->cache_write_tokens * row->written +
+            (double)u->output_tokens * row->output) / 1e6;
+    return 0;
+}
