@@ -163,9 +163,9 @@ static void tail(struct reply *r)
     const struct script *s = &r->script;
     static const char *const words[] = { "length", "length", "content_filter", "content_filter", NULL };
     const char *finish = s->nofinish ? NULL : r->is_tool_step && !s->stopfinish ? "tool_calls" : dialect_finish(r, words, "stop");
-    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "prompt_tokens", 9, "completion_tokens", (json_int_t)r->sent,
-                              "total_tokens", (json_int_t)r->sent + 9, "prompt_tokens_details", "cached_tokens", 4,
-                              "completion_tokens_details", "reasoning_tokens", (json_int_t)s->reasoning);
+    json_int_t thought = s->reasoning + s->details, output = r->sent + thought;
+    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "prompt_tokens", 9, "completion_tokens", output, "total_tokens", output + 9,
+                              "prompt_tokens_details", "cached_tokens", 4, "completion_tokens_details", "reasoning_tokens", thought);
     int is_usage_chunk = !s->nousage && !s->usage_last;
     chunk_send(r, json_object(), finish, s->usage_last ? usage : NULL, s->nodone && !is_usage_chunk);
     if (is_usage_chunk) {

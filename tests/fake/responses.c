@@ -120,8 +120,8 @@ static void tail(struct reply *r)
     if (reason)
         json_object_set_new(response, "incomplete_details", json_pack("{s:s}", "reason", reason));
     if (!s->nousage)
-        json_object_set_new(response, "usage", json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "input_tokens", 9, "output_tokens", (json_int_t)r->sent,
-                                                         "total_tokens", (json_int_t)r->sent + 9, "input_tokens_details", "cached_tokens", 4,
+        json_object_set_new(response, "usage", json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "input_tokens", 9, "output_tokens",
+                                                         (json_int_t)(r->sent + s->reasoning), "total_tokens", (json_int_t)(r->sent + s->reasoning + 9), "input_tokens_details", "cached_tokens", 4,
                                                          "output_tokens_details", "reasoning_tokens", (json_int_t)s->reasoning));
     send_event(r, reason ? "response.incomplete" : "response.completed", json_pack("{s:o}", "response", response), 1);
 }

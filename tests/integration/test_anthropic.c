@@ -153,10 +153,10 @@ static void text(void **state)
     assert_string_equal(p.text.data, "hi there");
     assert_int_equal(p.finish, ORB_FINISH_STOP);
     assert_int_equal(p.usage.input_tokens, 9);
-    assert_int_equal(p.usage.cached_tokens, 3);
+    assert_int_equal(p.usage.cached_tokens, 4);
     assert_int_equal(p.usage.cache_write_tokens, 2);
-    assert_int_equal(p.usage.output_tokens, 3);
-    assert_int_equal(p.usage.total_tokens, 12);
+    assert_int_equal(p.usage.output_tokens, 2);
+    assert_int_equal(p.usage.total_tokens, 11);
     probe_done(&p);
     json_t *request = test_fake_request(&fake, "claude-opus-4-8?echo=1");
     assert_string_equal(json_string_value(json_object_get(request, "path")), "/v1/messages");
