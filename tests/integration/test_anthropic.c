@@ -173,6 +173,7 @@ static void a_token_in_place_of_the_key(void **state)
     json_t *request = test_fake_request(&fake, "fake?text=by+token");
     assert_string_equal(json_string_value(json_object_get(request, "authorization")), "Bearer tok-1");
     json_decref(request);
+    expect("anthropic:fake?status=401&message=bad+$KEY!", ORB_E_MODEL_AUTH, "", "bad ***!; check ANTHROPIC_AUTH_TOKEN on the worker");
 }
 
 static void tolerances(void **state)

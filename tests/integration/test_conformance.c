@@ -171,6 +171,18 @@ static void refusals(void)
     expect(words, 0, "w1", NULL);
 }
 
+/* The advice names the key that was used. */
+static void another_key(void)
+{
+    char words[64];
+    unsetenv(row->key_env);
+    setenv(row->other_env, TEST_PROVIDER_KEY, 1);
+    snprintf(words, sizeof(words), "check %s on the worker", row->other_env);
+    expect("fake?tokens=2", 0, "w1 w2", NULL);
+    expect("fake?status=401&message=bad+key+$KEY!", ORB_E_MODEL_AUTH, "", words);
+    unsetenv(row->other_env);
+}
+
 static void context_overflow(void)
 {
     char script[128];
@@ -255,7 +267,7 @@ int main(int argc, char **argv)
     static const struct test_behaviour behaviours[] = {
 #define ROW(f) { #f, f }
         ROW(text), ROW(unicode), ROW(reasoning), ROW(reasoning_tokens), ROW(finish_reasons), ROW(a_refusal), ROW(how_a_body_may_come),
-        ROW(split_at_every_size), ROW(broken_streams), ROW(an_error_inside_a_200), ROW(refusals), ROW(context_overflow), ROW(quota), ROW(rate_limits),
+        ROW(split_at_every_size), ROW(broken_streams), ROW(an_error_inside_a_200), ROW(refusals), ROW(another_key), ROW(context_overflow), ROW(quota), ROW(rate_limits),
         ROW(rate_limit_headers), ROW(endless), ROW(a_cancel_closes_the_connection),
 #undef ROW
     };

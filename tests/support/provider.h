@@ -17,6 +17,7 @@ struct test_provider {
     const char *name;
     const char *protocol;  /* of one from a provider file; NULL: built in */
     const char *base_env, *base_path, *key_env; /* where it is asked: the fake's address and base_path. base_env NULL: it is in the file */
+    const char *other_env; /* a key too, when key_env is not set; or NULL */
     const char *path;      /* that it asks; a * stands for the model */
     unsigned flags;
     const char *reasoning; /* script keys for two tokens of reasoning; what comes with it to be kept must come back */

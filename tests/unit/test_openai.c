@@ -435,7 +435,7 @@ static const struct reply_case {
     { "reasoning by both names, once", CHUNK("{\"reasoning_content\":\"h\"}", NEXT) CHUNK("{\"reasoning\":\"m\"}", NEXT)
       CHUNK("{\"reasoning_content\":\"x\",\"reasoning\":\"x\"}", NEXT) CHUNK("{\"content\":\"a\",\"reasoning_content\":null}", NEXT) STOP("stop") DONE,
       "R(h)R(m)R(x)T(a)F(stop)", 0 },
-    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(stop)", 0 },
+    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(filter)", 0 },
     { "tool calls by index", CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") CALL("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}") STOP("tool_calls") DONE,
