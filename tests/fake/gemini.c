@@ -263,6 +263,11 @@ static int check_parts(const struct check *c, const json_t *content)
             count += json_object_get(part, kinds[k]) != NULL;
         if (count != 1)
             return bad(c, "contents.parts.data: required oneof field 'data' must have one initialized field");
+        const json_t *inlined = json_object_get(part, "inlineData"), *file = json_object_get(part, "fileData");
+        const char *type = json_string_value(json_object_get(inlined ? inlined : file, "mimeType"));
+        const char *data = json_string_value(inlined ? json_object_get(inlined, "data") : json_object_get(file, "fileUri"));
+        if ((inlined || file) && (!type || !strchr(type, '/') || !data || !*data))
+            return bad(c, "contents.parts: inlineData and fileData need a mimeType and what it is of");
     }
     return 0;
 }

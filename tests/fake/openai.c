@@ -241,6 +241,29 @@ static int check_calls(const json_t *messages, size_t at, char *why, size_t cap)
     return 0;
 }
 
+/* What a user's message may be made of. */
+static int check_content(const json_t *content, char *why, size_t cap)
+{
+    static const char *const members[][3] = { { "text", "text", NULL }, { "image_url", "image_url", "url" }, { "input_audio", "input_audio", "data" },
+                                              { "file", "file", "file_data" } };
+    const json_t *part;
+    size_t i, k;
+    json_array_foreach (content, i, part) {
+        const char *type = json_string_value(json_object_get(part, "type"));
+        for (k = 0; k < 4 && strcmp(members[k][0], type ? type : ""); k++)
+            ;
+        const json_t *value = k < 4 ? json_object_get(part, members[k][1]) : NULL;
+        if (k < 4 && members[k][2])
+            value = json_object_get(value, members[k][2]);
+        const char *text = json_string_value(value);
+        if (!text || !*text || (k == 3 && strncmp(text, "data:", 5))) {
+            snprintf(why, cap, "Invalid value for 'messages.content[%zu]': '%s'.", i, type ? type : "null");
+            return 400;
+        }
+    }
+    return 0;
+}
+
 static int check(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap)
 {
     const json_t *messages = json_object_get(body, "messages");
@@ -250,7 +273,7 @@ static int check(const char *path, const json_t *body, const char *key, const st
         return 400;
     }
     for (size_t i = 0; i < json_array_size(messages); i++)
-        if (check_calls(messages, i, why, cap))
+        if (check_calls(messages, i, why, cap) || check_content(json_object_get(json_array_get(messages, i), "content"), why, cap))
             return 400;
     return dialect_check_openai(body, "max_completion_tokens", why, cap);
 }

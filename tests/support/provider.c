@@ -12,52 +12,65 @@
 
 #include <cmocka.h>
 
-#define CHAT "/v1/chat/completions"
-#define CHAT_SCHEMA "response_format/json_schema/schema"
-#define GEMINI "models/*:streamGenerateContent?alt=sse"
-#define GEMINI_SCHEMA "generationConfig/responseJsonSchema"
-#define GEMINI_OVERFLOW "status=400&message=The+input+token+count+(9)+exceeds+the+maximum"
+/* What those of a family share. */
+#define CHAT .flags = TEST_TAKES_AUDIO, .schema = "response_format/json_schema/schema"
+#define OPENAI \
+    .reasoning_tokens = 2, .cache = "prompt_cache_key", .error = "code=rate_limit_exceeded", .overflow = "status=400&code=context_length_exceeded", \
+    .quota = "status=429&code=insufficient_quota", .limit = "limit_reset=6m0s"
+#define ANTHROPIC \
+    .native = "claude-opus-4-8", .schema = "output_config/format/schema", .cache = "cache_control", .error = "type=rate_limit_error", \
+    .overflow = "status=400&message=prompt+is+too+long:+9+tokens+>+8+maximum", .quota = "status=402", .limit = "limit_reset_at=360"
+#define GEMINI \
+    .flags = TEST_TAKES_AUDIO | TEST_TAKES_VIDEO | TEST_BLOCKS, .reasoning = "reasoning=2&sign=1", .reasoning_tokens = 2, .native = "gemini-3-pro", \
+    .schema = "generationConfig/responseJsonSchema", .error = "code=429", \
+    .overflow = "status=400&message=The+input+token+count+(9)+exceeds+the+maximum"
+#define MODELS "models/*:streamGenerateContent?alt=sse"
 
 static const struct test_provider providers[] = {
-    { "openai", NULL, "OPENAI_BASE_URL", "/v1", "OPENAI_API_KEY", NULL, CHAT, TEST_TAKES_AUDIO, "reasoning=2", 2, "gpt-5", CHAT_SCHEMA, "prompt_cache_key",
-      "code=rate_limit_exceeded", "status=400&code=context_length_exceeded", "status=429&code=insufficient_quota", "limit_reset=6m0s" },
-    { "responses", NULL, "OPENAI_BASE_URL", "/v1", "OPENAI_API_KEY", NULL, "/v1/responses", 0, "reasoning=2", 2, "o3", "text/format/schema", "prompt_cache_key",
-      "code=rate_limit_exceeded", "status=400&code=context_length_exceeded", "status=429&code=insufficient_quota", "limit_reset=6m0s" },
-    { "azure", NULL, "AZURE_OPENAI_ENDPOINT", "", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "/openai/v1/chat/completions", TEST_TAKES_AUDIO, "prefilter=1&reasoning=2", 2,
-      "gpt-5", CHAT_SCHEMA, "prompt_cache_key", "code=rate_limit_exceeded", "status=400&code=context_length_exceeded", "status=429&code=insufficient_quota",
-      "limit_reset=6m0s" },
-    { "ollama", NULL, "OLLAMA_BASE_URL", "/v1", "OLLAMA_API_KEY", NULL, CHAT, TEST_TAKES_AUDIO, "reasoning=1&argsobj=1", 1, "qwen3", CHAT_SCHEMA, NULL, "code=429",
-      NULL, NULL, NULL },
-    { "openrouter", NULL, "OPENROUTER_BASE_URL", "/v1", "OPENROUTER_API_KEY", NULL, CHAT, TEST_TAKES_AUDIO, "details=2&comment=1", 2, "gpt-5", CHAT_SCHEMA, NULL,
-      "code=429", "status=400&message=This+endpoint's+maximum+context+length+is+8+tokens", "status=402", "limit_reset=6m0s" },
-    { "vllm", NULL, "VLLM_BASE_URL", "/v1", "VLLM_API_KEY", NULL, CHAT, TEST_TAKES_AUDIO, "nochoices=1&reasoning=1&timings=1", 1, "qwen3", CHAT_SCHEMA, NULL,
-      "code=429&errtop=1", "status=400&errtop=1&message=This+model's+maximum+context+length+is+8+tokens", NULL, NULL },
-    { "llamacpp", NULL, "LLAMACPP_BASE_URL", "/v1", "LLAMACPP_API_KEY", NULL, CHAT, TEST_TAKES_AUDIO, "timings=1&reasoning=2", 2, "qwen3", CHAT_SCHEMA, NULL,
-      "code=429", "status=400&type=exceed_context_size_error", NULL, NULL },
-    { "anthropic", NULL, "ANTHROPIC_BASE_URL", "", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "/v1/messages", 0, "reasoning=2", 0, "claude-opus-4-8", "output_config/format/schema",
-      "cache_control", "type=rate_limit_error", "status=400&message=prompt+is+too+long:+9+tokens+>+8+maximum", "status=402", "limit_reset_at=360" },
-    { "gemini", NULL, "GOOGLE_GEMINI_BASE_URL", "", "GOOGLE_API_KEY", "GEMINI_API_KEY", "/v1beta/" GEMINI, TEST_TAKES_AUDIO | TEST_TAKES_VIDEO | TEST_BLOCKS,
-      "reasoning=2&sign=1", 2, "gemini-3-pro", GEMINI_SCHEMA, NULL, "code=429", GEMINI_OVERFLOW, NULL, NULL },
-    { "vertex", NULL, "GOOGLE_VERTEX_BASE_URL", "", "GOOGLE_APPLICATION_CREDENTIALS", NULL, "/v1/projects/p-1/locations/us-central1/publishers/google/" GEMINI,
-      TEST_TAKES_AUDIO | TEST_TAKES_VIDEO | TEST_BLOCKS, "reasoning=2&sign=1", 2, "gemini-3-pro", GEMINI_SCHEMA, NULL, "code=429", GEMINI_OVERFLOW, NULL, NULL },
-    { "own-anthropic", "anthropic", NULL, "/behind", "OWN_ANTHROPIC_KEY", NULL, "/behind/v1/messages", 0, "reasoning=3", 0, "claude-opus-4-8",
-      "output_config/format/schema", "cache_control", "type=rate_limit_error", "status=400&message=prompt+is+too+long:+9+tokens+>+8+maximum", "status=402",
-      "limit_reset_at=360" },
-    { "own-gemini", "gemini", NULL, "/behind", "OWN_GEMINI_KEY", NULL, "/behind/v1beta/" GEMINI, TEST_TAKES_AUDIO | TEST_TAKES_VIDEO | TEST_BLOCKS,
-      "reasoning=2&sign=1", 2, "gemini-3-pro", GEMINI_SCHEMA, NULL, "code=429", GEMINI_OVERFLOW, NULL, NULL },
+    { .name = "openai", .base_env = "OPENAI_BASE_URL", .base_path = "/v1", .key_env = "OPENAI_API_KEY", .path = "/v1/chat/completions",
+      .reasoning = "reasoning=2", .native = "gpt-5", CHAT, OPENAI },
+    { .name = "responses", .base_env = "OPENAI_BASE_URL", .base_path = "/v1", .key_env = "OPENAI_API_KEY", .path = "/v1/responses",
+      .reasoning = "reasoning=2", .native = "o3", .schema = "text/format/schema", OPENAI },
+    { .name = "azure", .base_env = "AZURE_OPENAI_ENDPOINT", .base_path = "", .key_env = "AZURE_OPENAI_API_KEY", .other_env = "AZURE_OPENAI_AD_TOKEN",
+      .path = "/openai/v1/chat/completions", .reasoning = "prefilter=1&reasoning=2", .native = "gpt-5", CHAT, OPENAI },
+    { .name = "ollama", .base_env = "OLLAMA_BASE_URL", .base_path = "/v1", .key_env = "OLLAMA_API_KEY", .path = "/v1/chat/completions",
+      .reasoning = "reasoning=1&argsobj=1", .reasoning_tokens = 1, .native = "qwen3", .error = "code=429", CHAT },
+    { .name = "openrouter", .base_env = "OPENROUTER_BASE_URL", .base_path = "/v1", .key_env = "OPENROUTER_API_KEY", .path = "/v1/chat/completions",
+      .reasoning = "details=2&comment=1", .reasoning_tokens = 2, .native = "openai/gpt-5", .error = "code=429",
+      .overflow = "status=400&message=This+endpoint's+maximum+context+length+is+8+tokens", .quota = "status=402", .limit = "limit_reset=6m0s", CHAT },
+    { .name = "vllm", .base_env = "VLLM_BASE_URL", .base_path = "/v1", .key_env = "VLLM_API_KEY", .path = "/v1/chat/completions",
+      .reasoning = "nochoices=1&reasoning=1&timings=1", .reasoning_tokens = 1, .native = "qwen3", .error = "code=429&errtop=1",
+      .overflow = "status=400&errtop=1&message=This+model's+maximum+context+length+is+8+tokens", CHAT },
+    { .name = "llamacpp", .base_env = "LLAMACPP_BASE_URL", .base_path = "/v1", .key_env = "LLAMACPP_API_KEY", .path = "/v1/chat/completions",
+      .reasoning = "timings=1&reasoning=2", .reasoning_tokens = 2, .native = "qwen3", .error = "code=429",
+      .overflow = "status=400&type=exceed_context_size_error", CHAT },
+    { .name = "anthropic", .base_env = "ANTHROPIC_BASE_URL", .base_path = "", .key_env = "ANTHROPIC_API_KEY", .other_env = "ANTHROPIC_AUTH_TOKEN",
+      .path = "/v1/messages", .reasoning = "reasoning=2", ANTHROPIC },
+    { .name = "gemini", .base_env = "GOOGLE_GEMINI_BASE_URL", .base_path = "", .key_env = "GOOGLE_API_KEY", .other_env = "GEMINI_API_KEY",
+      .path = "/v1beta/" MODELS, GEMINI },
+    { .name = "vertex", .base_env = "GOOGLE_VERTEX_BASE_URL", .base_path = "", .key_env = "GOOGLE_APPLICATION_CREDENTIALS",
+      .path = "/v1/projects/p-1/locations/us-central1/publishers/google/" MODELS, GEMINI },
+    /* From files, one of each protocol. */
+    { .name = "own-openai", .protocol = "openai", .base_path = "/behind", .key_env = "OWN_OPENAI_KEY", .path = "/behind/chat/completions",
+      .reasoning = "reasoning=2", .native = "gpt-5", CHAT, OPENAI },
+    { .name = "own-responses", .protocol = "responses", .base_path = "/behind", .key_env = "OWN_RESPONSES_KEY", .path = "/behind/responses",
+      .reasoning = "reasoning=2", .native = "o3", .schema = "text/format/schema", OPENAI },
+    { .name = "own-anthropic", .protocol = "anthropic", .base_path = "/behind", .key_env = "OWN_ANTHROPIC_KEY", .path = "/behind/v1/messages",
+      .reasoning = "reasoning=3", ANTHROPIC }, /* three tokens and more: the second block is redacted */
+    { .name = "own-gemini", .protocol = "gemini", .base_path = "/behind", .key_env = "OWN_GEMINI_KEY", .path = "/behind/v1beta/" MODELS, GEMINI },
 };
 
 /* What there is not, and why. */
 static const struct gap {
     const char *providers, *behaviour, *reason; /* several names: blanks between */
 } gaps[] = {
-    { "openai azure ollama vllm llamacpp", "what_is_kept_comes_back", "chat completions have nothing that is kept" },
-    { "openai azure ollama vllm llamacpp", "what_is_forgotten_is_missed", "chat completions have nothing that is kept" },
+    { "openai azure ollama vllm llamacpp own-openai", "what_is_kept_comes_back", "chat completions have nothing that is kept" },
+    { "openai azure ollama vllm llamacpp own-openai", "what_is_forgotten_is_missed", "chat completions have nothing that is kept" },
     { "gemini vertex own-gemini", "what_is_forgotten_is_missed", "a stand-in for a missing signature is taken; test_gemini.c has what is refused without it" },
     { "anthropic own-anthropic", "reasoning_tokens", "the usage does not tell them from the rest of the output" },
     { "ollama vllm llamacpp", "rules", "no model is known to reject what the others take" },
     { "ollama openrouter vllm llamacpp gemini vertex own-gemini", "cache_hints", "what a request begins with is cached without being told" },
-    { "openai responses ollama openrouter vllm llamacpp own-anthropic own-gemini", "another_key", "there is one variable for its key" },
+    { "openai responses ollama openrouter vllm llamacpp own-openai own-responses own-anthropic own-gemini", "another_key", "there is one variable for its key" },
     { "vertex", "another_key", "a service account stands in for keys: test_gemini.c" },
     { "ollama", "context_overflow", "the server cuts the prompt without a word" },
     { "ollama vllm llamacpp", "quota", "there is no account" },
