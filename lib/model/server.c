@@ -17,14 +17,13 @@ const char *orb_server_setting(const char *name)
 const char *orb_server_key_name(const struct orb_server *server)
 {
     const struct orb_server_header *keys = server ? server->keys : NULL;
-    const char *const *names = server ? server->key_names : NULL;
-    for (const char *const *name = names; name && *name; name++)
-        if (orb_server_setting(*name))
+    for (const char *const *name = server ? server->key_names : NULL; name && *name; name++)
+        if (orb_server_setting(*name) || !name[1])
             return *name;
     for (const struct orb_server_header *key = keys; key && key->name; key++)
         if (orb_server_setting(key->env))
             return key->env;
-    return names && *names ? *names : keys && keys->name ? keys->env : "";
+    return keys && keys->name ? keys->env : "";
 }
 
 const char *orb_server_base_name(const struct orb_server *server)

@@ -207,10 +207,13 @@ static char *user_text(const json_t *body, int is_last)
     return strdup(found);
 }
 
+/* The last is the answer of a tool, or the media that a message of its own brings with it. */
 static int is_after_tool(const json_t *body)
 {
     const json_t *messages = json_object_get(body, "messages");
     size_t n = json_array_size(messages);
+    if (n && json_is_array(json_object_get(json_array_get(messages, n - 1), "content")))
+        n--;
     const char *role = n ? json_string_value(json_object_get(json_array_get(messages, n - 1), "role")) : NULL;
     return role && strcmp(role, "tool") == 0;
 }

@@ -271,6 +271,31 @@ static void images_and_documents(void)
     test_probe_done(&p);
 }
 
+/* What a tool brings beside text; of one that failed there is only the error. */
+static void media_of_tools(void)
+{
+    struct orb_model_call call = { .temperature = 1.0, .tools = tools(), .messages = test_probe_messages() };
+    struct test_probe first = { 0 }, second = { 0 };
+    char script[SCRIPT_MAX];
+    script_of(script, "fake", "", 3);
+    test_provider_call(&first, script, &call);
+    test_probe_append(&first, row->name, call.messages);
+    size_t last = json_array_size(call.messages) - 1;
+    json_object_set_new(json_array_get(call.messages, last - 2), "content", parse("[{\"type\":\"text\",\"text\":\"a map\"},{\"type\":\"image_data\",\"data\":"
+                                                                                   "\"iVBORw0KGgo=\",\"media_type\":\"image/png\"}]"));
+    json_object_set_new(json_array_get(call.messages, last - 1), "content", parse("[{\"type\":\"image_data\",\"data\":\"c2VjcmV0\"}]"));
+    json_object_set_new(json_array_get(call.messages, last), "content", parse("[{\"type\":\"document\",\"data\":\"JVBERi0xLjc=\"},{\"type\":\"hologram\"}]"));
+    json_object_set_new(json_array_get(call.messages, last), "error", json_null());
+    test_provider_call(&second, script, &call);
+    assert_string_equal(test_probe_text(&second.text), "it is two");
+    expect_sent((const char *const[]){ "a map", "iVBORw0KGgo=", "image/png", "JVBERi0xLjc=", "[hologram: cannot be sent to this model]", "no such number", NULL }, 1);
+    expect_sent((const char *const[]){ "c2VjcmV0", NULL }, 0);
+    json_decref(call.messages);
+    json_decref(call.tools);
+    test_probe_done(&first);
+    test_probe_done(&second);
+}
+
 static void cache_hints(void)
 {
     struct orb_model_call call = { .temperature = 1.0, .tools = tools() };
@@ -293,7 +318,7 @@ int main(int argc, char **argv)
     static const struct test_behaviour behaviours[] = {
 #define ROW(f) { #f, f }
         ROW(one_call), ROW(parallel_calls), ROW(what_is_kept_comes_back), ROW(what_is_forgotten_is_missed), ROW(the_turn_of_another_provider), ROW(rules),
-        ROW(structured_output), ROW(images_and_documents), ROW(cache_hints),
+        ROW(structured_output), ROW(images_and_documents), ROW(media_of_tools), ROW(cache_hints),
 #undef ROW
     };
     return test_provider_run(behaviours, ORB_COUNT(behaviours), argc, argv);

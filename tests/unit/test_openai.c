@@ -108,7 +108,7 @@ static void golden_blocks(void **state)
                 "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image_url\",\"url\":\"http://x/y\"},"
                 "{\"type\":\"image_data\",\"data\":\"QQ==\",\"media_type\":\"image/png\"},{\"type\":\"audio\",\"data\":\"QQ==\"},"
                 "{\"type\":\"document\",\"data\":\"QQ==\",\"title\":\"a.pdf\"},{\"type\":\"video\",\"url\":\"v\"}]},"
-                "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_data\"}]}]",
+                "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_data\",\"data\":\"QQ==\"}]}]",
                 NULL, 1.0, 0,
                 "{\"model\": \"o1\", \"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"see\"}, "
                 "{\"type\": \"image_url\", \"image_url\": {\"url\": \"http://x/y\", \"detail\": \"auto\"}}, "
@@ -116,7 +116,9 @@ static void golden_blocks(void **state)
                 "{\"type\": \"input_audio\", \"input_audio\": {\"data\": \"QQ==\", \"format\": \"mp3\"}}, "
                 "{\"type\": \"file\", \"file\": {\"filename\": \"a.pdf\", \"file_data\": \"data:application/pdf;base64,QQ==\"}}, "
                 "{\"type\": \"text\", \"text\": \"[video: cannot be sent to this model]\"}]}, "
-                "{\"role\": \"tool\", \"tool_call_id\": \"c\", \"content\": \"a\\n[media result]\"}], " TAIL "}");
+                "{\"role\": \"tool\", \"tool_call_id\": \"c\", \"content\": \"a\\n[media result]\"}, {\"role\": \"user\", \"content\": "
+                "[{\"type\": \"text\", \"text\": \"Media of the tool results above:\"}, {\"type\": \"image_url\", \"image_url\": {\"url\": "
+                "\"data:image/jpeg;base64,QQ==\"}}]}], " TAIL "}");
 }
 
 static void expect_refused(int code, const char *words, const char *messages)
