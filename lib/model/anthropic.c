@@ -45,13 +45,13 @@ static int is_tool_forced(const struct orb_model_call *call)
 
 /* Off too when the rest of the request rules it out: the API rejects it with a forced tool, with no room for the
  * least budget, and (by a budget) in the middle of another provider's turn. */
-static enum thinking thinking_of(const struct orb_model_call *call, const struct orb_model_rules *rules, int64_t max_tokens)
+static enum thinking thinking_of(const struct orb_provider *provider, const struct orb_model_call *call, const struct orb_model_rules *rules, int64_t max_tokens)
 {
     if (!effort_of(call) || is_tool_forced(call))
         return THINKING_OFF;
     if (rules->flags & ORB_RULE_ADAPTIVE_THINKING)
         return THINKING_ADAPTIVE;
-    if (rules->flags & ORB_RULE_BUDGET_THINKING && max_tokens > BUDGET_MIN && orb_anthropic_may_think(call->messages))
+    if (rules->flags & ORB_RULE_BUDGET_THINKING && max_tokens > BUDGET_MIN && orb_anthropic_may_think(provider, call->messages))
         return THINKING_BUDGET;
     return THINKING_OFF;
 }
@@ -247,31 +247,32 @@ static void put_stop(struct orb_buf *b, const json_t *stop)
         orb_buf_char(b, ']');
 }
 
-static int put_conversation(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules, int is_cached, struct orb_error *err)
+static int put_conversation(const struct orb_provider *provider, struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules,
+                            int is_cached, struct orb_error *err)
 {
     struct orb_buf words;
     orb_buf_init(&words, ORB_REQUEST_BODY_MAX);
     if (call->output_schema && !is_native(call, rules))
         write_schema_words(call, &words);
-    int rc = orb_anthropic_messages(b, call->messages, words.data, is_cached, err);
+    int rc = orb_anthropic_messages(provider, b, call->messages, words.data, is_cached, err);
     if (words.err)
         b->err = words.err;
     orb_buf_done(&words);
     return rc;
 }
 
-static int put_body(const struct orb_model_call *call, struct orb_buf *b, struct orb_error *err)
+static int put_body(const struct orb_provider *provider, const struct orb_model_call *call, struct orb_buf *b, struct orb_error *err)
 {
-    const struct orb_model_rules *rules = orb_model_rules_find(ORB_ANTHROPIC_NAME, call->model);
+    const struct orb_model_rules *rules = orb_model_rules_find(provider->family, call->model);
     int is_cached = !json_is_false(json_object_get(call->options, "cache"));
     int64_t max_tokens = call->max_tokens > 0 ? call->max_tokens : rules->max_tokens > 0 ? rules->max_tokens : MAX_TOKENS_ELSE;
-    enum thinking thinking = thinking_of(call, rules, max_tokens);
+    enum thinking thinking = thinking_of(provider, call, rules, max_tokens);
     orb_buf_str(b, "{\"model\": ");
     orb_put_str(b, call->model);
     orb_buf_str(b, ", \"max_tokens\": ");
     orb_buf_int(b, max_tokens);
     orb_buf_str(b, ", \"stream\": true, ");
-    int rc = put_conversation(b, call, rules, is_cached, err);
+    int rc = put_conversation(provider, b, call, rules, is_cached, err);
     if (rc)
         return rc;
     if (json_array_size(call->tools) > 0) {
@@ -295,7 +296,7 @@ static int request(const struct orb_provider *provider, const struct orb_model_c
     if (!rc)
         rc = orb_server_headers(provider->server, call->token, &out->headers, err);
     if (!rc)
-        rc = put_body(call, &out->body, err);
+        rc = put_body(provider, call, &out->body, err);
     if (rc) {
         orb_buf_done(&out->headers);
         orb_buf_done(&out->body);
@@ -313,13 +314,16 @@ static const struct orb_codec codec = {
 };
 
 static const struct orb_server_header keys[] = { { "x-api-key", "", "ANTHROPIC_API_KEY" }, { "Authorization", "Bearer ", "ANTHROPIC_AUTH_TOKEN" }, { 0 } };
+static const char *const resets[] = { "anthropic-ratelimit-requests-reset", "anthropic-ratelimit-tokens-reset", "anthropic-ratelimit-input-tokens-reset",
+                                      "anthropic-ratelimit-output-tokens-reset", NULL };
 static const struct orb_server server = {
-    .base_url = "https://api.anthropic.com", .base_env = "ANTHROPIC_BASE_URL", .keys = keys, .fixed = "anthropic-version: 2023-06-01",
+    .base_url = "https://api.anthropic.com", .base_env = "ANTHROPIC_BASE_URL", .keys = keys, .fixed = "anthropic-version: 2023-06-01", .resets = resets,
 };
 
 const struct orb_provider orb_provider_anthropic = {
-    .info = { ORB_ANTHROPIC_NAME, "Anthropic's Messages API, and servers that speak it",
+    .info = { "anthropic", "Anthropic's Messages API, and servers that speak it",
               "ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, ORBITER_MODEL_TIMEOUT" },
     .codec = &codec,
     .server = &server,
+    .family = "anthropic",
 };

@@ -5,7 +5,6 @@
 
 #include "model/model.h"
 
-#define ORB_ANTHROPIC_NAME "anthropic"
 #define ORB_ANTHROPIC_CALLS_MAX 128            /* tool calls of one reply */
 #define ORB_ANTHROPIC_OPEN_MAX 64              /* content blocks that are open at a time */
 #define ORB_ANTHROPIC_KEPT_MAX (4 * 1024 * 1024) /* bytes of thinking, signatures and redacted thinking of one reply */
@@ -13,10 +12,11 @@
 /* ---- requests ---- */
 
 /* "system": …, "messages": […]. is_cached: with hints for the prompt cache at the end of both. */
-int orb_anthropic_messages(struct orb_buf *b, const json_t *messages, const char *more_system, int is_cached, struct orb_error *err) ORB_MUST_CHECK;
+int orb_anthropic_messages(const struct orb_provider *provider, struct orb_buf *b, const json_t *messages, const char *more_system, int is_cached,
+                           struct orb_error *err) ORB_MUST_CHECK;
 /* Thinking by a budget demands that the turn which the request goes on with began with a thinking block of this
  * provider. It did not when another one had begun it. */
-int orb_anthropic_may_think(const json_t *messages);
+int orb_anthropic_may_think(const struct orb_provider *provider, const json_t *messages);
 #define ORB_ANTHROPIC_CACHE ", \"cache_control\": {\"type\": \"ephemeral\"}"
 
 /* ---- replies ---- */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 struct writer {
+    const struct orb_provider *provider;
     struct orb_buf *b;
     const char *role;  /* of the turn that is open; NULL = none */
     size_t turns, blocks;
@@ -236,9 +237,9 @@ static void put_result(struct writer *w, const json_t *message)
 
 /* ---- assistant ---- */
 
-static const json_t *kept_of(const json_t *message)
+static const json_t *kept_of(const struct orb_provider *provider, const json_t *message)
 {
-    if (strcmp(orb_json_get_str(message, "kept_by", ""), ORB_ANTHROPIC_NAME))
+    if (strcmp(orb_json_get_str(message, "kept_by", ""), provider->info.name))
         return NULL;
     return json_object_get(message, "kept");
 }
@@ -246,7 +247,7 @@ static const json_t *kept_of(const json_t *message)
 /* What stood before a kept block, then the block itself, unchanged. */
 static void put_assistant(struct writer *w, const json_t *message)
 {
-    const json_t *calls = json_object_get(message, "tool_calls"), *kept = kept_of(message);
+    const json_t *calls = json_object_get(message, "tool_calls"), *kept = kept_of(w->provider, message);
     size_t said = 0, called = 0;
     struct orb_buf text;
     orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
@@ -280,14 +281,14 @@ static const char *role_of(const json_t *message)
 }
 
 /* 1 when the first turn after the last words of the user was not begun by another provider, or there is none yet. */
-int orb_anthropic_may_think(const json_t *messages)
+int orb_anthropic_may_think(const struct orb_provider *provider, const json_t *messages)
 {
     size_t i = json_array_size(messages);
     const json_t *first = NULL;
     while (i-- > 0 && strcmp(role_of(json_array_get(messages, i)), "user"))
         if (strcmp(role_of(json_array_get(messages, i)), "assistant") == 0)
             first = json_array_get(messages, i);
-    return !first || json_array_size(kept_of(first)) > 0;
+    return !first || json_array_size(kept_of(provider, first)) > 0;
 }
 
 /* ---- the whole ---- */
@@ -331,9 +332,10 @@ static void put_cache_hint(struct writer *w)
     free(rest);
 }
 
-int orb_anthropic_messages(struct orb_buf *b, const json_t *messages, const char *more_system, int is_cached, struct orb_error *err)
+int orb_anthropic_messages(const struct orb_provider *provider, struct orb_buf *b, const json_t *messages, const char *more_system, int is_cached,
+                           struct orb_error *err)
 {
-    struct writer w = { .b = b };
+    struct writer w = { .provider = provider, .b = b };
     put_system(b, messages, more_system, is_cached);
     orb_buf_str(b, "\"messages\": [");
     for (size_t i = 0; i < json_array_size(messages); i++) {

@@ -11,7 +11,7 @@
 #define PAGE_MAX 2048
 #define TEXT_MAX 380 /* of the provider's words: leaves room for the advice */
 
-/* By the error's code or type, which say more than the HTTP status. */
+/* By the error's code or type, where it says more than the HTTP status (Anthropic's api_error does not). */
 static const struct {
     const char *word;
     int code;
@@ -38,7 +38,6 @@ static const struct {
     { "billing_error", ORB_E_MODEL_QUOTA },
     { "request_too_large", ORB_E_MODEL_CONTEXT },
     { "timeout_error", ORB_E_MODEL_TIMEOUT },
-    { "api_error", ORB_E_MODEL_SERVER },
     /* Google's status; INVALID_ARGUMENT is left to the texts. */
     { "RESOURCE_EXHAUSTED", ORB_E_MODEL_RATE },
     { "UNAUTHENTICATED", ORB_E_MODEL_AUTH },

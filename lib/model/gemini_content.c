@@ -279,6 +279,14 @@ static size_t put_answers(struct turn *t, const json_t *messages, size_t at)
             orb_buf_str(t->b, ", ");
         put_answer(t->b, json_array_get(messages, i), NULL, "");
     }
+    for (size_t i = at; i < end; i++) { /* what an answer cannot hold stands behind all of them */
+        const json_t *block;
+        size_t next = 0;
+        while ((block = orb_tool_media(json_array_get(messages, i), &next))) {
+            orb_buf_str(t->b, ", ");
+            put_block(t->b, block);
+        }
+    }
     orb_buf_str(t->b, "]}");
     json_decref(by_id);
     return end;

@@ -133,6 +133,24 @@ static void put_tool(struct orb_buf *b, const json_t *message)
     orb_buf_done(&text);
 }
 
+/* A tool's answer holds text only, and all answers of a turn must come at once: media stand in a message of the user behind
+ * the last of them, which is message `last`. */
+static void put_media_of_tools(struct orb_buf *b, const json_t *messages, size_t last)
+{
+    size_t first = last, count = 0;
+    while (first > 0 && strcmp(orb_json_get_str(json_array_get(messages, first - 1), "role", ""), "tool") == 0)
+        first--;
+    for (size_t i = first; i <= last; i++) {
+        const json_t *block;
+        size_t next = 0;
+        while ((block = orb_tool_media(json_array_get(messages, i), &next))) {
+            orb_buf_str(b, count++ ? ", " : ", {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"Media of the tool results above:\"}, ");
+            put_block(b, block);
+        }
+    }
+    orb_buf_str(b, count ? "]}" : "");
+}
+
 static int put_message(struct orb_buf *b, const struct orb_provider *provider, const struct orb_model_rules *rules, const json_t *message,
                        struct orb_error *err)
 {
@@ -150,6 +168,25 @@ static int put_message(struct orb_buf *b, const struct orb_provider *provider, c
         return orb_error_set(err, ORB_E_MODEL_INVALID, "Unknown message role: '%.40s'", role);
     }
     return 0;
+}
+
+static int put_messages(struct orb_buf *b, const struct orb_provider *provider, const struct orb_model_rules *rules, const json_t *messages,
+                        struct orb_error *err)
+{
+    int is_tool = 0, rc = 0;
+    size_t n = json_array_size(messages);
+    for (size_t i = 0; !rc && i < n; i++) {
+        const json_t *message = json_array_get(messages, i);
+        int is_after = is_tool;
+        is_tool = strcmp(orb_json_get_str(message, "role", ""), "tool") == 0;
+        if (is_after && !is_tool)
+            put_media_of_tools(b, messages, i - 1);
+        orb_buf_str(b, i ? ", " : "");
+        rc = put_message(b, provider, rules, message, err);
+    }
+    if (!rc && is_tool)
+        put_media_of_tools(b, messages, n - 1);
+    return rc;
 }
 
 static void put_tools(struct orb_buf *b, const json_t *tools)
@@ -201,13 +238,9 @@ static int put_body(const struct orb_provider *provider, const struct orb_model_
     orb_buf_str(b, "{\"model\": ");
     orb_put_str(b, call->model);
     orb_buf_str(b, ", \"messages\": [");
-    for (size_t i = 0; i < json_array_size(call->messages); i++) {
-        if (i)
-            orb_buf_str(b, ", ");
-        int rc = put_message(b, provider, rules, json_array_get(call->messages, i), err);
-        if (rc)
-            return rc;
-    }
+    int rc = put_messages(b, provider, rules, call->messages, err);
+    if (rc)
+        return rc;
     orb_buf_str(b, "], \"stream\": true, \"stream_options\": {\"include_usage\": true}");
     put_options(b, call, rules);
     if (json_array_size(call->tools) > 0)

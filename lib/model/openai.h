@@ -23,7 +23,7 @@ struct orb_openai_state {
     struct orb_openai_slot *slots;
     size_t count, cap;
     enum orb_finish finish;
-    int has_finish, is_done;
+    int has_finish, has_refusal, is_done;
     json_t *details;         /* reasoning_details so far, or NULL; given as what is to be kept at the end */
     size_t details_bytes;
     struct orb_buf detail_text; /* of the last of them, while it grows; detail_key: its member, NULL = none grows */

@@ -215,6 +215,7 @@ static int take_choice(struct reader *r, const json_t *choice)
     give_text(r, ORB_DELTA_REASONING, reasoning);
     give_text(r, ORB_DELTA_TEXT, json_object_get(delta, "content"));
     give_text(r, ORB_DELTA_TEXT, json_object_get(delta, "refusal"));
+    r->st->has_refusal |= json_string_length(json_object_get(delta, "refusal")) > 0;
     int failed = orb_openai_take_details(r->st, json_object_get(delta, "reasoning_details"), r->len, r->err);
     if (failed)
         return failed;
@@ -240,13 +241,15 @@ static int take_chunk(struct reader *r, const json_t *root)
     return rc;
 }
 
-/* The finish is told last, once: servers say "stop" after tool calls, and more
+/* The finish is told last, once: servers say "stop" after tool calls and refusals, and more
  * may follow the chunk that has it. */
 static int finish(struct orb_openai_state *st, orb_delta_fn fn, void *arg)
 {
     struct orb_delta d = { .type = ORB_DELTA_FINISH, .finish = st->finish };
-    if (st->count > 0 && st->finish == ORB_FINISH_STOP)
+    if (st->finish == ORB_FINISH_STOP && st->count > 0)
         d.finish = ORB_FINISH_TOOL_CALLS;
+    else if (st->finish == ORB_FINISH_STOP && st->has_refusal)
+        d.finish = ORB_FINISH_FILTER;
     st->is_done = 1;
     orb_openai_give_details(st, fn, arg);
     fn(arg, &d);

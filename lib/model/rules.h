@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum {
-    ORB_RULE_NO_SAMPLING = 1,          /* rejects temperature and top_p other than the default */
+    ORB_RULE_NO_SAMPLING = 1,          /* OpenAI, Anthropic: rejects temperature and top_p other than the default; every Gemini takes them */
     ORB_RULE_COMPLETION_TOKENS = 2,    /* OpenAI chat: max_completion_tokens in place of max_tokens */
     ORB_RULE_ADAPTIVE_THINKING = 4,    /* Anthropic: thinking by effort; rejects a budget */
     ORB_RULE_BUDGET_THINKING = 8,      /* Anthropic, Gemini: thinking by a budget of tokens */

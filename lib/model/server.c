@@ -16,9 +16,14 @@ const char *orb_server_setting(const char *name)
 
 const char *orb_server_key_name(const struct orb_server *server)
 {
-    if (server && server->key_name)
-        return server->key_name;
-    return server && server->keys && server->keys->name ? server->keys->env : "";
+    const struct orb_server_header *keys = server ? server->keys : NULL;
+    for (const char *const *name = server ? server->key_names : NULL; name && *name; name++)
+        if (orb_server_setting(*name) || !name[1])
+            return *name;
+    for (const struct orb_server_header *key = keys; key && key->name; key++)
+        if (orb_server_setting(key->env))
+            return key->env;
+    return keys && keys->name ? keys->env : "";
 }
 
 const char *orb_server_base_name(const struct orb_server *server)

@@ -16,7 +16,8 @@ struct orb_server {
     /* The first of these that is set is the key; ended by a NULL name. Then the rest of the headers. */
     const struct orb_server_header *keys;
     const struct orb_server_header *more; /* ended by a NULL name; may be NULL */
-    const char *key_name;         /* for advice, when a token stands in for the keys; or NULL */
+    const char *const *key_names; /* for advice, when a token stands in for the keys: the variables that it comes of, ended by NULL. The first
+                                     that is set is used, the last is the one to set. Or NULL */
     int is_key_optional;          /* also when base_env is not set; where there is no base_url, only this counts */
     const char *fixed;            /* a line more, such as "anthropic-version: 2023-06-01", or NULL */
     const char *const *resets;    /* headers of the reply that tell when limits end (loop/after.h), ended by NULL; or NULL */
@@ -32,7 +33,8 @@ int orb_server_headers(const struct orb_server *server, const char *token, struc
 void orb_server_hide(const char *secret, char *text);
 /* The keys that are set, hidden in text from outside; in place (it gets no longer). */
 void orb_server_hide_keys(const struct orb_server *server, char *text);
-/* Names of the variable of its key and of its base URL, for advice; "" = none. */
+/* Names of the variable of its key (the one that is used, or is to be set) and of its base URL, for advice;
+ * "" = none. */
 const char *orb_server_key_name(const struct orb_server *server);
 const char *orb_server_base_name(const struct orb_server *server);
 

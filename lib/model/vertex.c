@@ -195,7 +195,8 @@ static const struct orb_codec codec = {
     .refusal = orb_failure_body,
 };
 
-static const struct orb_server server = { .base_env = "GOOGLE_VERTEX_BASE_URL", .key_name = key_file };
+static const char *const key_names[] = { key_base64, key_file, NULL };
+static const struct orb_server server = { .base_env = "GOOGLE_VERTEX_BASE_URL", .key_names = key_names };
 
 const struct orb_provider orb_provider_vertex = {
     .info = { "vertex", "Gemini at Google's Vertex AI, by a service account",

@@ -47,6 +47,19 @@ void orb_put_missing_block(struct orb_buf *b, const json_t *block)
     orb_put_str(b, text);
 }
 
+const json_t *orb_tool_media(const json_t *message, size_t *at)
+{
+    const json_t *content = json_object_get(message, "content"), *block;
+    if (json_is_string(json_object_get(message, "error")))
+        return NULL;
+    while ((block = json_array_get(content, *at))) {
+        ++*at;
+        if (!json_is_string(json_object_get(block, "text")))
+            return block;
+    }
+    return NULL;
+}
+
 void orb_content_text(const json_t *content, struct orb_buf *out)
 {
     if (json_is_string(content))

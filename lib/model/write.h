@@ -16,6 +16,9 @@ void orb_put_member(struct orb_buf *b, const char *key, const json_t *object, co
 void orb_put_data_url(struct orb_buf *b, const json_t *block, const char *media_type);
 /* What stands in for a content block that the provider cannot take, as text: "[video: cannot be sent to this model]". */
 void orb_put_missing_block(struct orb_buf *b, const json_t *block);
+/* The next block of a tool's message that is no text, from the block *at on, which moves behind it; NULL behind the last. Of
+ * one that failed there is none. */
+const json_t *orb_tool_media(const json_t *message, size_t *at);
 /* A content that may hold only text (not JSON yet): blocks are joined with a newline, media become a mark. */
 void orb_content_text(const json_t *content, struct orb_buf *out);
 /* 0, or why the body cannot be sent: it is over its limit, or there is no memory. */

@@ -1,6 +1,7 @@
 /* Anthropic's Messages API. Thinking comes with three tokens of reasoning and more as two blocks, the second one
  * redacted; comment adds pings, deltanull and prefilter add events and deltas that no reader knows; nodone leaves out
- * message_stop, nofinish the stop_reason; usage_last has the input counted at the end, argsobj in the start of the block. */
+ * message_stop, nofinish the stop_reason; usage_last has the input counted at the end, argsobj in the start of the block.
+ * The output is not told apart from thinking in its usage. */
 #include "dialect.h"
 
 #include <stdlib.h>
@@ -43,11 +44,11 @@ static void stop_block(struct reply *r)
 
 /* ---- before text ---- */
 
-static json_t *usage_of(const struct reply *r, int64_t output)
+static json_t *usage_of(const struct reply *r, int64_t output, int is_start)
 {
-    int64_t is_late = output <= 1 && r->script.usage_last;
-    return json_pack("{s:i, s:i, s:i, s:I}", "input_tokens", is_late ? 0 : 4, "cache_creation_input_tokens", is_late ? 0 : 2,
-                     "cache_read_input_tokens", is_late ? 0 : 3, "output_tokens", (json_int_t)output);
+    int is_late = is_start && r->script.usage_last;
+    return json_pack("{s:i, s:i, s:i, s:I}", "input_tokens", is_late ? 0 : 3, "cache_creation_input_tokens", is_late ? 0 : 2,
+                     "cache_read_input_tokens", is_late ? 0 : 4, "output_tokens", (json_int_t)output);
 }
 
 void fake_anthropic_signature(const char *thinking, char out[32])
@@ -81,7 +82,7 @@ static void first(struct reply *r)
     json_t *message = json_pack("{s:s, s:s, s:s, s:s, s:[], s:n, s:n}", "id", "msg_fake", "type", "message", "role", "assistant", "model", "fake",
                                 "content", "stop_reason", "stop_sequence");
     if (!r->script.nousage)
-        json_object_set_new(message, "usage", usage_of(r, 1));
+        json_object_set_new(message, "usage", usage_of(r, 1, 1));
     if (r->script.prefilter)
         send_event(r, "message_policy", json_pack("{s:[]}", "results"), 0);
     send_event(r, "message_start", json_pack("{s:o}", "message", message), 0);
@@ -130,10 +131,26 @@ static void calls(struct reply *r)
 
 /* ---- errors ---- */
 
+static const char *error_type(int64_t status)
+{
+    static const struct {
+        int status;
+        const char *type;
+    } types[] = {
+        { 400, "invalid_request_error" }, { 401, "authentication_error" }, { 402, "billing_error" },    { 403, "permission_error" },
+        { 404, "not_found_error" },       { 413, "request_too_large" },    { 429, "rate_limit_error" }, { 504, "timeout_error" },
+        { 529, "overloaded_error" },
+    };
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        if (types[i].status == status)
+            return types[i].type;
+    return "api_error";
+}
+
 static json_t *error_root(struct reply *r, const char *key)
 {
     char text[1024];
-    const char *type = r->script.type ? r->script.type : r->script.code ? r->script.code : r->script.status == 400 ? "invalid_request_error" : "api_error";
+    const char *type = r->script.type ? r->script.type : r->script.code ? r->script.code : error_type(r->script.status);
     dialect_message(r, key, text, sizeof(text));
     if (r->script.errstr)
         return json_pack("{s:s, s:s}", "type", "error", "error", text);
@@ -172,16 +189,19 @@ static void plain(struct reply *r)
 static void tail(struct reply *r)
 {
     const struct script *s = &r->script;
+    static const char *const words[] = { "length", "max_tokens", "content_filter", "refusal", NULL };
+    const char *reason = dialect_finish(r, words, r->is_tool_step && !s->stopfinish ? "tool_use" : s->refusal ? "refusal" : "end_turn");
+    int64_t output = r->sent + s->reasoning;
     json_t *delta = json_pack("{s:n}", "stop_sequence");
     if (r->is_text_open)
         stop_block(r);
     if (!s->nofinish)
-        json_object_set_new(delta, "stop_reason", json_string(r->is_tool_step && !s->stopfinish ? "tool_use" : "end_turn"));
+        json_object_set_new(delta, "stop_reason", json_string(reason));
     json_t *root = json_pack("{s:o}", "delta", delta);
     if (!s->nousage && s->usage_last)
-        json_object_set_new(root, "usage", usage_of(r, r->sent + 1));
+        json_object_set_new(root, "usage", usage_of(r, output, 0));
     else if (!s->nousage)
-        json_object_set_new(root, "usage", json_pack("{s:I}", "output_tokens", (json_int_t)r->sent + 1));
+        json_object_set_new(root, "usage", json_pack("{s:I}", "output_tokens", (json_int_t)output));
     send_event(r, "message_delta", root, s->nodone);
     if (!s->nodone)
         send_event(r, "message_stop", json_object(), 1);

@@ -94,7 +94,7 @@ void dialect_refusal_headers(const struct reply *r, char extra[512])
         time_t when = time(NULL) + s->limit_reset_at;
         struct tm tm;
         gmtime_r(&when, &tm);
-        n += strftime(extra + n, 80, "anthropic-ratelimit-tokens-reset: %Y-%m-%dT%H:%M:%SZ\r\n", &tm);
+        n += strftime(extra + n, 80, "anthropic-ratelimit-input-tokens-reset: %Y-%m-%dT%H:%M:%SZ\r\n", &tm);
     }
     if (s->should_retry >= 0)
         sprintf(extra + n, "x-should-retry: %s\r\n", s->should_retry ? "true" : "false");

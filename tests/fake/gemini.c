@@ -32,6 +32,8 @@ static void first(struct reply *r)
 {
     if (r->script.prefilter)
         dialect_event_json(r, NULL, json_pack("{s:{s:i}, s:{}}", "usageMetadata", "promptTokenCount", 9, "promptFeedback"), 0);
+    if (r->script.refusal) /* of the prompt: there is no answer */
+        dialect_event_json(r, NULL, json_pack("{s:{s:s}}", "promptFeedback", "blockReason", "SAFETY"), 1);
     if (r->script.deltanull)
         chunk_send(r, NULL, NULL, 0);
     for (int64_t i = 0; i < r->script.reasoning; i++)
@@ -64,10 +66,11 @@ static void calls(struct reply *r)
 
 static void tail(struct reply *r)
 {
+    static const char *const words[] = { "length", "MAX_TOKENS", "content_filter", "SAFETY", NULL };
     json_t *part = json_pack("{s:s}", "text", "");
     if (r->script.sign && !r->is_tool_step)
         json_object_set_new(part, "thoughtSignature", json_string("sig_text"));
-    chunk_send(r, json_pack("[o]", part), r->script.nofinish ? NULL : "STOP", !r->script.nousage);
+    chunk_send(r, json_pack("[o]", part), r->script.nofinish ? NULL : dialect_finish(r, words, "STOP"), !r->script.nousage);
 }
 
 /* ---- errors ---- */
@@ -84,7 +87,7 @@ static const char *status_word(int64_t status)
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (words[i].status == status)
             return words[i].word;
-    return "INTERNAL";
+    return status == 500 ? "INTERNAL" : NULL; /* by something before Google's own servers */
 }
 
 static json_t *error_root(struct reply *r, const char *key)
@@ -93,7 +96,9 @@ static json_t *error_root(struct reply *r, const char *key)
     int64_t status = s->status ? s->status : s->code ? atoll(s->code) : 500;
     char text[1024], delay[32];
     dialect_message(r, key, text, sizeof(text));
-    json_t *error = json_pack("{s:I, s:s, s:s}", "code", (json_int_t)status, "message", text, "status", s->type ? s->type : status_word(status));
+    json_t *error = json_pack("{s:I, s:s}", "code", (json_int_t)status, "message", text);
+    if (s->type || status_word(status))
+        json_object_set_new(error, "status", json_string(s->type ? s->type : status_word(status)));
     snprintf(delay, sizeof(delay), "%llds", (long long)s->retry_after);
     if (s->retry_after >= 0)
         json_object_set_new(error, "details", json_pack("[{s:s}, {s:s, s:s}]", "@type", "type.googleapis.com/google.rpc.Help", "@type",
@@ -258,6 +263,11 @@ static int check_parts(const struct check *c, const json_t *content)
             count += json_object_get(part, kinds[k]) != NULL;
         if (count != 1)
             return bad(c, "contents.parts.data: required oneof field 'data' must have one initialized field");
+        const json_t *inlined = json_object_get(part, "inlineData"), *file = json_object_get(part, "fileData");
+        const char *type = json_string_value(json_object_get(inlined ? inlined : file, "mimeType"));
+        const char *data = json_string_value(inlined ? json_object_get(inlined, "data") : json_object_get(file, "fileUri"));
+        if ((inlined || file) && (!type || !strchr(type, '/') || !data || !*data))
+            return bad(c, "contents.parts: inlineData and fileData need a mimeType and what it is of");
     }
     return 0;
 }

@@ -163,9 +163,9 @@ static void tail(struct reply *r)
     const struct script *s = &r->script;
     static const char *const words[] = { "length", "length", "content_filter", "content_filter", NULL };
     const char *finish = s->nofinish ? NULL : r->is_tool_step && !s->stopfinish ? "tool_calls" : dialect_finish(r, words, "stop");
-    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "prompt_tokens", 9, "completion_tokens", (json_int_t)r->sent,
-                              "total_tokens", (json_int_t)r->sent + 9, "prompt_tokens_details", "cached_tokens", 4,
-                              "completion_tokens_details", "reasoning_tokens", (json_int_t)s->reasoning);
+    json_int_t thought = s->reasoning + s->details, output = r->sent + thought;
+    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "prompt_tokens", 9, "completion_tokens", output, "total_tokens", output + 9,
+                              "prompt_tokens_details", "cached_tokens", 4, "completion_tokens_details", "reasoning_tokens", thought);
     int is_usage_chunk = !s->nousage && !s->usage_last;
     chunk_send(r, json_object(), finish, s->usage_last ? usage : NULL, s->nodone && !is_usage_chunk);
     if (is_usage_chunk) {
@@ -207,10 +207,13 @@ static char *user_text(const json_t *body, int is_last)
     return strdup(found);
 }
 
+/* The last is the answer of a tool, or the media that a message of its own brings with it. */
 static int is_after_tool(const json_t *body)
 {
     const json_t *messages = json_object_get(body, "messages");
     size_t n = json_array_size(messages);
+    if (n && json_is_array(json_object_get(json_array_get(messages, n - 1), "content")))
+        n--;
     const char *role = n ? json_string_value(json_object_get(json_array_get(messages, n - 1), "role")) : NULL;
     return role && strcmp(role, "tool") == 0;
 }
@@ -241,6 +244,29 @@ static int check_calls(const json_t *messages, size_t at, char *why, size_t cap)
     return 0;
 }
 
+/* What a user's message may be made of. */
+static int check_content(const json_t *content, char *why, size_t cap)
+{
+    static const char *const members[][3] = { { "text", "text", NULL }, { "image_url", "image_url", "url" }, { "input_audio", "input_audio", "data" },
+                                              { "file", "file", "file_data" } };
+    const json_t *part;
+    size_t i, k;
+    json_array_foreach (content, i, part) {
+        const char *type = json_string_value(json_object_get(part, "type"));
+        for (k = 0; k < 4 && strcmp(members[k][0], type ? type : ""); k++)
+            ;
+        const json_t *value = k < 4 ? json_object_get(part, members[k][1]) : NULL;
+        if (k < 4 && members[k][2])
+            value = json_object_get(value, members[k][2]);
+        const char *text = json_string_value(value);
+        if (!text || !*text || (k == 3 && strncmp(text, "data:", 5))) {
+            snprintf(why, cap, "Invalid value for 'messages.content[%zu]': '%s'.", i, type ? type : "null");
+            return 400;
+        }
+    }
+    return 0;
+}
+
 static int check(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap)
 {
     const json_t *messages = json_object_get(body, "messages");
@@ -250,7 +276,7 @@ static int check(const char *path, const json_t *body, const char *key, const st
         return 400;
     }
     for (size_t i = 0; i < json_array_size(messages); i++)
-        if (check_calls(messages, i, why, cap))
+        if (check_calls(messages, i, why, cap) || check_content(json_object_get(json_array_get(messages, i), "content"), why, cap))
             return 400;
     return dialect_check_openai(body, "max_completion_tokens", why, cap);
 }

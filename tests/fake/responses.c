@@ -120,8 +120,8 @@ static void tail(struct reply *r)
     if (reason)
         json_object_set_new(response, "incomplete_details", json_pack("{s:s}", "reason", reason));
     if (!s->nousage)
-        json_object_set_new(response, "usage", json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "input_tokens", 9, "output_tokens", (json_int_t)r->sent,
-                                                         "total_tokens", (json_int_t)r->sent + 9, "input_tokens_details", "cached_tokens", 4,
+        json_object_set_new(response, "usage", json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "input_tokens", 9, "output_tokens",
+                                                         (json_int_t)(r->sent + s->reasoning), "total_tokens", (json_int_t)(r->sent + s->reasoning + 9), "input_tokens_details", "cached_tokens", 4,
                                                          "output_tokens_details", "reasoning_tokens", (json_int_t)s->reasoning));
     send_event(r, reason ? "response.incomplete" : "response.completed", json_pack("{s:o}", "response", response), 1);
 }
@@ -196,6 +196,21 @@ static int check_item(const json_t *input, size_t at, char *why, size_t cap)
     return args ? 0 : wrong(why, cap, "Invalid arguments of %s.", id);
 }
 
+/* What a message or an output may be made of. */
+static int check_parts(const json_t *parts, char *why, size_t cap)
+{
+    static const char *const members[][2] = { { "input_text", "text" }, { "input_image", "image_url" }, { "input_file", "file_data" } };
+    const json_t *part;
+    size_t i, k;
+    json_array_foreach (parts, i, part) {
+        for (k = 0; k < 3 && strcmp(members[k][0], word(part, "type")); k++)
+            ;
+        if (k == 3 || !*word(part, members[k][1]))
+            return wrong(why, cap, "Invalid value: '%s'.", word(part, "type"));
+    }
+    return 0;
+}
+
 static int check(const char *path, const json_t *body, const char *key, const struct script *script, char *why, size_t cap)
 {
     static const char *const unknown[] = { "messages", "stop", "response_format", "reasoning_effort", "stream_options" };
@@ -211,7 +226,8 @@ static int check(const char *path, const json_t *body, const char *key, const st
         if (!json_is_string(json_object_get(tool, "name")))
             return wrong(why, cap, "Missing required parameter: '%s'.", "tools[0].name");
     for (i = 0; i < json_array_size(input); i++)
-        if (check_item(input, i, why, cap))
+        if (check_item(input, i, why, cap) || check_parts(json_object_get(json_array_get(input, i), "content"), why, cap) ||
+            check_parts(json_object_get(json_array_get(input, i), "output"), why, cap))
             return 400;
     return dialect_check_openai(body, "max_output_tokens", why, cap);
 }

@@ -64,7 +64,7 @@ static const struct key {
     NUMBER(endless, 0, "tokens without end"),
     TEXT(finish, "how it ends: length or content_filter"),
     TEXT(limit_reset, "header x-ratelimit-reset-tokens, such as 6m0s"),
-    NUMBER(limit_reset_at, -1, "header anthropic-ratelimit-tokens-reset, so many seconds from now"),
+    NUMBER(limit_reset_at, -1, "header anthropic-ratelimit-input-tokens-reset, so many seconds from now"),
     NUMBER(sign, 0, "thought signatures, which must come back"),
 #undef NUMBER
 #undef TEXT

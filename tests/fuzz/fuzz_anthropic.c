@@ -164,7 +164,7 @@ static void check_next(const struct notes *n)
         json_array_append_new(messages, json_pack("{s:s, s:O, s:s}", "role", "tool", "tool_call_id", json_object_get(call, "id"), "content", "x"));
     orb_buf_init(&b, 256 * 1024 * 1024);
     orb_buf_char(&b, '{');
-    ORB_ASSERT(!orb_anthropic_messages(&b, messages, NULL, 1, &err));
+    ORB_ASSERT(!orb_anthropic_messages(&orb_provider_anthropic, &b, messages, NULL, 1, &err));
     orb_buf_char(&b, '}');
     ORB_ASSERT(!b.err && fuzz_is_ascii(b.data, b.len));
     json_t *root = json_loadb(b.data, b.len, JSON_ALLOW_NUL, NULL);

@@ -153,10 +153,10 @@ static void text(void **state)
     assert_string_equal(p.text.data, "hi there");
     assert_int_equal(p.finish, ORB_FINISH_STOP);
     assert_int_equal(p.usage.input_tokens, 9);
-    assert_int_equal(p.usage.cached_tokens, 3);
+    assert_int_equal(p.usage.cached_tokens, 4);
     assert_int_equal(p.usage.cache_write_tokens, 2);
-    assert_int_equal(p.usage.output_tokens, 3);
-    assert_int_equal(p.usage.total_tokens, 12);
+    assert_int_equal(p.usage.output_tokens, 2);
+    assert_int_equal(p.usage.total_tokens, 11);
     probe_done(&p);
     json_t *request = test_fake_request(&fake, "claude-opus-4-8?echo=1");
     assert_string_equal(json_string_value(json_object_get(request, "path")), "/v1/messages");
@@ -173,6 +173,7 @@ static void a_token_in_place_of_the_key(void **state)
     json_t *request = test_fake_request(&fake, "fake?text=by+token");
     assert_string_equal(json_string_value(json_object_get(request, "authorization")), "Bearer tok-1");
     json_decref(request);
+    expect("anthropic:fake?status=401&message=bad+$KEY!", ORB_E_MODEL_AUTH, "", "bad ***!; check ANTHROPIC_AUTH_TOKEN on the worker");
 }
 
 static void tolerances(void **state)

@@ -289,21 +289,9 @@ static void when_to_come_again(void **state)
 
 /* ---- vertex ---- */
 
-/* The service account's key file, and the script of the token's server. */
 static void account(const char *script)
 {
-    char path[TEST_PATH_MAX + 16], uri[2 * TEST_PATH_MAX];
-    snprintf(path, sizeof(path), "%s/public.pem", fake.dir);
-    FILE *file = fopen(path, "we");
-    fputs(rsa.public_pem, file);
-    fclose(file);
-    snprintf(uri, sizeof(uri), "%s/token?key=%s&%s", base, path, script);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "type", "service_account", "client_email", "robot@p-1", "private_key", rsa.private_pem, "token_uri", uri);
-    snprintf(path, sizeof(path), "%s/key.json", fake.dir);
-    assert_int_equal(json_dump_file(json, path, 0), 0);
-    json_decref(json);
-    setenv("GOOGLE_APPLICATION_CREDENTIALS", path, 1);
-    orb_token_forget(&orb_provider_vertex);
+    test_fake_account(&fake, &rsa, script);
 }
 
 /* How often a token was asked for with this script. */

@@ -1,4 +1,6 @@
 #include "support/fake.h"
+#include "model/token.h"
+#include "support/rsa.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -98,4 +100,21 @@ json_t *test_fake_wait_end(const struct test_fake *fake, const char *model, int 
     struct wait w = { fake, model, NULL };
     test_wait_until("the provider's ledger shows the end of the request", has_end, &w, timeout_ms);
     return w.end;
+}
+
+void test_fake_account(const struct test_fake *fake, const struct test_rsa *rsa, const char *script)
+{
+    char path[TEST_PATH_MAX + 16], uri[2 * TEST_PATH_MAX];
+    snprintf(path, sizeof(path), "%s/public.pem", fake->dir);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(rsa->public_pem, file);
+    fclose(file);
+    snprintf(uri, sizeof(uri), "%.*s/token?key=%s&%s", (int)(strlen(fake->url) - strlen("/v1")), fake->url, path, script);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "type", "service_account", "client_email", "robot@p-1", "private_key", rsa->private_pem, "token_uri", uri);
+    snprintf(path, sizeof(path), "%s/key.json", fake->dir);
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+    json_decref(json);
+    setenv("GOOGLE_APPLICATION_CREDENTIALS", path, 1);
+    orb_token_forget(&orb_provider_vertex);
 }

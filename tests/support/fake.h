@@ -25,4 +25,10 @@ json_t *test_fake_wait_end(const struct test_fake *fake, const char *model, int 
 /* The newest request with this model (NULL = any), or NULL; the caller's reference. */
 json_t *test_fake_request(const struct test_fake *fake, const char *model);
 
+
+/* A Google service account whose token server the fake is: its key file, named by GOOGLE_APPLICATION_CREDENTIALS. script: of
+ * the token server (tests/fake/token.c), or "". A token that was kept is forgotten. */
+struct test_rsa;
+void test_fake_account(const struct test_fake *fake, const struct test_rsa *rsa, const char *script);
+
 #endif

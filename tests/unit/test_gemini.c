@@ -176,12 +176,13 @@ static void golden_answers(void **state)
     (void)state;
     /* One without an answer, arguments that are no object, an answer that nobody waits for. */
     expect_body(ASK(.messages = "[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"[1]\"},{\"id\":\"b\",\"name\":\"g\"}]},"
-                                "{\"role\":\"tool\",\"tool_call_id\":\"b\",\"tool_name\":\"g\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"image_data\"}]},"
+                                "{\"role\":\"tool\",\"tool_call_id\":\"b\",\"tool_name\":\"g\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"image_data\",\"data\":\"QQ==\"}]},"
                                 "{\"role\":\"tool\",\"tool_call_id\":\"z\",\"tool_name\":\"h\",\"content\":\"late\"}]"),
                 "{\"contents\": [{\"role\": \"model\", \"parts\": [{\"functionCall\": {\"name\": \"f\", \"args\": {}}}, {\"functionCall\": {\"name\": \"g\", "
                 "\"args\": {}}}]}, {\"role\": \"user\", \"parts\": [{\"functionResponse\": {\"name\": \"f\", \"response\": {\"error\": \"there is no result\"}}}, "
                 "{\"functionResponse\": {\"name\": \"g\", \"response\": {\"result\": \"x\\n[media result]\"}}}, "
-                "{\"functionResponse\": {\"name\": \"h\", \"response\": {\"result\": \"late\"}}}]}]" CONFIG "}}");
+                "{\"functionResponse\": {\"name\": \"h\", \"response\": {\"result\": \"late\"}}}, {\"inlineData\": {\"mimeType\": "
+                "\"image/jpeg\", \"data\": \"QQ==\"}}]}]" CONFIG "}}");
     expect_body(ASK(.messages = "[{\"role\":\"tool\",\"tool_call_id\":\"z\",\"tool_name\":\"h\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"b\"}]"),
                 "{\"contents\": [{\"role\": \"user\", \"parts\": [{\"functionResponse\": {\"name\": \"h\", \"response\": {\"result\": \"a\"}}}]}, "
                 "{\"role\": \"user\", \"parts\": [{\"text\": \"b\"}]}]" CONFIG "}}");
@@ -458,7 +459,7 @@ static const struct {
     const char *words;
     int64_t retry_ms;
 } refusals[] = {
-    { 400, "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API key.\",\"status\":\"INVALID_ARGUMENT\"}}", ORB_E_MODEL_AUTH, "check GOOGLE_API_KEY", 0 },
+    { 400, "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API key.\",\"status\":\"INVALID_ARGUMENT\"}}", ORB_E_MODEL_AUTH, "check GEMINI_API_KEY", 0 },
     { 400, "{\"error\":{\"code\":400,\"message\":\"The input token count (9) exceeds the maximum number of tokens allowed (8).\",\"status\":\"INVALID_ARGUMENT\"}}",
       ORB_E_MODEL_CONTEXT, "shorten", 0 },
     { 400, "[{\"error\":{\"code\":400,\"message\":\"bad field\",\"status\":\"INVALID_ARGUMENT\"}}]", ORB_E_MODEL_INVALID, "HTTP 400: bad field", 0 },
@@ -494,6 +495,9 @@ static void refusal_classes(void **state)
     struct orb_error err = { 0 };
     assert_int_equal(orb_provider_vertex.codec->refusal(&orb_provider_vertex, 401, "{}", 2, &err), ORB_E_MODEL_AUTH);
     assert_non_null(strstr(err.text, "check GOOGLE_APPLICATION_CREDENTIALS on the worker"));
+    environment("GOOGLE_SERVICE_ACCOUNT_BASE64", "e30=");
+    assert_int_equal(orb_provider_vertex.codec->refusal(&orb_provider_vertex, 401, "{}", 2, &err), ORB_E_MODEL_AUTH);
+    assert_non_null(strstr(err.text, "check GOOGLE_SERVICE_ACCOUNT_BASE64 on the worker"));
 }
 
 /* ---- replies of the token's server ---- */

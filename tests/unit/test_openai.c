@@ -108,7 +108,7 @@ static void golden_blocks(void **state)
                 "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image_url\",\"url\":\"http://x/y\"},"
                 "{\"type\":\"image_data\",\"data\":\"QQ==\",\"media_type\":\"image/png\"},{\"type\":\"audio\",\"data\":\"QQ==\"},"
                 "{\"type\":\"document\",\"data\":\"QQ==\",\"title\":\"a.pdf\"},{\"type\":\"video\",\"url\":\"v\"}]},"
-                "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_data\"}]}]",
+                "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_data\",\"data\":\"QQ==\"}]}]",
                 NULL, 1.0, 0,
                 "{\"model\": \"o1\", \"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"see\"}, "
                 "{\"type\": \"image_url\", \"image_url\": {\"url\": \"http://x/y\", \"detail\": \"auto\"}}, "
@@ -116,7 +116,9 @@ static void golden_blocks(void **state)
                 "{\"type\": \"input_audio\", \"input_audio\": {\"data\": \"QQ==\", \"format\": \"mp3\"}}, "
                 "{\"type\": \"file\", \"file\": {\"filename\": \"a.pdf\", \"file_data\": \"data:application/pdf;base64,QQ==\"}}, "
                 "{\"type\": \"text\", \"text\": \"[video: cannot be sent to this model]\"}]}, "
-                "{\"role\": \"tool\", \"tool_call_id\": \"c\", \"content\": \"a\\n[media result]\"}], " TAIL "}");
+                "{\"role\": \"tool\", \"tool_call_id\": \"c\", \"content\": \"a\\n[media result]\"}, {\"role\": \"user\", \"content\": "
+                "[{\"type\": \"text\", \"text\": \"Media of the tool results above:\"}, {\"type\": \"image_url\", \"image_url\": {\"url\": "
+                "\"data:image/jpeg;base64,QQ==\"}}]}], " TAIL "}");
 }
 
 static void expect_refused(int code, const char *words, const char *messages)
@@ -435,7 +437,7 @@ static const struct reply_case {
     { "reasoning by both names, once", CHUNK("{\"reasoning_content\":\"h\"}", NEXT) CHUNK("{\"reasoning\":\"m\"}", NEXT)
       CHUNK("{\"reasoning_content\":\"x\",\"reasoning\":\"x\"}", NEXT) CHUNK("{\"content\":\"a\",\"reasoning_content\":null}", NEXT) STOP("stop") DONE,
       "R(h)R(m)R(x)T(a)F(stop)", 0 },
-    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(stop)", 0 },
+    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(filter)", 0 },
     { "tool calls by index", CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") CALL("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}") STOP("tool_calls") DONE,
