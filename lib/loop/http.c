@@ -34,6 +34,7 @@ struct orb_http {
     char *body;
     struct orb_http_callbacks callbacks;
     void *arg;
+    int (*may_connect)(void *arg, const struct sockaddr *address);
     enum state state;
     int is_cancelled, has_head, is_again;
     int drop_code;
@@ -313,6 +314,14 @@ static size_t write_function(char *data, size_t size, size_t count, void *arg)
     return http->is_cancelled ? CURL_WRITEFUNC_ERROR : n;
 }
 
+const char *orb_http_header(const struct orb_http *http, const char *name)
+{
+    struct curl_header *header;
+    if (!http->easy || curl_easy_header(http->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
+}
+
 /* ---- the pool ---- */
 
 static struct orb_http_pool *pool_get(struct orb_loop *loop)
@@ -382,6 +391,29 @@ static int add_headers(struct orb_http *http, const char *const *lines)
     return list ? 0 : ORB_E_NOMEM;
 }
 
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct orb_http *http = arg;
+    (void)purpose;
+    if (!http->may_connect(http->arg, &address->addr))
+        return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* An open connection may be one that was never asked about, a proxy connects to what it likes. */
+static CURLcode set_guard(struct orb_http *http, const struct orb_http_request *request)
+{
+    if (!request->may_connect)
+        return CURLE_OK;
+    http->may_connect = request->may_connect;
+    curl_easy_setopt(http->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(http->easy, CURLOPT_OPENSOCKETDATA, http);
+    curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(http->easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(http->easy, CURLOPT_PATH_AS_IS, 1L);
+    return curl_easy_setopt(http->easy, CURLOPT_PROXY, "");
+}
+
 /* Everything that can fail for want of memory or a bad URL; 0 or curl's code. */
 static CURLcode set_options(struct orb_http *http, const struct orb_http_request *request)
 {
@@ -412,7 +444,11 @@ static CURLcode set_options(struct orb_http *http, const struct orb_http_request
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, http->body);
     }
-    return rc;
+    if (!rc && request->method && !strcmp(request->method, "HEAD"))
+        rc = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (!rc && request->method)
+        rc = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    return rc ? rc : set_guard(http, request);
 }
 
 static void http_begin(struct orb_http *http)

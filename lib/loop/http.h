@@ -4,13 +4,30 @@
 
 #include "loop/loop.h"
 
+struct sockaddr;
+
+/* The parts of a URL that decide where it goes. */
+struct orb_http_url {
+    char scheme[8];       /* "http" or "https" */
+    char host[256];       /* lower case, without [] */
+    int port;             /* the scheme's unless given */
+};
+#define ORB_HTTP_URL_MAX 8192
+/* Reads url, relative to base when that is not NULL; whole is the complete URL. ORB_E_INVALID: not a URL, another scheme than http
+ * and https, a user or password in it, too long. */
+int orb_http_url_read(const char *url, const char *base, struct orb_http_url *out, char whole[ORB_HTTP_URL_MAX], struct orb_error *err) ORB_MUST_CHECK;
+
 /* Strings are copied at start, but the body's memory is taken (malloc). */
 struct orb_http_request {
     const char *url;
     const char *const *headers;   /* "Name: value" lines, NULL at the end; may be NULL */
-    char *body;                   /* POST with this body; NULL = GET */
+    char *body;                   /* NULL = none */
     size_t body_len;
+    const char *method;           /* NULL = POST with a body, else GET */
     int connect_timeout_ms;       /* 0 = 10,000 */
+    /* Asked for each address that a connection would go to, with the arg of the callbacks; 0 = not there. With it the
+     * connection is a new one and takes no proxy, so that the address is the server's. */
+    int (*may_connect)(void *arg, const struct sockaddr *address);
 };
 
 struct orb_http_response {
@@ -19,6 +36,9 @@ struct orb_http_response {
     int64_t retry_after_ms;       /* retry-after-ms, else retry-after (seconds or date); -1 = none */
     int should_retry;             /* x-should-retry: 1, 0, -1 = none */
 };
+/* The last header of this name, in any letter case, NULL = none. Valid until done has returned; from head on. */
+struct orb_http;
+const char *orb_http_header(const struct orb_http *http, const char *name);
 
 struct orb_http_callbacks {
     /* Once, before the first byte of the body. */
@@ -32,7 +52,6 @@ struct orb_http_callbacks {
     void (*done)(void *arg, int code, int is_connect, const char *text);
 };
 
-struct orb_http;
 int orb_http_start(struct orb_loop *loop, struct orb_http_request *request_take_body,
                    const struct orb_http_callbacks *callbacks, void *arg,
                    struct orb_http **out, struct orb_error *err) ORB_MUST_CHECK;

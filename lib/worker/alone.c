@@ -44,7 +44,8 @@ void orb_worker_run_alone(struct slot *slot)
                                  "--result-ttl", result_ttl, "--event-ttl", event_ttl, *w->ns ? "--namespace" : NULL, w->ns, NULL };
     orb_worker_log(w, ORB_LOG_INFO, "task %s: its workers died more than once; it runs in a process of its own", slot->task->id);
     slot->state = SLOT_ALONE;
-    int rc = orb_child_start(w->loop, argv, (const char *const *)env, on_ended, slot, &slot->child, &err);
+    const struct orb_child_options options = { .argv = argv, .env = (const char *const *)env, .ended = on_ended, .arg = slot };
+    int rc = orb_child_start(w->loop, &options, &slot->child, &err);
     for (size_t i = 0; env[i]; i++)
         free(env[i]);
     if (!rc)
