@@ -6,7 +6,7 @@
 #define COMMANDS(X) \
     X(dev) X(start_worker) X(submit) \
     X(task_list) X(task_status) X(task_result) X(task_stream) X(task_cancel) \
-    X(worker_list) X(provider_list) X(help)
+    X(worker_list) X(provider_list) X(agent_check) X(help)
 
 #define DECLARE(name) extern const struct cli_command cli_cmd_##name;
 COMMANDS(DECLARE)

@@ -242,8 +242,11 @@ static int read_schema(struct reader *r, json_t *config, struct orb_agent *agent
         return 0;
     if (!json_is_object(schema))
         return wrong(r, "output_schema", "a JSON Schema (an object)");
-    if (orb_schema_check(schema, &err))
-        return mistake_at(r, ORB_E_AGENT, "output_schema", "output_schema: %s", err.text);
+    if (orb_schema_check(schema, &err)) { /* the text begins with the place in the schema */
+        char key[PLACE_MAX];
+        snprintf(key, sizeof key, "output_schema%.*s", *err.text == '/' ? (int)strcspn(err.text, ":") : 0, err.text);
+        return mistake_at(r, ORB_E_AGENT, key, "output_schema: %s", err.text);
+    }
     agent->output_schema = json_incref(schema);
     return 0;
 }
@@ -322,10 +325,10 @@ static int read_agent(struct reader *r, json_t *config, struct orb_agent **out)
     struct orb_agent *agent = NULL;
     const json_t *name = json_object_get(config, "name");
     if (!json_is_object(config)) {
-        (void)mistake_at(r, ORB_E_AGENT, "", "an agent is an object");
+        (void)mistake_at(r, ORB_E_AGENT, "", "an agent is an object%s", r->fn ? " with at least a 'name'" : "");
         return ORB_E_AGENT;
     }
-    int rc = name ? 0 : mistake_at(r, ORB_E_AGENT, "", "name is missing");
+    int rc = name ? 0 : mistake_at(r, ORB_E_AGENT, "", "%s", r->fn ? "the agent has no 'name': add one, for example \"name\": \"assistant\"" : "name is missing");
     if (!rc)
         rc = add_agent(r, &agent);
     if (!rc)
