@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -84,7 +85,7 @@ static size_t skip_digits(const char *s)
     return strspn(s, "0123456789");
 }
 
-/* Digits with a point or an exponent: what both YAML and JSON call a number, but for a point at an end. */
+/* Digits with a point or an exponent: what both YAML and JSON call a number; in YAML the point may stand at an end. */
 static int is_real(const char *s)
 {
     s += *s == '-' || *s == '+';
@@ -102,6 +103,14 @@ static int is_real(const char *s)
         s += skip_digits(s);
     }
     return !*s;
+}
+
+static int read_real(const char *s, double *out)
+{
+    char text[64];
+    const char *digits = s + (*s == '-' || *s == '+');
+    return is_real(s) && snprintf(text, sizeof text, "%s0%s", *s == '-' ? "-" : "", digits) < (int)sizeof text ?
+           orb_parse_real(text, -1e308, 1e308, out) : ORB_E_INVALID;
 }
 
 /* A plain scalar; NULL = text. 010 is text: it means 8 to some readers and 10 to others. */
@@ -123,7 +132,7 @@ static json_t *resolve(const char *s)
         return NULL;
     if (*digits && !digits[skip_digits(digits)] && !orb_parse_int(*s == '+' ? digits : s, INT64_MIN, INT64_MAX, &whole))
         return json_integer(whole);
-    if (is_real(s) && !orb_parse_real(*s == '+' ? digits : s, -1e308, 1e308, &real))
+    if (!read_real(s, &real))
         return json_real(real);
     return NULL;
 }
