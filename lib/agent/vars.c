@@ -17,9 +17,9 @@ struct vars {
 /* The end of the reference at "${", behind its brace; NULL = it is none. */
 static const char *read_name(const char *at, char name[NAME_BYTES_MAX])
 {
-    const char *end = strchr(at, '}');
+    const char *end = memchr(at + 2, '}', strnlen(at + 2, NAME_BYTES_MAX));
     size_t len = end ? (size_t)(end - at) - 2 : 0;
-    if (!len || len >= NAME_BYTES_MAX || memchr(at + 2, '{', len))
+    if (!len || memchr(at + 2, '{', len))
         return NULL;
     memcpy(name, at + 2, len);
     name[len] = '\0';

@@ -120,3 +120,4 @@ check 'no file' orbiter agent check <<'END'
 err: orbiter: orbiter agent check needs more operands: FILE... (see orbiter agent check --help)
 exit 2
 END
+unset ORBITER_REDIS_URL # the files after this one have none
