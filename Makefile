@@ -20,7 +20,7 @@ prefix  ?= /usr/local
 DESTDIR ?=
 WERROR  ?= -Werror
 CFLAGS  ?= -O2 -g
-PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl
+PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl yaml-0.1
 
 # Goals that need no libraries, or install them first and then call make again.
 NO_FLAGS := help clean deps deps-run deps-test demo check lint check-layers check-asan check-valgrind check-bare uninstall fuzz

@@ -4,6 +4,7 @@
 #define ORB_CLI_CLI_H
 
 #include <jansson.h>
+#include <orbiter/agent.h>
 #include <orbiter/fleet.h>
 #include <orbiter/options.h>
 
@@ -140,7 +141,7 @@ int cli_follow(struct cli *cli, struct orb_task_handle *handle, const char *from
 
 /* spec.c: what submit sends, made from options */
 struct cli_spec {
-    const char *model, *instructions, *agent_file, *messages_file;
+    const char *model, *instructions, *agent_file, *swarm_file, *messages_file;
     struct orb_option_list metadata;
 };
 /* New JSON text, the caller's to free. 0, or a code that was said. */
@@ -156,9 +157,10 @@ int cli_load_providers(const char *dir);
 /* spec_time.c: the argument of --at, Unix seconds. 0, or a code that was said. */
 int cli_spec_time(const char *text, double *out);
 
-/* spec_file.c: JSON files, checked; *out is the caller's. 0, or a code that was said. */
-int cli_file_agent(const char *name, int is_changed, json_t **out); /* is_changed: options will replace some of it */
-int cli_file_messages(const char *name, json_t **out);
+/* spec_file.c: files, checked; *out is the caller's. 0, or a code. */
+/* The agent_config of FILE or FILE#NAME as JSON text. cb is told what is wrong in it; that it cannot be read is said. */
+int cli_file_agent(const char *name, int is_swarm, orb_finding_cb cb, void *arg, char **out);
+int cli_file_messages(const char *name, json_t **out); /* what is wrong is said */
 
 /* edit.c: the text as the user's editor leaves it, the caller's to free. 0, or a code that was said. */
 int cli_edit(struct cli *cli, const char *text, size_t len, char **out, size_t *out_len);

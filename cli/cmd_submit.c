@@ -20,7 +20,9 @@ static const struct orb_option rows[] = {
     {"model", 'm', ORB_OPTION_TEXT, AT(spec.model), "MODEL", "provider:model, see 'orbiter provider list'", 0, 0},
     {"instructions", 0, ORB_OPTION_TEXT, AT(spec.instructions), "TEXT", "the agent's instructions", 0, 0},
     {"agent", 0, ORB_OPTION_TEXT, AT(spec.agent_file), "FILE",
-     "JSON file of the agent or swarm, at most 1 MiB (default: an agent named assistant)", 0, 0},
+     "JSON, YAML or Markdown file of the agent or swarm, or FILE#NAME for one agent of it (default: an agent named assistant)", 0, 0},
+    {"swarm", 0, ORB_OPTION_TEXT, AT(spec.swarm_file), "FILE",
+     "the same for a swarm; stages of its flow run in parallel unless the file says otherwise", 0, 0},
     {"queue", 0, ORB_OPTION_TEXT, AT(queue), "NAME", "the queue (default " ORB_QUEUE_DEFAULT ")", 0, 0},
     {"id", 0, ORB_OPTION_TEXT, AT(id), "ID", "the task's id, 1 to 128 of A-Z a-z 0-9 . _ - (default: a new one)", 0, 0},
     {"detailed", 0, ORB_OPTION_FLAG, AT(is_detailed), NULL, "stream all events, not only text, tool calls and errors", 0, 0},
@@ -195,6 +197,7 @@ const struct cli_command cli_cmd_submit = {
     .help = "Submits INPUT as a task and prints its id; with --wait the output, with --stream the tokens as they come. "
             "'-', or no INPUT when stdin is not a terminal, reads the input from stdin (UTF-8, at most 1 MiB).\n"
             "\n"
+            "'orbiter agent check' tells all that is wrong with a FILE; docs/agent-files.md has the formats. "
             "Without --agent the agent is named assistant; without -m its model is openai:gpt-4o, and the offline model "
             "sim: on a running 'orbiter dev'.\n"
             "\n"

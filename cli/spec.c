@@ -29,14 +29,51 @@ static json_t *plain_agent(const char *model)
                      "temperature", 1.0, "max_tokens");
 }
 
+struct saying {
+    const struct cli *cli;
+    const char *name;
+};
+
+/* "FILE: line 1, column 2: what is wrong" */
+static void on_finding(void *arg, const struct orb_finding *f)
+{
+    const struct saying *s = arg;
+    char place[64] = "";
+    if (f->line)
+        snprintf(place, sizeof place, "line %d, column %d: ", f->line, f->column);
+    if (f->is_warning)
+        cli_note(s->cli, "warning: %s: %s%s", s->name, place, f->text);
+    else
+        (void)cli_fail(ORB_E_INVALID, "%s: %s%s", s->name, place, f->text);
+}
+
+static int read_agent(const struct cli *cli, const struct cli_spec *spec, json_t **out)
+{
+    const char *name = spec->swarm_file ? spec->swarm_file : spec->agent_file;
+    struct saying saying = {cli, name};
+    char *text = NULL;
+    if (spec->agent_file && spec->swarm_file)
+        return cli_fail(ORB_E_USAGE, "give --agent or --swarm, not both");
+    int rc = cli_file_agent(name, spec->swarm_file != NULL, on_finding, &saying, &text);
+    if (rc)
+        return rc;
+    *out = json_loads(text, JSON_ALLOW_NUL, NULL);
+    free(text);
+    if (!*out)
+        return cli_fail(ORB_E_NOMEM, "out of memory");
+    if ((spec->model || spec->instructions) && json_object_get(*out, "agents"))
+        return cli_fail(ORB_E_USAGE, "-m and --instructions are for one agent, and %s is a swarm: set them in the file", name);
+    return 0;
+}
+
 int cli_spec_agent(const struct cli *cli, const struct cli_spec *spec, char **out)
 {
     json_t *agent = NULL;
     int rc = spec->model ? check_model(cli, spec->model) : 0;
     if (rc)
         return rc;
-    if (spec->agent_file)
-        rc = cli_file_agent(spec->agent_file, spec->model || spec->instructions, &agent);
+    if (spec->agent_file || spec->swarm_file)
+        rc = read_agent(cli, spec, &agent);
     else
         agent = plain_agent(cli->is_dev ? CLI_DEV_MODEL : CLI_MODEL);
     if (!rc && spec->model)

@@ -1,5 +1,6 @@
 #include "agent/plan.h"
 #include "base/base.h"
+#include "tool/schema.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,9 +16,11 @@
 
 struct reader {
     struct orb_plan *plan;
-    struct orb_error *err;
+    struct orb_error *err;     /* the first mistake, or */
+    orb_plan_mistake_fn fn;    /* all of them: then what is wrong counts as not given, and reading goes on */
+    void *arg;
     char place[PLACE_MAX];     /* JSON pointer of what is being read */
-    int depth;
+    int depth, is_full;
 };
 
 /* ---- places ----------------------------------------------------------- */
@@ -35,9 +38,43 @@ static void leave(struct reader *r, size_t n)
     r->place[n] = '\0';
 }
 
+/* ---- mistakes: 0 when it was told to fn ------------------------------- */
+
+static int tell(struct reader *r, const char *key, const char *text)
+{
+    size_t n = strlen(r->place);
+    if (*key)
+        snprintf(r->place + n, sizeof r->place - n, "/%s", key);
+    r->fn(r->arg, r->place, text);
+    leave(r, n);
+    return 0;
+}
+
+/* In words of the Python package, or of ours that need no place. */
+static int ORB_PRINTF(4, 5) mistake(struct reader *r, int code, const char *key, const char *fmt, ...)
+{
+    char text[sizeof r->err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return r->fn ? tell(r, key, text) : orb_error_set(r->err, code, "%s", text);
+}
+
+/* With the place in front. */
+static int ORB_PRINTF(4, 5) mistake_at(struct reader *r, int code, const char *key, const char *fmt, ...)
+{
+    char text[sizeof r->err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return r->fn ? tell(r, key, text) : orb_error_set(r->err, code, "agent_config%s: %s", r->place, text);
+}
+
 static int wrong(struct reader *r, const char *key, const char *want)
 {
-    return orb_error_set(r->err, ORB_E_AGENT, "agent_config%s: %s is not %s", r->place, key, want);
+    return r->fn ? mistake_at(r, ORB_E_AGENT, key, "'%s' must be %s", key, want) : mistake_at(r, ORB_E_AGENT, key, "%s is not %s", key, want);
 }
 
 /* ---- values ----------------------------------------------------------- */
@@ -45,13 +82,11 @@ static int wrong(struct reader *r, const char *key, const char *want)
 static int read_text(struct reader *r, const json_t *config, const char *key, const char *def, char **out)
 {
     const json_t *value = json_object_get(config, key);
-    if (!value)
-        *out = orb_strdup(def);
-    else if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value))
-        *out = orb_strdup(json_string_value(value));
-    else
-        return wrong(r, key, "a string");
-    return 0;
+    int is_right = json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+    int rc = value && !is_right ? wrong(r, key, "a string") : 0;
+    if (!rc)
+        *out = orb_strdup(is_right ? json_string_value(value) : def);
+    return rc;
 }
 
 /* A whole number within min..max; null is as good as missing. */
@@ -59,10 +94,9 @@ static int read_count(struct reader *r, const json_t *config, const char *key, i
 {
     const json_t *value = json_object_get(config, key);
     char want[64];
-    if (!value || json_is_null(value)) {
-        *out = def;
+    *out = def;
+    if (!value || json_is_null(value))
         return 0;
-    }
     snprintf(want, sizeof want, "a whole number from %lld to %lld", (long long)min, (long long)max);
     if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
         return wrong(r, key, want);
@@ -73,13 +107,17 @@ static int read_count(struct reader *r, const json_t *config, const char *key, i
 static int read_steps(struct reader *r, const json_t *config, int64_t *out)
 {
     const json_t *steps = json_object_get(config, "max_steps");
-    if (steps && !json_is_integer(steps))
+    long long count = json_integer_value(steps);
+    *out = 10;
+    if (!steps)
+        return 0;
+    if (!json_is_integer(steps))
         return wrong(r, "max_steps", "a whole number");
-    *out = steps ? json_integer_value(steps) : 10;
-    if (*out < 1)
-        return orb_error_set(r->err, ORB_E_AGENT, "max_steps must be >= 1, got %lld", (long long)*out);
-    if (*out > ORB_STEPS_MAX)
-        return orb_error_set(r->err, ORB_E_AGENT, "max_steps must be <= %d, got %lld", ORB_STEPS_MAX, (long long)*out);
+    if (count < 1)
+        return mistake(r, ORB_E_AGENT, "max_steps", "max_steps must be >= 1, got %lld", count);
+    if (count > ORB_STEPS_MAX)
+        return mistake(r, ORB_E_AGENT, "max_steps", "max_steps must be <= %d, got %lld", ORB_STEPS_MAX, count);
+    *out = count;
     return 0;
 }
 
@@ -91,12 +129,12 @@ static int read_numbers(struct reader *r, const json_t *config, struct orb_agent
     if (rc)
         return rc;
     if (temperature && !json_is_number(temperature))
-        return wrong(r, "temperature", "a number");
-    agent->temperature = temperature ? json_number_value(temperature) : 1.0;
-    if (tokens && !json_is_null(tokens) && (!json_is_integer(tokens) || json_integer_value(tokens) < 1))
-        return wrong(r, "max_tokens", "null or a whole number above 0");
+        rc = wrong(r, "temperature", "a number");
+    agent->temperature = json_is_number(temperature) ? json_number_value(temperature) : 1.0;
+    if (!rc && tokens && !json_is_null(tokens) && (!json_is_integer(tokens) || json_integer_value(tokens) < 1))
+        rc = wrong(r, "max_tokens", "null or a whole number above 0");
     agent->max_tokens = json_integer_value(tokens);
-    return read_count(r, config, "output_retries", 0, OUTPUT_RETRIES_MAX, 2, &agent->output_retries);
+    return rc ? rc : read_count(r, config, "output_retries", 0, OUTPUT_RETRIES_MAX, 2, &agent->output_retries);
 }
 
 /* ---- model_options ---------------------------------------------------- */
@@ -155,17 +193,20 @@ static int read_options(struct reader *r, json_t *config, struct orb_agent *agen
         return 0;
     if (!json_is_object(value))
         return wrong(r, "model_options", "an object");
+    int rc = 0;
     json_object_foreach(value, key, item) {
         size_t i = 0;
+        char name[80];
         while (i < ORB_COUNT(options) && strcmp(options[i].key, key))
             i++;
+        snprintf(name, sizeof name, "model_options/%.60s", key);
         if (i == ORB_COUNT(options))
-            return orb_error_set(r->err, ORB_E_AGENT, "agent_config%s: model_options has no '%.60s'; there are reasoning_effort, top_p, stop, tool_choice, "
-                                 "parallel_tool_calls and cache", r->place, key);
-        char name[80];
-        snprintf(name, sizeof name, "model_options/%s", options[i].key);
-        if (!options[i].is_right(item))
-            return wrong(r, name, options[i].want);
+            rc = mistake_at(r, ORB_E_AGENT, name, "model_options has no '%.60s'; there are reasoning_effort, top_p, stop, tool_choice, "
+                            "parallel_tool_calls and cache", key);
+        else if (!options[i].is_right(item))
+            rc = wrong(r, name, options[i].want);
+        if (rc)
+            return rc;
     }
     agent->options = json_incref(value);
     return 0;
@@ -182,23 +223,39 @@ static int read_tools(struct reader *r, json_t *config, struct orb_agent *agent)
         return wrong(r, "tools", "an array of at most 128 tools");
     for (size_t i = 0; i < json_array_size(tools); i++) {
         const json_t *item = json_array_get(tools, i);
-        if (!json_string_length(item) && !json_is_object(item))
-            return orb_error_set(r->err, ORB_E_AGENT, "agent_config%s: tools/%zu is neither a path nor an object", r->place, i);
+        char name[32];
+        snprintf(name, sizeof name, "tools/%zu", i);
+        int rc = json_string_length(item) || json_is_object(item) ? 0 : mistake_at(r, ORB_E_AGENT, name, "%s is neither a path nor an object", name);
+        if (rc)
+            return rc;
     }
     if (json_array_size(tools))
         agent->tools = json_incref(tools);
     return 0;
 }
 
-static int read_output(struct reader *r, json_t *config, struct orb_agent *agent)
+static int read_schema(struct reader *r, json_t *config, struct orb_agent *agent)
 {
     json_t *schema = json_object_get(config, "output_schema");
-    if (schema && !json_is_null(schema)) {
-        if (!json_is_object(schema))
-            return wrong(r, "output_schema", "a JSON Schema (an object)");
-        agent->output_schema = json_incref(schema);
+    struct orb_error err = { 0 };
+    if (!schema || json_is_null(schema))
+        return 0;
+    if (!json_is_object(schema))
+        return wrong(r, "output_schema", "a JSON Schema (an object)");
+    if (orb_schema_check(schema, &err)) { /* the text begins with the place in the schema */
+        char key[PLACE_MAX];
+        snprintf(key, sizeof key, "output_schema%.*s", *err.text == '/' ? (int)strcspn(err.text, ":") : 0, err.text);
+        return mistake_at(r, ORB_E_AGENT, key, "output_schema: %s", err.text);
     }
-    int rc = read_text(r, config, "output_name", "answer", &agent->output_name);
+    agent->output_schema = json_incref(schema);
+    return 0;
+}
+
+static int read_output(struct reader *r, json_t *config, struct orb_agent *agent)
+{
+    int rc = read_schema(r, config, agent);
+    if (!rc)
+        rc = read_text(r, config, "output_name", "answer", &agent->output_name);
     size_t n = rc ? 0 : strlen(agent->output_name);
     if (!rc && (n < 1 || n > 64 || strspn(agent->output_name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") != n))
         return wrong(r, "output_name", "1 to 64 of the characters A-Z a-z 0-9 _ -");
@@ -223,24 +280,34 @@ static int read_handoffs(struct reader *r, json_t *config, struct orb_agent *age
         r->depth++;
         int rc = read_agent(r, json_array_get(handoffs, i), &to);
         r->depth--;
-        leave(r, place);
-        if (rc)
-            return rc;
-        for (size_t k = 0; k < agent->handoff_count; k++)
+        for (size_t k = 0; !rc && k < agent->handoff_count; k++)
             if (!strcmp(r->plan->agents[agent->handoffs[k]]->name, to->name))
-                return orb_error_set(r->err, ORB_E_AGENT, "Duplicate handoff agent '%.100s' on agent '%.100s'", to->name, agent->name);
-        agent->handoffs[agent->handoff_count++] = to->index;
+                rc = mistake(r, ORB_E_AGENT, "", "Duplicate handoff agent '%.100s' on agent '%.100s'", to->name, agent->name);
+        leave(r, place);
+        if (rc && !r->fn)
+            return rc;
+        if (!rc)
+            agent->handoffs[agent->handoff_count++] = to->index;
     }
     return 0;
+}
+
+static int too_deep(struct reader *r)
+{
+    (void)mistake_at(r, ORB_E_SWARM, "", "handoffs and swarms are nested deeper than %d", ORB_PLAN_DEPTH_MAX);
+    return ORB_E_SWARM;
 }
 
 static int add_agent(struct reader *r, struct orb_agent **out)
 {
     struct orb_plan *plan = r->plan;
-    if (plan->agent_count == ORB_AGENTS_MAX)
-        return orb_error_set(r->err, ORB_E_SWARM, "agent_config: it has over %d agents", ORB_AGENTS_MAX);
+    if (plan->agent_count == ORB_AGENTS_MAX) {
+        if (!r->is_full++) /* one word for all that are too many */
+            (void)mistake(r, ORB_E_SWARM, "", "agent_config: it has over %d agents", ORB_AGENTS_MAX);
+        return ORB_E_SWARM;
+    }
     if (r->depth > ORB_PLAN_DEPTH_MAX)
-        return orb_error_set(r->err, ORB_E_SWARM, "agent_config%s: handoffs and swarms are nested deeper than %d", r->place, ORB_PLAN_DEPTH_MAX);
+        return too_deep(r);
     if (plan->agent_count % 8 == 0) {
         struct orb_agent **more = orb_alloc((plan->agent_count + 8) * sizeof *more);
         if (plan->agent_count)
@@ -256,15 +323,18 @@ static int add_agent(struct reader *r, struct orb_agent **out)
 static int read_agent(struct reader *r, json_t *config, struct orb_agent **out)
 {
     struct orb_agent *agent = NULL;
-    if (!json_is_object(config))
-        return orb_error_set(r->err, ORB_E_AGENT, "agent_config%s: an agent is an object", r->place);
-    if (!json_object_get(config, "name"))
-        return orb_error_set(r->err, ORB_E_AGENT, "agent_config%s: name is missing", r->place);
-    int rc = add_agent(r, &agent);
+    const json_t *name = json_object_get(config, "name");
+    if (!json_is_object(config)) {
+        (void)mistake_at(r, ORB_E_AGENT, "", "an agent is an object%s", r->fn ? " with at least a 'name'" : "");
+        return ORB_E_AGENT;
+    }
+    int rc = name ? 0 : mistake_at(r, ORB_E_AGENT, "", "%s", r->fn ? "the agent has no 'name': add one, for example \"name\": \"assistant\"" : "name is missing");
+    if (!rc)
+        rc = add_agent(r, &agent);
     if (!rc)
         rc = read_text(r, config, "name", "", &agent->name);
-    if (!rc && !*agent->name)
-        rc = orb_error_set(r->err, ORB_E_AGENT, "agent_config%s: name is empty", r->place);
+    if (!rc && json_is_string(name) && !json_string_length(name))
+        rc = mistake_at(r, ORB_E_AGENT, "name", "name is empty");
     if (!rc)
         rc = read_text(r, config, "model", "openai:gpt-4o", &agent->model);
     if (!rc)
@@ -307,31 +377,43 @@ static const char *node_name(const struct orb_node *node)
 
 static int read_node(struct reader *r, json_t *config, struct orb_node **out);
 
+/* Of the latest member. ORB_E_SWARM also when it is known to have none. */
+static int check_name(struct reader *r, const struct orb_node *node, const struct orb_node *member)
+{
+    const char *name = node_name(member);
+    for (size_t i = 0; i + 1 < node->member_count; i++)
+        if (*name && !strcmp(node_name(node->members[i]), name))
+            return mistake(r, ORB_E_SWARM, "", "Duplicate agent name '%.100s' in swarm", name);
+    return *name ? 0 : ORB_E_SWARM;
+}
+
+/* The names that a flow can use are known when the order counts members afterwards. */
 static int read_members(struct reader *r, json_t *config, struct orb_node *node)
 {
+    int is_sure = 1;
     json_t *agents = json_object_get(config, "agents");
     size_t count = json_array_size(agents);
     if (!json_is_array(agents))
         return wrong(r, "agents", "an array");
     if (!count)
-        return orb_error_set(r->err, ORB_E_SWARM, node->type == ORB_NODE_PARALLEL ? "ParallelGroup requires at least one agent" :
-                             node->type == ORB_NODE_SERIAL ? "SerialGroup requires at least one agent" : "Swarm requires at least one agent");
+        return mistake(r, ORB_E_SWARM, "agents", node->type == ORB_NODE_PARALLEL ? "ParallelGroup requires at least one agent" :
+                       node->type == ORB_NODE_SERIAL ? "SerialGroup requires at least one agent" : "Swarm requires at least one agent");
     if (count > ORB_AGENTS_MAX)
-        return orb_error_set(r->err, ORB_E_SWARM, "agent_config%s: it has over %d agents", r->place, ORB_AGENTS_MAX);
+        return mistake_at(r, ORB_E_SWARM, "agents", "it has over %d agents", ORB_AGENTS_MAX);
     node->members = orb_alloc(count * sizeof *node->members);
     for (size_t i = 0; i < count; i++) {
         size_t place = enter(r, "agents", i, 1);
         r->depth++;
-        int rc = read_node(r, json_array_get(agents, i), &node->members[i]);
+        int rc = read_node(r, json_array_get(agents, i), &node->members[node->member_count]);
         r->depth--;
+        if (!rc)
+            rc = check_name(r, node, node->members[node->member_count++]);
         leave(r, place);
-        if (rc)
+        if (rc && !r->fn)
             return rc;
-        node->member_count++;
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(node_name(node->members[k]), node_name(node->members[i])))
-                return orb_error_set(r->err, ORB_E_SWARM, "Duplicate agent name '%.100s' in swarm", node_name(node->members[i]));
+        is_sure = is_sure && !rc;
     }
+    node->order_count = is_sure ? node->member_count : 0;
     return 0;
 }
 
@@ -339,13 +421,17 @@ static int read_order(struct reader *r, json_t *config, struct orb_node *node)
 {
     const json_t *flow = json_object_get(config, "flow");
     const char *names[ORB_AGENTS_MAX];
-    if (flow && !json_is_null(flow) && !json_is_string(flow))
-        return wrong(r, "flow", "a string or null");
+    struct orb_error err = { 0 };
+    int rc = flow && !json_is_null(flow) && !json_is_string(flow) ? wrong(r, "flow", "a string or null") : 0;
+    if (rc)
+        return rc;
     for (size_t i = 0; i < node->member_count; i++)
         names[i] = node_name(node->members[i]);
-    if (json_is_string(flow))
+    if (json_is_string(flow)) {
+        node->order_count = 0;
         return orb_flow_read(json_string_value(flow), names, node->member_count, !node->is_parallel, &node->order, &node->order_count,
-                             &node->stages, &node->stage_count, r->err);
+                             &node->stages, &node->stage_count, &err) ? mistake(r, ORB_E_SWARM, "flow", "%s", err.text) : 0;
+    }
     node->order = orb_alloc(node->member_count * sizeof *node->order);
     node->stages = orb_alloc(node->member_count * sizeof *node->stages);
     node->order_count = node->stage_count = node->member_count;
@@ -360,13 +446,12 @@ static int read_order(struct reader *r, json_t *config, struct orb_node *node)
 static int check_members(struct reader *r, const struct orb_node *node)
 {
     if (node->type == ORB_NODE_TEAM && node->order_count < 2)
-        return orb_error_set(r->err, ORB_E_SWARM, "Team mode requires at least two agents (lead + workers)");
+        return mistake(r, ORB_E_SWARM, "mode", "Team mode requires at least two agents (lead + workers)");
     if (node->type == ORB_NODE_TEAM && !node->members[node->order[0]]->agent)
-        return orb_error_set(r->err, ORB_E_SWARM, "agent_config%s: the lead of a team must be an agent, not a swarm or group", r->place);
+        return mistake_at(r, ORB_E_SWARM, "mode", "the lead of a team must be an agent, not a swarm or group");
     for (size_t i = 0; node->type == ORB_NODE_HANDOFF && i < node->member_count; i++)
         if (!node->members[i]->agent)
-            return orb_error_set(r->err, ORB_E_SWARM, "agent_config%s: members of a handoff swarm must be agents: '%.100s' is a swarm or group", r->place,
-                                 node_name(node->members[i]));
+            return mistake_at(r, ORB_E_SWARM, "mode", "members of a handoff swarm must be agents: '%.100s' is a swarm or group", node_name(node->members[i]));
     return 0;
 }
 
@@ -397,31 +482,33 @@ static int read_mode(struct reader *r, const json_t *config, struct orb_node *no
             }
         return wrong(r, "group", "parallel or serial");
     }
-    if (mode && !json_is_string(mode))
-        return wrong(r, "mode", "a string");
-    if (parallel && !json_is_boolean(parallel))
-        return wrong(r, "parallel", "true or false");
+    node->type = ORB_NODE_WORKFLOW;
+    int rc = mode && !json_is_string(mode) ? wrong(r, "mode", "a string") : 0;
+    if (!rc && parallel && !json_is_boolean(parallel))
+        rc = wrong(r, "parallel", "true or false");
+    if (rc)
+        return rc;
     node->is_parallel = json_is_true(parallel);
-    const char *word = mode ? json_string_value(mode) : "workflow";
+    const char *word = json_is_string(mode) ? json_string_value(mode) : "workflow";
     for (size_t i = 0; i < ORB_COUNT(modes); i++)
         if (!strcmp(word, modes[i].word)) {
             node->type = modes[i].type;
             return 0;
         }
-    return orb_error_set(r->err, ORB_E_SWARM, "Unsupported swarm mode: '%.60s'", word);
+    return mistake(r, ORB_E_SWARM, "mode", "Unsupported swarm mode: '%.60s'", word);
 }
 
 static int read_swarm(struct reader *r, json_t *config, struct orb_node *node)
 {
-    char name[160];
+    char name[160] = "";
     int rc = read_mode(r, config, node);
     if (!rc && r->depth > ORB_PLAN_DEPTH_MAX)
-        rc = orb_error_set(r->err, ORB_E_SWARM, "agent_config%s: handoffs and swarms are nested deeper than %d", r->place, ORB_PLAN_DEPTH_MAX);
+        rc = too_deep(r);
     if (!rc)
         rc = read_members(r, config, node);
-    if (!rc)
+    if (!rc && node->order_count)
         rc = read_order(r, config, node);
-    if (!rc)
+    if (!rc && node->order_count)
         rc = check_members(r, node);
     if (!rc)
         rc = read_count(r, config, "max_handoffs", 0, HANDOFFS_MAX, 10, &node->max_handoffs);
@@ -429,7 +516,8 @@ static int read_swarm(struct reader *r, json_t *config, struct orb_node *node)
         rc = read_text(r, config, "separator", "\n\n", &node->separator);
     if (rc)
         return rc;
-    snprintf(name, sizeof name, "swarm(%.120s...)", node_name(node->members[node->order[0]]));
+    if (node->order_count)
+        snprintf(name, sizeof name, "swarm(%.120s...)", node_name(node->members[node->order[0]]));
     rc = read_text(r, config, "name", name, &node->name);
     if (!rc)
         link_handoffs(r->plan, node);
@@ -452,11 +540,22 @@ static int read_node(struct reader *r, json_t *config, struct orb_node **out)
 static int read_limits(struct reader *r, const json_t *config, struct orb_plan *plan)
 {
     const json_t *cost = json_object_get(config, "max_cost");
+    int rc = 0;
     if (cost && !json_is_null(cost) && (!json_is_number(cost) || json_number_value(cost) <= 0))
-        return wrong(r, "max_cost", "a number of dollars above 0");
+        rc = wrong(r, "max_cost", "a number of dollars above 0");
     plan->max_cost = json_number_value(cost);
-    int rc = read_count(r, config, "max_tokens_total", 1, TOKENS_MAX, 0, &plan->max_tokens_total);
+    if (!rc)
+        rc = read_count(r, config, "max_tokens_total", 1, TOKENS_MAX, 0, &plan->max_tokens_total);
     return rc ? rc : read_count(r, config, "tool_concurrency", 1, TOOLS_MAX, 8, &plan->tool_concurrency);
+}
+
+void orb_plan_check(const json_t *config, orb_plan_mistake_fn fn, void *arg)
+{
+    struct orb_plan *plan = orb_alloc(sizeof *plan);
+    struct reader r = { .plan = plan, .fn = fn, .arg = arg };
+    (void)read_limits(&r, config, plan);
+    (void)read_node(&r, (json_t *)config, &plan->root);
+    orb_plan_free(plan);
 }
 
 int orb_plan_read(const json_t *config, struct orb_plan **out, struct orb_error *err)

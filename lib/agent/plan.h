@@ -64,6 +64,9 @@ struct orb_plan {
 
 /* ORB_E_AGENT, ORB_E_SWARM or ORB_E_TOOL with what is wrong and where (a JSON pointer): all of it permanent. */
 int orb_plan_read(const json_t *config, struct orb_plan **out, struct orb_error *err) ORB_MUST_CHECK;
+/* All mistakes, in the order in which they are found: where (a JSON pointer, "" = the whole) and what. None: it can be read. */
+typedef void (*orb_plan_mistake_fn)(void *arg, const char *pointer, const char *text);
+void orb_plan_check(const json_t *config, orb_plan_mistake_fn fn, void *arg);
 void orb_plan_free(struct orb_plan *plan);
 
 /* flow.c: the flow DSL, "a >> (b | c) >> d". names: the members there are. *order and *stages are the caller's: indexes of names

@@ -98,17 +98,17 @@ END
 # ---- agents ----
 printf '{"name": "critic",\n "instructions": oops}' >"$work/bad.json"
 check 'agent file with an error' orbiter submit --agent "$work/bad.json" x <<'END'
-err: orbiter: WORK/bad.json: line 2, column 21: invalid token near 'oops'
+err: orbiter: WORK/bad.json: line 2, column 18: a value was expected here
 exit 2
 END
 printf '{"model": "sim:"}' >"$work/nameless.json"
 check 'agent without a name' orbiter submit --agent "$work/nameless.json" x <<'END'
-err: orbiter: WORK/nameless.json: the agent has no 'name': add one, for example "name": "assistant"
+err: orbiter: WORK/nameless.json: line 1, column 1: the agent has no 'name': add one, for example "name": "assistant"
 exit 2
 END
 printf '["sim:"]' >"$work/array.json"
 check 'agent that is no object' orbiter submit --agent "$work/array.json" x <<'END'
-err: orbiter: WORK/array.json must hold a JSON object
+err: orbiter: WORK/array.json: line 1, column 1: it must hold a JSON object
 exit 2
 END
 check 'agent file that is not there' orbiter submit --agent "$work/none.json" x <<'END'
@@ -133,7 +133,7 @@ exit 1
 END
 printf ' \n' >"$work/empty.json"
 check 'agent file that is empty' orbiter submit --agent "$work/empty.json" x <<'END'
-err: orbiter: WORK/empty.json is empty: it must hold a JSON object
+err: orbiter: WORK/empty.json: it is empty: it must hold an agent or a swarm
 exit 2
 END
 # wrong_agent JSON REASON, wrong_messages JSON REASON: the file is refused.
@@ -147,18 +147,20 @@ wrong_messages() {
 }
 wrong_agent '{"name":1}' "line 1, column 2: 'name' must be a string"
 wrong_agent '{"name": "a",\n "model": null}' "line 2, column 2: 'model' must be a string"
-wrong_agent '{"x": {"instructions": 1}, "y": "\\"instructions", "name": "ä", "instructions": []}' "line 1, column 64: 'instructions' must be a string"
-for steps in 0 1001 2.0 '"1"'; do
-    wrong_agent "{\"name\": \"a\", \"max_steps\": $steps}" "line 1, column 15: 'max_steps' must be a whole number from 1 to 1000"
+wrong_agent '{"handoffs": [], "tools": ["\\"instructions"], "name": "ä", "instructions": []}' "line 1, column 60: 'instructions' must be a string"
+wrong_agent '{"name": "a", "max_steps": 0}' 'line 1, column 15: max_steps must be >= 1, got 0'
+wrong_agent '{"name": "a", "max_steps": 1001}' 'line 1, column 15: max_steps must be <= 1000, got 1001'
+for steps in 2.0 '"1"'; do
+    wrong_agent "{\"name\": \"a\", \"max_steps\": $steps}" "line 1, column 15: 'max_steps' must be a whole number"
 done
 wrong_agent '{"name": "a", "temperature": "hot"}' "line 1, column 15: 'temperature' must be a number"
 wrong_agent '{"name": "a", "max_tokens": 0}' "line 1, column 15: 'max_tokens' must be null or a whole number above 0"
-wrong_agent '{"name": "a", "tools": {}}' "line 1, column 15: 'tools' must be an array"
+wrong_agent '{"name": "a", "tools": {}}' "line 1, column 15: 'tools' must be an array of at most 128 tools"
 wrong_agent '{"name": "a", "handoffs": "b"}' "line 1, column 15: 'handoffs' must be an array of agents"
-wrong_agent '{"name": "a", "handoffs": [{"name": "b", "handoffs": [{"name": "c", "model": 1}]}]}' "handoffs[0].handoffs[0]: 'model' must be a string"
-wrong_agent '{"agents": []}' "line 1, column 2: 'agents' must be an array with agents in it"
-wrong_agent '{"agents": [{"name": "a"}, {}]}' "agents[1]: the agent has no 'name': add one, for example \"name\": \"assistant\""
-wrong_agent '{"agents": ["a"]}' 'agents[0] must be a JSON object'
+wrong_agent '{"name": "a", "handoffs": [{"name": "b", "handoffs": [{"name": "c", "model": 1}]}]}' "line 1, column 69: 'model' must be a string"
+wrong_agent '{"agents": []}' "line 1, column 2: Swarm requires at least one agent"
+wrong_agent '{"agents": [{"name": "a"}, {}]}' "line 1, column 28: the agent has no 'name': add one, for example \"name\": \"assistant\""
+wrong_agent '{"agents": ["a"]}' "line 1, column 13: an agent is an object with at least a 'name'"
 wrong_messages '["hello"]' 'message 1 must be a JSON object'
 wrong_messages '[{"role": "user", "content": ""}, {"content": "x"}]' "message 2: 'role' must be user, system, assistant or tool"
 wrong_messages '[{"role": "robot"}]' "message 1: 'role' must be user, system, assistant or tool"

@@ -1,11 +1,10 @@
-/* An agent's configuration: the file that `orbiter submit --agent` takes, what a
- * worker makes of it, its model string and the request that the provider writes.
+/* An agent's configuration: what a worker makes of it, the file of messages that `orbiter
+ * submit` takes, its model string and the request that the provider writes.
  * The members "messages" and "functions" of it are the conversation and its tools. */
 #include "../../cli/cli.h"
 #include "fuzz/fuzz.h"
 #include "agent/run.h"
 #include "model/model.h"
-#include "task/task.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,41 +41,12 @@ static const char *file_of(const uint8_t *data, size_t size)
     return name;
 }
 
-/* What submit accepts a worker can read, and can run but for what it says it has not. */
 static void check_file(const uint8_t *data, size_t size)
 {
-    const char *name = file_of(data, size);
-    json_t *config = NULL, *messages = NULL;
-    if (!cli_file_messages(name, &messages))
+    json_t *messages = NULL;
+    if (!cli_file_messages(file_of(data, size), &messages))
         ORB_ASSERT(json_is_array(messages));
     json_decref(messages);
-    if (cli_file_agent(name, 0, &config)) {
-        ORB_ASSERT(!config);
-        return;
-    }
-    char *text = json_dumps(config, JSON_ENSURE_ASCII);
-    ORB_ASSERT(text);
-    struct orb_error err = { 0 };
-    struct orb_task_spec spec = { .agent_config = text };
-    struct orb_task task;
-    struct orb_plan *plan;
-    struct orb_buf b;
-    orb_buf_init(&b, 64 * 1024 * 1024);
-    int rc = orb_task_write(&spec, "an-id", 0, &b, &err);
-    ORB_ASSERT(!rc || rc == ORB_E_TOO_LARGE); /* deeper than a payload may be */
-    if (!rc) {
-        ORB_ASSERT(!orb_task_parse(b.data, b.len, &task, &err));
-        rc = orb_plan_read(task.agent_config, &plan, &err);
-        ORB_ASSERT(!rc || rc == ORB_E_AGENT || rc == ORB_E_SWARM);
-        if (rc)
-            fuzz_check_error(rc, &err);
-        else
-            orb_plan_free(plan);
-        orb_task_done(&task);
-    }
-    orb_buf_done(&b);
-    free(text);
-    json_decref(config);
 }
 
 /* ---- what a worker does with it ---- */

@@ -23,6 +23,7 @@ sources() {
             # An example may show the library on a base of its own.
             if (name ~ /^event2\//) return "^(lib/loop|tests/examples)/"
             if (name ~ /^(curl|hiredis)\// || name == "event.h") return "^lib/loop/"
+            if (name == "yaml.h") return "^lib/agent/"
             if (name ~ /^openssl\//) return "^lib/(base|loop)/"
             if (name ~ /^(ncursesw?\/|n?curses|panel\.h|term\.h)/) return "^tui/"
             if (name ~ /^(editline|readline)\// || name == "histedit.h") return "^cli/repl[^/]*$"

@@ -1,0 +1,127 @@
+/* What is wrong with an agent_config, all of it, and what may be meant otherwise: the
+ * plan's reader says the first; keys and models that nobody here knows are the second. */
+#include "agent/file.h"
+#include "agent/plan.h"
+#include "base/base.h"
+#include "model/model.h"
+#include <orbiter/options.h>
+
+#include <string.h>
+
+#define MODEL_BYTES_MAX 300
+
+static const char *const agent_keys[] = { "name", "model", "instructions", "max_steps", "temperature", "max_tokens", "tools", "handoffs",
+                                          "output_type", "output_schema", "output_name", "output_retries", "model_options" };
+static const char *const swarm_keys[] = { "name", "agents", "flow", "mode", "max_handoffs", "group", "parallel", "separator" };
+static const char *const task_keys[] = { "max_cost", "max_tokens_total", "tool_concurrency" }; /* of the outermost */
+
+static int is_known(const char *key, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(names[i], key))
+            return 1;
+    return 0;
+}
+
+static void check_keys(struct orb_doc *doc, const struct orb_doc_node *node, const char *const *names, size_t count, int is_root)
+{
+    for (const struct orb_doc_node *child = node->first; child; child = child->next) {
+        int is_task_key = is_known(child->key, task_keys, ORB_COUNT(task_keys));
+        if (is_known(child->key, names, count) || (is_task_key && is_root))
+            continue;
+        const char *near = orb_options_nearest(child->key, names, count);
+        if (is_task_key)
+            orb_doc_warning(doc, child->key_at, "'%s' counts for the whole task: put it at the top, here nothing reads it", child->key);
+        else if (near)
+            orb_doc_warning(doc, child->key_at, "nothing reads '%.60s' here: is '%s' meant?", child->key, near);
+        else
+            orb_doc_warning(doc, child->key_at, "nothing reads '%.60s' here", child->key);
+    }
+}
+
+/* "openai:a | anthropic:b": each of them. */
+static void check_model(struct orb_doc *doc, const struct orb_doc_node *model)
+{
+    const char *text = orb_doc_str(model);
+    for (const char *end; text; text = end ? end + 3 : NULL) {
+        char one[MODEL_BYTES_MAX];
+        struct orb_error err = { 0 };
+        end = strstr(text, " | ");
+        size_t len = end ? (size_t)(end - text) : strlen(text);
+        if (len >= sizeof one) {
+            orb_doc_error(doc, orb_doc_place(model), "'model': a name is over %d bytes: write provider:model", MODEL_BYTES_MAX - 1);
+            continue;
+        }
+        memcpy(one, text, len);
+        one[len] = '\0';
+        int rc = orb_model_check(one, &err);
+        if (rc == ORB_E_MODEL_NOT_FOUND)
+            orb_doc_warning(doc, orb_doc_place(model), "'model': %s. Only a worker that knows more providers can run it", err.text);
+        else if (rc)
+            orb_doc_error(doc, orb_doc_place(model), "'model': %s", err.text);
+    }
+}
+
+static int has_member(const struct orb_doc_node *agents, const char *name)
+{
+    for (const struct orb_doc_node *one = agents->first; one; one = one->next)
+        if (orb_doc_str(orb_doc_get(one, "name")) && !strcmp(orb_doc_str(orb_doc_get(one, "name")), name))
+            return 1;
+    return 0;
+}
+
+/* In a swarm of handoffs control passes between its members only. */
+static void check_targets(struct orb_doc *doc, const struct orb_doc_node *swarm)
+{
+    const char *mode = orb_doc_str(orb_doc_get(swarm, "mode"));
+    const struct orb_doc_node *agents = orb_doc_get(swarm, "agents");
+    if (!mode || strcmp(mode, "handoff") != 0)
+        return;
+    for (const struct orb_doc_node *one = agents->first; one; one = one->next) {
+        const struct orb_doc_node *handoffs = orb_doc_get(one, "handoffs");
+        for (const struct orb_doc_node *to = handoffs ? handoffs->first : NULL; to; to = to->next) {
+            const char *name = orb_doc_str(orb_doc_get(to, "name"));
+            if (name && !has_member(agents, name))
+                orb_doc_warning(doc, orb_doc_place(to), "'%.100s' is not a member of this swarm: put it under 'agents', too, or control never passes to it", name);
+        }
+    }
+}
+
+/* An agent, swarm or group, and what is inside. */
+static void check_node(struct orb_doc *doc, const struct orb_doc_node *node, int is_root)
+{
+    const struct orb_doc_node *inside = orb_doc_get(node, "agents");
+    if (node->type != ORB_DOC_OBJECT)
+        return;
+    if (inside) {
+        check_keys(doc, node, swarm_keys, ORB_COUNT(swarm_keys), is_root);
+        check_targets(doc, node);
+    } else {
+        check_keys(doc, node, agent_keys, ORB_COUNT(agent_keys), is_root);
+        if (orb_doc_get(node, "model"))
+            check_model(doc, orb_doc_get(node, "model"));
+        inside = orb_doc_get(node, "handoffs");
+    }
+    for (const struct orb_doc_node *child = inside && inside->type == ORB_DOC_ARRAY ? inside->first : NULL; child; child = child->next)
+        check_node(doc, child, 0);
+}
+
+struct mistakes {
+    struct orb_doc *doc;
+    const struct orb_doc_node *root;
+};
+
+static void on_mistake(void *arg, const char *pointer, const char *text)
+{
+    struct mistakes *m = arg;
+    orb_doc_error(m->doc, orb_doc_place(orb_doc_at(m->root, pointer)), "%s", text);
+}
+
+void orb_file_check(struct orb_doc *doc, const struct orb_doc_node *root)
+{
+    struct mistakes mistakes = { doc, root };
+    json_t *config = orb_doc_json(root);
+    check_node(doc, root, 1);
+    orb_plan_check(config, on_mistake, &mistakes);
+    json_decref(config);
+}
