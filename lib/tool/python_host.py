@@ -31,7 +31,7 @@ nothing = os.open(os.devnull, os.O_RDONLY)
 os.dup2(nothing, 0)
 os.close(nothing)
 faulthandler.enable()
-codecs.register_error("mark", lambda e: ("\ufffd", e.end))
+codecs.register_error("mark", lambda e: ("\ufffd".encode(), e.end))  # for lone surrogates
 sys.path[:0] = setup["folders"]
 
 loop = asyncio.new_event_loop()
