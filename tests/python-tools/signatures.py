@@ -168,7 +168,7 @@ class BadSchema(CallTool):
 
 class DeepSchema(CallTool):
     parameters = {"type": "object", "properties": {}}
-    for _ in range(900):
+    for _ in range(200):
         parameters = {"type": "object", "properties": {"a": parameters}}
 
 
