@@ -441,11 +441,24 @@ static int is_gone(pid_t pid)
     return kill(pid, 0) != 0 && errno == ESRCH;
 }
 
-/* Turns until a call has surely been begun: one behind it has been answered. */
+/* Turns until so many functions of the module have begun. */
+static void wait_begun(size_t count)
+{
+    char path[TEST_PATH_MAX + 16];
+    size_t len = 0;
+    snprintf(path, sizeof path, "%s/begun", dir);
+    for (int64_t deadline = test_now_ms() + test_patience(30000); len < count && test_now_ms() < deadline;) {
+        orb_loop_turn(loop, 5);
+        free(test_file_read(path, &len));
+    }
+    assert_true(len >= count);
+    remove(path);
+}
+
 static struct orb_tool_call *begin_really(const char *path, struct outcome *o)
 {
     struct orb_tool_call *call = begin(path, json_object(), o);
-    assert_true(number_of("hostile.pid") > 0);
+    wait_begun(1);
     return call;
 }
 
@@ -458,12 +471,9 @@ static void calls_that_do_not_end(void **state)
     (void)state;
     for (size_t i = 0; i < ORB_COUNT(names); i++) {
         snprintf(path, sizeof path, "hostile.%s", names[i]);
-        int is_deaf = !strcmp(names[i], "blocks"); /* its loop: nobody behind it is answered */
         pid_t pid = number_of("hostile.pid");
         begin_really("hostile.waits", &neighbour);
-        struct orb_tool_call *call = is_deaf ? begin(path, json_object(), &o) : begin_really(path, &o);
-        for (int64_t until = test_now_ms() + 100; is_deaf && test_now_ms() < until;)
-            orb_loop_turn(loop, 10);
+        struct orb_tool_call *call = begin_really(path, &o);
         int64_t start = test_now_ms();
         orb_tool_call_cancel(call);
         turn_until(&o.done, path);
@@ -547,6 +557,7 @@ static void calls_that_wait(void **state)
     pid_t pid = number_of("hostile.pid");
     for (int i = 0; i < COUNT; i++)
         calls[i] = begin("hostile.sleeps", json_object(), &o[i]);
+    wait_begun(COUNT - 1);
     orb_tool_call_cancel(calls[COUNT - 1]);
     check(&o[COUNT - 1], "sleeps", NULL, "was cancelled");
     assert_int_equal(o[0].done, 0);

@@ -7,6 +7,12 @@ import sys
 import time
 
 
+def begun():
+    """Tells the test so."""
+    with open("begun", "ab") as f:
+        f.write(b"x")
+
+
 def quits():
     os._exit(7)
 
@@ -43,17 +49,22 @@ def writes_lies():
 
 
 def sleeps():
+    begun()
     time.sleep(1000)
 
 
 def spins():
+    begun()
     while True:
         pass
 
 
 def holds_on():
+    tell = begun
     while True:
         try:
+            tell()
+            tell = bool  # once
             while True:
                 time.sleep(0.001)
         except BaseException:
@@ -61,14 +72,17 @@ def holds_on():
 
 
 async def waits():
+    begun()
     await asyncio.sleep(1000)
 
 
 async def blocks():
+    begun()
     time.sleep(1000)
 
 
 async def refuses():
+    begun()
     while True:
         try:
             await asyncio.sleep(1000)
@@ -77,7 +91,7 @@ async def refuses():
 
 
 async def sleeps_elsewhere():
-    await asyncio.to_thread(time.sleep, 1000)
+    await asyncio.to_thread(sleeps)
 
 
 def starts(file: str):
