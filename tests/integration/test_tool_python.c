@@ -91,7 +91,7 @@ static int setup(void **state)
     signal(SIGPIPE, SIG_IGN);
     copy_modules();
     put("tools.json", "{\"kind\": \"python\", \"modules\": [\"signatures\", \"results\", \"broken\", \"raises\", \"pkg\", \"gone\"], \"folders\": [\"code\"], "
-                      "\"timeout_seconds\": 100, \"env\": {\"GIVEN\": \"x\"}, \"open_files\": 100}");
+                      "\"timeout_seconds\": 100, \"env\": {\"GIVEN\": \"x\"}}");
     put("hostile.json", "{\"kind\": \"python\", \"modules\": [\"hostile\"], \"folders\": [\"code\"], \"timeout_seconds\": 100}");
     put("absent.json", "{\"kind\": \"python\", \"modules\": [\"absent\"], \"python\": \"/no/python\"}");
     put("early.json", "{\"kind\": \"python\", \"modules\": [\"early\"], \"python\": \"./early.sh\"}");
@@ -332,48 +332,49 @@ static void functions_that_are_listed(void **state)
 
 /* ---- results ---- */
 
+static const struct {
+    const char *name, *content, *error;
+} returned[] = {
+    { "text", "as it is \xe2\x82\xac \xef\xbf\xbd \xef\xbf\xbd.", NULL },
+    { "noisy", "quiet", NULL },
+    { "reads", "'' ''", NULL },
+    { "data", "{\"a\": [1, null, true, \"\xe2\x82\xac\"], \"2\": [3, 4]}", NULL },
+    { "none", "null", NULL },
+    { "not_finite", "[null, null, 1.5]", NULL },
+    { "dataclass", "{\"block\": {\"type\": \"x\", \"data\": \"y\", \"media_type\": \"image/png\", \"title\": null}}", NULL },
+    { "model", "{\"mode\": \"json\", \"a\": 1}", NULL },
+    { "like_blocks", "[{\"type\": \"document\", \"id\": \"7\"}, {\"type\": \"text\", \"text\": \"one\"}]", NULL },
+    { "text_blocks", "one\ntwo", NULL },
+    { "later", "woke", NULL },
+    { "in_thread", "slept", NULL },
+    { "keys", "[\"GIVEN\"]", NULL },
+    { "limits", "[4294967296, 0, 1]", NULL },
+    { "a_set", NULL, "Tool 'a_set' failed: its result cannot be written as JSON: it holds an object of type set" },
+    { "in_itself", NULL, "its result cannot be written as JSON: Circular reference detected" },
+    { "deep", NULL, "its result cannot be written as JSON: maximum recursion depth exceeded" },
+    { "big_blocks", NULL, "Tool 'big_blocks' failed: its content blocks are over 16777216 bytes" },
+    { "fails", NULL, "Tool 'fails' failed: bad luck" },
+    { "key", NULL, "Tool 'key' failed: 'missing'" },
+    { "says_nothing", NULL, "Tool 'says_nothing' failed: RuntimeError" },
+    { "unspeakable", NULL, "Tool 'unspeakable' failed: Unspeakable" },
+    { "exits", NULL, "Tool 'exits' failed: it called sys.exit(3)" },
+    { "exits_async", NULL, "Tool 'exits_async' failed: it called sys.exit(4)" },
+    { "interrupts", NULL, "Tool 'interrupts' failed: KeyboardInterrupt" },
+    { "recursion", NULL, "Tool 'recursion' failed: maximum recursion depth exceeded" },
+    { "memory", NULL, "Tool 'memory' failed: MemoryError" },
+    { "hoards", NULL, "Tool 'hoards' failed: MemoryError" },
+};
+
 static void results(void **state)
 {
-    static const struct {
-        const char *name, *content, *error;
-    } rows[] = {
-        { "text", "as it is \xe2\x82\xac \xef\xbf\xbd \xef\xbf\xbd.", NULL },
-        { "noisy", "quiet", NULL },
-        { "reads", "'' ''", NULL },
-        { "data", "{\"a\": [1, null, true, \"\xe2\x82\xac\"], \"2\": [3, 4]}", NULL },
-        { "none", "null", NULL },
-        { "not_finite", "[null, null, 1.5]", NULL },
-        { "dataclass", "{\"block\": {\"type\": \"x\", \"data\": \"y\", \"media_type\": \"image/png\", \"title\": null}}", NULL },
-        { "model", "{\"mode\": \"json\", \"a\": 1}", NULL },
-        { "like_blocks", "[{\"type\": \"document\", \"id\": \"7\"}, {\"type\": \"text\", \"text\": \"one\"}]", NULL },
-        { "text_blocks", "one\ntwo", NULL },
-        { "later", "woke", NULL },
-        { "in_thread", "slept", NULL },
-        { "keys", "[\"GIVEN\"]", NULL },
-        { "limits", "[4294967296, 100, 0, 1]", NULL },
-        { "a_set", NULL, "Tool 'a_set' failed: its result cannot be written as JSON: it holds an object of type set" },
-        { "in_itself", NULL, "its result cannot be written as JSON: Circular reference detected" },
-        { "deep", NULL, "its result cannot be written as JSON: maximum recursion depth exceeded" },
-        { "big_blocks", NULL, "Tool 'big_blocks' failed: its content blocks are over 16777216 bytes" },
-        { "fails", NULL, "Tool 'fails' failed: bad luck" },
-        { "key", NULL, "Tool 'key' failed: 'missing'" },
-        { "says_nothing", NULL, "Tool 'says_nothing' failed: RuntimeError" },
-        { "unspeakable", NULL, "Tool 'unspeakable' failed: Unspeakable" },
-        { "exits", NULL, "Tool 'exits' failed: it called sys.exit(3)" },
-        { "exits_async", NULL, "Tool 'exits_async' failed: it called sys.exit(4)" },
-        { "interrupts", NULL, "Tool 'interrupts' failed: KeyboardInterrupt" },
-        { "recursion", NULL, "Tool 'recursion' failed: maximum recursion depth exceeded" },
-        { "memory", NULL, "Tool 'memory' failed: MemoryError" },
-        { "hoards", NULL, "Tool 'hoards' failed: MemoryError" },
-    };
     char path[64];
     struct outcome o;
     (void)state;
     pid_t pid = number_of("results.pid");
     assert_true(pid > 0);
-    for (size_t i = 0; i < ORB_COUNT(rows); i++) {
-        snprintf(path, sizeof path, "results.%s", rows[i].name);
-        expect(path, json_object(), rows[i].content, rows[i].error);
+    for (size_t i = 0; i < ORB_COUNT(returned); i++) {
+        snprintf(path, sizeof path, "results.%s", returned[i].name);
+        expect(path, json_object(), returned[i].content, returned[i].error);
     }
     snprintf(path, sizeof path, "[\"%s\", true]", strrchr(dir, '/') + 1);
     expect("results.where", json_object(), path, NULL);

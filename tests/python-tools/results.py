@@ -183,7 +183,7 @@ def keys():
 
 
 def limits():
-    return [resource.getrlimit(r)[0] for r in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)] + [sys.flags.isolated]
+    return [resource.getrlimit(r)[0] for r in (resource.RLIMIT_AS, resource.RLIMIT_CORE)] + [sys.flags.isolated]
 
 
 def where():
