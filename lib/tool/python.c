@@ -1,390 +1,233 @@
-/* Kind python: functions of modules, run in a host process (python_host.py) that all calls of a tool file share. A function cannot be
- * stopped: a host with a call that was cancelled takes no new ones, and is killed when no other call needs it. */
+/* Kind python: functions of modules, run in a host process (python_host.h) that all calls of a tool file share. */
 #include "base/base.h"
 #include "tool/member.h"
-#include "tool/program.h"
+#include "tool/python_host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MODULES_MAX 64
-#define LINE_MAX_BYTES (96 * 1024 * 1024) /* a result of 16 MiB with every byte escaped */
-#define DESCRIBE_MS 30000
-
-extern const char orb_python_host[];
-
-struct module_file;
-
-/* A host process. */
-struct host {
-    struct host *next;
-    struct module_file *file;
-    struct orb_child *child;
-    struct request *requests;      /* that it has not answered */
-    struct orb_buf line;
-    struct orb_program_tail tail;
-    int64_t last_id;
-    int is_retired;                /* a call was cancelled, or it broke the protocol: no new ones */
-    const char *why;               /* it is killed for */
-};
+#define FUNCTIONS_MAX 256
+#define FOLDERS_MAX 16
+#define KNOWN_MAX 1000 /* functions of a tool file that are described once only */
 
 /* A tool file of this kind. */
 struct module_file {
     struct module_file *next;
     struct orb_toolbox *toolbox;
     struct orb_program program;
-    json_t *modules;
-    double timeout;
-    int64_t result_max;
-    int is_large;
-    struct host *hosts;
+    json_t *setup;                  /* of the host: modules, functions, folders */
+    json_t *limits;                 /* members of the file that each of its tools has */
+    struct orb_python_host *host;
     struct known *known;
+    size_t known_count;
+    struct question *questions;
 };
 
-/* A function that was described. */
+/* A function that was described; it is not listed. */
 struct known {
     struct known *next;
-    struct module_file *file;
     char *path;
     struct orb_tool *tool;
 };
 
-struct request {
-    struct request *next;
-    struct host *host;
-    int64_t id;
-    struct orb_tool_call *call;    /* NULL: a description */
+/* The data of a tool. */
+struct function {
+    struct module_file *file;
     char *path;
-    struct orb_timer *timeout;
-    orb_toolbox_cb cb;
-    void *arg;
-    struct orb_error err;
+    int is_async;
 };
 
-/* ---- the ends of requests ---- */
+/* An agent's item, under way. */
+struct question {
+    struct question *next;
+    struct module_file *file;
+    char *path;
+    struct orb_tool *tool;          /* known already */
+    orb_toolbox_cb cb;
+    void *arg;
+};
 
-static void request_free(struct request *r)
-{
-    struct request **p = &r->host->requests;
-    while (*p != r)
-        p = &(*p)->next;
-    *p = r->next;
-    orb_loop_forget(orb_toolbox_loop(r->host->file->toolbox), r);
-    orb_timer_free(r->timeout);
-    free(r->path);
-    free(r);
-}
+/* ---- from a description to a tool ---- */
 
-static void request_fail(struct request *r, const char *text)
+/* The description as a tool file has it. */
+static json_t *file_from(const struct module_file *f, const char *path, const json_t *answer, struct orb_error *err)
 {
-    struct orb_tool_call *call = r->call;
-    struct orb_error err = { 0 };
-    orb_toolbox_cb cb = r->cb;
-    void *arg = r->arg;
-    orb_error_set(&err, ORB_E_TOOL, "tool '%.128s': %s", r->path, text);
-    request_free(r);
-    if (call)
-        orb_tool_call_fail(call, "Tool '%s' failed: %s", call->tool->name, text);
-    else
-        cb(arg, NULL, 0, &err);
-}
-
-static void host_kill(struct host *h, const char *why)
-{
-    h->is_retired = 1;
-    h->why = why;
-    orb_child_kill(h->child);
-}
-
-static void host_settle(struct host *h)
-{
-    if (h->is_retired && !h->requests)
-        orb_child_kill(h->child);
-}
-
-static const char *text_member(const json_t *o, const char *name)
-{
-    return orb_json_get_str(o, name, NULL);
-}
-
-static struct orb_tool *tool_from(struct module_file *f, const char *path, const json_t *ok, struct orb_error *err)
-{
-    struct orb_tool *tool = NULL;
-    struct known *k;
-    json_t *parameters = json_object_get(ok, "parameters");
-    const char *name = text_member(ok, "name"), *description = text_member(ok, "description");
-    size_t n = name ? strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") : 0;
-    if (!n || name[n] || n > ORB_TOOL_NAME_MAX || !json_is_object(parameters) || (description && strlen(description) > ORB_TOOL_DESCRIPTION_MAX)) {
-        orb_error_set(err, ORB_E_TOOL, "tool '%.128s': Python says nothing usable about it (name, description, parameters)", path);
+    const json_t *text = json_object_get(answer, "parameters");
+    json_t *file = json_deep_copy(f->limits), *parameters;
+    parameters = json_is_string(text) ? orb_json_parse(json_string_value(text), json_string_length(text), &orb_json_limits_default, err)
+                                      : (orb_error_set(err, ORB_E_TOOL, "/parameters: are missing"), NULL);
+    if (!parameters) {
+        json_decref(file);
         return NULL;
     }
-    tool = orb_tool_new(f->toolbox, &orb_tool_kind_python, name, description ? description : "", parameters);
-    tool->timeout_ms = (int64_t)(f->timeout * 1000);
-    tool->result_max = (size_t)f->result_max;
-    tool->is_large = f->is_large || json_is_true(json_object_get(ok, "large"));
-    k = orb_alloc(sizeof *k);
-    *k = (struct known){ .next = f->known, .file = f, .path = orb_strdup(path), .tool = tool };
-    tool->data = k;
-    f->known = k;
+    json_object_set_new(file, "parameters", parameters);
+    json_object_set_new(file, "path", json_string(path));
+    json_object_set(file, "name", json_object_get(answer, "name"));
+    json_object_set(file, "description", json_object_get(answer, "description"));
+    if (json_is_true(json_object_get(answer, "large")))
+        json_object_set_new(file, "large", json_true());
+    return file;
+}
+
+/* make: orb_toolbox_make or orb_toolbox_add. */
+static struct orb_tool *tool_from(struct module_file *f, const char *path, const json_t *answer, __typeof__(orb_toolbox_make) *make, struct orb_error *err)
+{
+    struct orb_tool *tool = NULL;
+    json_t *file = file_from(f, path, answer, err);
+    if (file && make(f->toolbox, &orb_tool_kind_python, file, &tool, err) == 0) {
+        struct function *function = orb_alloc(sizeof *function);
+        *function = (struct function){ f, orb_strdup(path), json_is_true(json_object_get(answer, "is_async")) };
+        tool->data = function;
+    }
+    json_decref(file);
     return tool;
 }
 
-static struct known *known_find(const struct module_file *f, const char *path)
+static void done(struct orb_tool *tool)
 {
-    struct known *k = f->known;
-    while (k && strcmp(k->path, path) != 0)
-        k = k->next;
-    return k;
+    struct function *function = tool->data;
+    if (function)
+        free(function->path);
+    free(function);
 }
 
-static void answer(struct request *r, const json_t *reply)
+/* ---- an agent's item ---- */
+
+static struct orb_tool *known_find(const struct module_file *f, const char *path)
 {
-    struct orb_tool_call *call = r->call;
-    const char *error = text_member(reply, "error");
-    const json_t *ok = json_object_get(reply, "ok");
-    struct orb_error err = { 0 };
-    if (error || !ok) {
-        request_fail(r, error ? error : "the Python host gave no answer");
-    } else if (call) {
-        size_t have = json_string_length(ok), len = (size_t)orb_json_get_int(reply, "len", 0);
-        request_free(r);
-        orb_tool_call_end(call, json_is_string(ok) ? json_string_value(ok) : "", have > call->tool->result_max && len > have ? len : have, NULL);
-    } else {
-        struct known *k = known_find(r->host->file, r->path);
-        struct orb_tool *tool = k ? k->tool : tool_from(r->host->file, r->path, ok, &err);
-        orb_toolbox_cb cb = r->cb;
-        void *arg = r->arg;
-        request_free(r);
-        cb(arg, &tool, tool != NULL, tool ? NULL : &err);
-    }
+    for (struct known *k = f->known; k; k = k->next)
+        if (!strcmp(k->path, path))
+            return k->tool;
+    return NULL;
 }
 
-/* ---- the host's lines ---- */
-
-static void take_line(struct host *h, const char *line, size_t len)
+/* From now on the file's, too. */
+static void known_add(struct module_file *f, const char *path, struct orb_tool *tool)
 {
-    struct orb_error why;
-    struct orb_json_limits limits = orb_json_limits_default;
-    limits.max_bytes = LINE_MAX_BYTES;
-    json_t *reply = orb_json_parse(line, len, &limits, &why);
-    int64_t id = orb_json_get_int(reply, "id", -1);
-    struct request *r = h->requests;
-    while (r && r->id != id)
-        r = r->next;
-    if (!reply)
-        host_kill(h, "the Python host wrote what is not of its protocol");
-    else if (r) /* else it was cancelled */
-        answer(r, reply);
-    json_decref(reply);
-}
-
-static void on_output(void *arg, int fd, const char *data, size_t len)
-{
-    struct host *h = arg;
-    const char *end;
-    if (fd == 2) {
-        orb_program_tail_add(&h->tail, data, len);
+    if (f->known_count == KNOWN_MAX)
         return;
-    }
-    while (!h->why && (end = memchr(data, '\n', len))) {
-        size_t n = (size_t)(end - data);
-        orb_buf_add(&h->line, data, n);
-        if (!h->line.err)
-            take_line(h, h->line.data ? h->line.data : "", h->line.len);
-        else
-            host_kill(h, "the Python host wrote too long a line");
-        orb_buf_reset(&h->line);
-        data += n + 1;
-        len -= n + 1;
-    }
-    orb_buf_add(&h->line, data, len);
-    if (h->line.err && !h->why)
-        host_kill(h, "the Python host wrote too long a line");
-    host_settle(h);
+    struct known *k = orb_alloc(sizeof *k);
+    *k = (struct known){ f->known, orb_strdup(path), orb_tool_ref(tool) };
+    f->known = k;
+    f->known_count++;
 }
 
-static void on_end(void *arg, int status)
+static void question_free(struct question *q)
 {
-    struct host *h = arg, **p = &h->file->hosts;
-    char text[ORB_PROGRAM_TAIL + 128];
-    while (*p != h)
+    struct question **p = &q->file->questions;
+    while (*p != q)
         p = &(*p)->next;
-    *p = h->next;
-    orb_program_tail_trim(&h->tail);
-    if (h->why)
-        snprintf(text, sizeof text, "%s", h->why);
-    else
-        snprintf(text, sizeof text, "the Python host ended with status %d%s%.*s", status, h->tail.len ? ": " : "", (int)h->tail.len, h->tail.text);
-    while (h->requests)
-        request_fail(h->requests, text);
-    orb_child_free(h->child);
-    orb_buf_done(&h->line);
-    free(h);
+    *p = q->next;
+    orb_loop_forget(orb_toolbox_loop(q->file->toolbox), q);
+    orb_tool_unref(q->tool);
+    free(q->path);
+    free(q);
 }
 
-/* ---- sending ---- */
-
-static int send_json(struct host *h, const json_t *value)
+static void question_end(struct question *q, struct orb_tool *tool_take, const struct orb_error *why)
 {
-    struct orb_buf b;
-    orb_buf_init(&b, ORB_CHILD_INPUT_MAX);
-    orb_json_dump(&b, value);
-    orb_buf_char(&b, '\n');
-    int rc = b.err ? b.err : orb_child_write(h->child, b.data, b.len);
-    orb_buf_done(&b);
-    return rc;
+    struct orb_error err = { 0 };
+    orb_toolbox_cb cb = q->cb;
+    void *arg = q->arg;
+    if (!tool_take)
+        orb_error_set(&err, ORB_E_TOOL, "tool '%.128s': %s", q->path, why->text);
+    question_free(q);
+    cb(arg, &tool_take, tool_take != NULL, tool_take ? NULL : &err);
+    orb_tool_unref(tool_take);
 }
 
-static int host_start(struct module_file *f, struct host **out, struct orb_error *err)
+static void tell_known(void *arg)
 {
-    struct host *h = orb_alloc(sizeof *h);
-    h->file = f;
-    orb_buf_init(&h->line, LINE_MAX_BYTES);
-    int rc = orb_program_start(&f->program, orb_toolbox_loop(f->toolbox), on_output, on_end, h, &h->child, err);
-    if (rc) {
-        free(h);
-        return rc;
+    struct question *q = arg;
+    question_end(q, orb_tool_ref(q->tool), NULL);
+}
+
+static void on_description(void *arg, const json_t *answer, const char *error)
+{
+    struct question *q = arg;
+    struct orb_error err = { 0 };
+    /* Another one may have asked the same meanwhile. */
+    struct orb_tool *tool = known_find(q->file, q->path);
+    if (tool) {
+        orb_tool_ref(tool);
+    } else if (error) {
+        orb_error_set(&err, ORB_E_TOOL, "%s", error);
+    } else {
+        tool = tool_from(q->file, q->path, answer, orb_toolbox_make, &err);
+        if (tool)
+            known_add(q->file, q->path, tool);
     }
-    h->next = f->hosts;
-    f->hosts = h;
-    json_t *program = json_string(orb_python_host), *setup = json_pack("{sO}", "modules", f->modules);
-    rc = send_json(h, program);
-    if (!rc)
-        rc = send_json(h, setup);
-    json_decref(program);
-    json_decref(setup);
-    if (rc)
-        host_kill(h, "no memory");
-    *out = h;
-    return 0;
+    question_end(q, tool, &err);
 }
 
-static int host_get(struct module_file *f, struct host **out, struct orb_error *err)
-{
-    for (struct host *h = f->hosts; h; h = h->next)
-        if (!h->is_retired && orb_child_pid(h->child)) {
-            *out = h;
-            return 0;
-        }
-    return host_start(f, out, err);
-}
-
-static int request_new(struct module_file *f, const char *path, json_t *message_take, struct request **out, struct orb_error *err)
-{
-    struct host *h;
-    int rc = host_get(f, &h, err);
-    if (!rc) {
-        json_object_set_new(message_take, "id", json_integer(++h->last_id));
-        json_object_set_new(message_take, "path", json_string(path));
-        rc = send_json(h, message_take);
-        if (rc)
-            orb_error_set(err, ORB_E_TOO_LARGE, "too much waits for the Python host, or the arguments are too large");
-    }
-    json_decref(message_take);
-    if (rc)
-        return rc;
-    struct request *r = orb_alloc(sizeof *r);
-    *r = (struct request){ .next = h->requests, .host = h, .id = h->last_id, .path = orb_strdup(path) };
-    h->requests = r;
-    *out = r;
-    return 0;
-}
-
-/* ---- calls ---- */
-
-static int start(struct orb_tool_call *call, struct orb_error *err)
-{
-    const struct known *k = call->tool->data;
-    struct request *r = NULL;
-    json_t *message = json_pack("{ss sO sI}", "op", "call", "arguments", call->arguments, "max", (json_int_t)call->tool->result_max);
-    int rc = request_new(k->file, k->path, message, &r, err);
-    if (rc)
-        return rc;
-    r->call = call;
-    call->state = r;
-    return 0;
-}
-
-static void cancelled(void *arg)
-{
-    struct request *r = arg;
-    struct host *h = r->host;
-    request_fail(r, "cancelled");
-    host_settle(h);
-}
-
-static void cancel(struct orb_tool_call *call)
-{
-    struct request *r = call->state;
-    r->host->is_retired = 1;
-    /* Alone in its host: the end of that is its end. */
-    if (r->host->requests == r && !r->next)
-        orb_child_kill(r->host->child);
-    else
-        orb_loop_defer(call->loop, cancelled, r);
-}
-
-/* ---- descriptions ---- */
-
-static int is_module(const struct module_file *f, const char *path)
+/* The length of the longest listed module that a path is in, or 0. */
+static size_t module_length(const struct module_file *f, const char *path)
 {
     const json_t *one;
-    size_t i;
-    json_array_foreach(f->modules, i, one) {
+    size_t i, longest = 0;
+    json_array_foreach(json_object_get(f->setup, "modules"), i, one) {
         size_t n = json_string_length(one);
-        if (!strncmp(json_string_value(one), path, n) && path[n] == '.' && path[n + 1])
-            return 1;
+        if (n > longest && !strncmp(json_string_value(one), path, n) && path[n] == '.' && path[n + 1])
+            longest = n;
     }
-    return 0;
-}
-
-/* A function that is known already: told later all the same. */
-struct told {
-    struct orb_tool *tool;
-    orb_toolbox_cb cb;
-    void *arg;
-};
-
-static void tell(void *arg)
-{
-    struct told *t = arg;
-    t->cb(t->arg, &t->tool, 1, NULL);
-    orb_tool_unref(t->tool);
-    free(t);
-}
-
-static void describe_is_late(void *arg)
-{
-    struct request *r = arg;
-    host_kill(r->host, "the import took too long");
+    return longest;
 }
 
 static int resolve(struct orb_toolbox *toolbox, const json_t *item, orb_toolbox_cb cb, void *arg,
                    struct orb_error *err)
 {
-    struct module_file *f = *orb_toolbox_slot(toolbox, &orb_tool_kind_python);
     const char *path = json_string_value(item);
-    struct request *r;
-    while (path && f && !is_module(f, path))
-        f = f->next;
-    if (!path || !f)
-        return 0;
-    const struct known *k = known_find(f, path);
-    if (k) {
-        struct told *t = orb_alloc(sizeof *t);
-        *t = (struct told){ orb_tool_ref(k->tool), cb, arg };
-        orb_loop_defer(orb_toolbox_loop(toolbox), tell, t);
-        return 1;
+    struct module_file *best = NULL;
+    size_t longest = 0;
+    for (struct module_file *f = *orb_toolbox_slot(toolbox, &orb_tool_kind_python); path && f; f = f->next) {
+        size_t n = module_length(f, path);
+        if (n > longest)
+            longest = n, best = f;
     }
-    int rc = request_new(f, path, json_pack("{ss}", "op", "describe"), &r, err);
-    if (rc)
-        return rc;
-    r->cb = cb;
-    r->arg = arg;
-    r->timeout = orb_timer_new(orb_toolbox_loop(toolbox), describe_is_late, r);
-    orb_timer_start(r->timeout, DESCRIBE_MS);
+    if (!best)
+        return 0;
+    if (json_string_length(item) > ORB_TOOL_PATH_MAX)
+        return orb_error_set(err, ORB_E_TOOL, "tool '%.60s...': its path is over %d bytes", path, ORB_TOOL_PATH_MAX);
+    struct question *q = orb_alloc(sizeof *q);
+    *q = (struct question){ .next = best->questions, .file = best, .path = orb_strdup(path), .tool = known_find(best, path), .cb = cb, .arg = arg };
+    best->questions = q;
+    if (q->tool) {
+        orb_tool_ref(q->tool);
+        orb_loop_defer(orb_toolbox_loop(toolbox), tell_known, q);
+    } else {
+        orb_python_describe(best->host, path, on_description, q);
+    }
     return 1;
+}
+
+/* ---- calls ---- */
+
+static void on_answer(void *arg, const json_t *answer, const char *error)
+{
+    struct orb_tool_call *call = arg;
+    const json_t *text = json_object_get(answer, "text");
+    if (error) {
+        orb_tool_call_fail(call, "Tool '%s' failed: %s", call->tool->name, error);
+        return;
+    }
+    size_t have = json_string_length(text), len = (size_t)orb_json_get_int(answer, "len", 0);
+    orb_tool_call_end(call, have ? json_string_value(text) : "", have > call->tool->result_max && len > have ? len : have, json_object_get(answer, "blocks"));
+}
+
+static int start(struct orb_tool_call *call, struct orb_error *err)
+{
+    const struct function *function = call->tool->data;
+    struct orb_python_request *request = NULL;
+    int rc = orb_python_call(function->file->host, function->path, call->arguments, call->tool->result_max, function->is_async, on_answer, call, &request, err);
+    call->state = request;
+    return rc;
+}
+
+static void cancel(struct orb_tool_call *call)
+{
+    orb_python_stop(call->state);
 }
 
 /* ---- tool files ---- */
@@ -398,17 +241,12 @@ static void file_free(struct module_file *f)
         free(k->path);
         free(k);
     }
-    while (f->hosts) {
-        struct host *h = f->hosts;
-        f->hosts = h->next;
-        while (h->requests)
-            request_free(h->requests);
-        orb_child_free(h->child);
-        orb_buf_done(&h->line);
-        free(h);
-    }
+    while (f->questions)
+        question_free(f->questions);
+    orb_python_host_free(f->host);
     orb_program_done(&f->program);
-    json_decref(f->modules);
+    json_decref(f->setup);
+    json_decref(f->limits);
     free(f);
 }
 
@@ -422,59 +260,158 @@ static void close_all(struct orb_toolbox *toolbox)
     *slot = NULL;
 }
 
-static int read_modules(struct module_file *f, const json_t *file, struct orb_error *err)
+static int check_names(const char *member, const json_t *names, int needs_dot, struct orb_error *err)
 {
-    static const char *const none[] = { "name", "path", "description", "parameters" };
-    const json_t *modules = NULL, *one;
+    const json_t *one;
+    size_t i;
+    json_array_foreach(names, i, one) {
+        const char *s = json_string_value(one);
+        size_t n = strlen(s);
+        if (!n || n > ORB_TOOL_PATH_MAX || s[0] == '.' || s[n - 1] == '.' || strstr(s, "..") || strpbrk(s, " /\\") || (needs_dot && !strchr(s, '.')))
+            return orb_error_set(err, ORB_E_CONFIG, "/%s/%zu: '%.60s': must be the name of a %s", member, i, s,
+                                 needs_dot ? "function with its module, such as \"mytools.search\"" : "module, such as \"mytools\"");
+    }
+    return 0;
+}
+
+/* Folders of the setup: from the folder the process runs in; without any, that one. */
+static int read_folders(const struct module_file *f, const json_t *file, json_t **out, struct orb_error *err)
+{
+    const json_t *folders = NULL, *one;
+    size_t i;
+    int rc = orb_member_texts(file, "folders", FOLDERS_MAX, &folders, err);
+    json_t *all = json_array();
+    json_array_foreach(folders, i, one) {
+        const char *s = json_string_value(one);
+        json_array_append_new(all, *s == '/' ? json_string(s) : json_sprintf("%s/%s", f->program.cwd, s));
+    }
+    if (!folders)
+        json_array_append_new(all, json_string(*f->program.cwd ? f->program.cwd : "."));
+    *out = all;
+    return rc;
+}
+
+static int read_setup(struct module_file *f, const json_t *file, struct orb_error *err)
+{
+    const json_t *modules = NULL, *functions = NULL;
+    json_t *folders = NULL;
+    int rc = orb_member_texts(file, "modules", MODULES_MAX, &modules, err);
+    if (!rc)
+        rc = orb_member_texts(file, "functions", FUNCTIONS_MAX, &functions, err);
+    if (!rc && !json_array_size(modules) && !json_array_size(functions))
+        rc = orb_error_set(err, ORB_E_CONFIG, "/modules: name the modules whose functions agents may name, or single \"functions\"");
+    if (!rc)
+        rc = check_names("modules", modules, 0, err);
+    if (!rc)
+        rc = check_names("functions", functions, 1, err);
+    if (!rc)
+        rc = read_folders(f, file, &folders, err);
+    if (!rc)
+        f->setup = json_pack("{so* so* sO}", "modules", modules ? json_deep_copy(modules) : json_array(), "functions",
+                             functions ? json_deep_copy(functions) : json_array(), "folders", folders);
+    json_decref(folders);
+    return rc;
+}
+
+static int read_file(struct module_file *f, const json_t *file, struct orb_error *err)
+{
+    static const char *const none[] = { "name", "path", "description", "parameters" }, *const limits[] = { "timeout_seconds", "result_max", "large" };
     const char *python = "python3";
     size_t i;
     for (i = 0; i < ORB_COUNT(none); i++)
         if (json_object_get(file, none[i]))
             return orb_error_set(err, ORB_E_CONFIG, "/%s: each function has its own; leave it out", none[i]);
-    int rc = orb_member_need(file, "modules", "an array of strings, the modules whose functions agents may name", err);
-    if (!rc)
-        rc = orb_member_texts(file, "modules", MODULES_MAX, &modules, err);
+    f->limits = json_object();
+    for (i = 0; i < ORB_COUNT(limits); i++)
+        if (json_object_get(file, limits[i]))
+            json_object_set(f->limits, limits[i], json_object_get(file, limits[i]));
+    int rc = orb_program_read(&f->program, f->toolbox, file, 0, err);
     if (!rc)
         rc = orb_member_text(file, "python", &python, err);
-    if (!rc && !json_array_size(modules))
-        rc = orb_error_set(err, ORB_E_CONFIG, "/modules: must name at least one module");
-    json_array_foreach(modules, i, one)
-        if (!rc && (!json_string_length(one) || strpbrk(json_string_value(one), " /\\") || json_string_value(one)[json_string_length(one) - 1] == '.'))
-            rc = orb_error_set(err, ORB_E_CONFIG, "/modules/%zu: must be the name of a module, such as \"mytools\"", i);
-    if (rc)
-        return rc;
-    f->modules = json_incref((json_t *)(uintptr_t)modules);
-    f->program.argv = json_pack("[ssss]", python, "-u", "-c", "import sys, json; exec(json.loads(sys.stdin.readline()))");
-    return f->program.argv ? 0 : orb_error_set(err, ORB_E_CONFIG, "/python: is not a program");
+    if (!rc && !*python)
+        rc = orb_error_set(err, ORB_E_CONFIG, "/python: must be a program, such as \"python3\"");
+    if (!rc)
+        f->program.argv = json_pack("[sssss]", python, "-I", "-u", "-c", ORB_PYTHON_STARTER);
+    return rc ? rc : read_setup(f, file, err);
+}
+
+/* The functions that are named one by one are listed: a process of the moment describes them. */
+struct listing {
+    struct module_file *file;
+    size_t next;
+    int rc;
+    struct orb_error *err;
+};
+
+static void on_listed(void *arg, const json_t *answer, const char *error)
+{
+    struct listing *l = arg;
+    const char *path = json_string_value(json_array_get(json_object_get(l->file->setup, "functions"), l->next));
+    struct orb_error why = { 0 };
+    if (error)
+        orb_error_set(&why, ORB_E_TOOL, "%s", error);
+    if (!l->rc && (error || !tool_from(l->file, path, answer, orb_toolbox_add, &why)))
+        l->rc = orb_error_set(l->err, ORB_E_CONFIG, "/functions/%zu: '%s': %s", l->next, path, why.text);
+    l->next++;
+}
+
+static int list_functions(struct module_file *f, struct orb_error *err)
+{
+    const json_t *functions = json_object_get(f->setup, "functions"), *one;
+    struct listing l = { .file = f, .err = err };
+    size_t i, count = json_array_size(functions);
+    struct orb_loop *loop = count ? orb_loop_new() : NULL; /* of its own: the caller's must not turn yet */
+    if (!loop)
+        return count ? orb_error_set(err, ORB_E_NOMEM, "/functions: no descriptors") : 0;
+    struct orb_python_host *host = orb_python_host_new(loop, &f->program, f->setup);
+    json_array_foreach(functions, i, one)
+        orb_python_describe(host, json_string_value(one), on_listed, &l); /* answered in this order */
+    while (l.next < count && !l.rc)
+        if (orb_loop_turn(loop, -1))
+            l.rc = orb_error_set(err, ORB_E_CONFIG, "/functions: the loop of their description failed");
+    orb_python_host_free(host);
+    orb_loop_free(loop);
+    return l.rc;
+}
+
+static int check_modules(const struct module_file *f, const struct module_file *others, struct orb_error *err)
+{
+    const json_t *one, *other;
+    size_t i, j;
+    for (const struct module_file *o = others; o; o = o->next)
+        json_array_foreach(json_object_get(f->setup, "modules"), i, one)
+            json_array_foreach(json_object_get(o->setup, "modules"), j, other)
+                if (json_equal(one, other))
+                    return orb_error_set(err, ORB_E_CONFIG, "/modules/%zu: '%s' is in another tool file, too; leave it out of one", i, json_string_value(one));
+    return 0;
 }
 
 static int load(struct orb_toolbox *toolbox, const json_t *file, struct orb_error *err)
 {
     struct module_file *f = orb_alloc(sizeof *f);
     void **slot = orb_toolbox_slot(toolbox, &orb_tool_kind_python);
-    *f = (struct module_file){ .next = *slot, .toolbox = toolbox, .timeout = ORB_TOOL_TIMEOUT_MS / 1000.0, .result_max = ORB_TOOL_RESULT_MAX };
-    int rc = read_modules(f, file, err);
+    f->toolbox = toolbox;
+    int rc = read_file(f, file, err);
     if (!rc)
-        rc = orb_member_real(file, "timeout_seconds", 0.001, 86400, &f->timeout, err);
-    if (!rc)
-        rc = orb_member_int(file, "result_max", 1, 16 * 1024 * 1024, &f->result_max, err);
-    if (!rc)
-        rc = orb_member_flag(file, "large", &f->is_large, err);
-    if (!rc)
-        rc = orb_program_read(&f->program, toolbox, file, 0, err);
-    if (rc)
+        rc = check_modules(f, *slot, err);
+    if (rc) {
         file_free(f);
-    else
-        *slot = f;
-    return rc;
+        return rc;
+    }
+    f->host = orb_python_host_new(orb_toolbox_loop(toolbox), &f->program, f->setup);
+    f->next = *slot; /* its functions refer to it from here on */
+    *slot = f;
+    return list_functions(f, err);
 }
 
 const struct orb_tool_kind orb_tool_kind_python = {
     .name = "python",
     .help = "functions of Python modules, which agents name by their dotted paths",
     .members = "modules  array of strings: functions of these modules, and of those below them, are tools\n"
+               "functions  array of strings: these functions are tools, and are listed\n"
                "python  string: the interpreter (default python3)\n"
-               "cwd  string: the folder it runs in, where it also looks for modules (default: the folder of the tool files)\n"
+               "folders  array of strings: where modules are looked for first, from cwd (default: cwd)\n"
+               "cwd  string: the folder it runs in, from the folder of the tool files (default: that folder)\n"
                "env  object of strings: its environment, beside PATH, HOME, LANG and TZ of the worker\n"
                "env_pass  array of strings: more variables of the worker that it gets\n"
                "cpu_seconds  integer: processor time of the host process, all calls together (default: no limit)\n"
@@ -486,5 +423,6 @@ const struct orb_tool_kind orb_tool_kind_python = {
     .resolve = resolve,
     .start = start,
     .cancel = cancel,
+    .done = done,
     .close = close_all,
 };

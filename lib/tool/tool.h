@@ -115,7 +115,10 @@ void **orb_toolbox_slot(struct orb_toolbox *toolbox, const struct orb_tool_kind 
  * agents name it by. The kind sets data. */
 int orb_toolbox_add(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, struct orb_tool **out,
                     struct orb_error *err) ORB_MUST_CHECK;
-/* A tool that is not listed (an MCP object's); the caller's reference. parameters NULL = any object. */
+/* The same for a tool that is not listed; the caller's reference. Its name and path may be those of others. */
+int orb_toolbox_make(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, struct orb_tool **out,
+                     struct orb_error *err) ORB_MUST_CHECK;
+/* A tool that is not listed (an MCP object's), unchecked; the caller's reference. parameters NULL = any object. */
 struct orb_tool *orb_tool_new(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const char *name, const char *description,
                               json_t *parameters);
 /* All that are listed, in the order of their names. */

@@ -95,8 +95,9 @@ struct common {
     int is_large;
 };
 
-static int read_common(const struct orb_toolbox *toolbox, const json_t *file, struct common *c, struct orb_error *err)
+static int read_common(const json_t *file, struct common *c, struct orb_error *err)
 {
+    *c = (struct common){ .timeout = ORB_TOOL_TIMEOUT_MS / 1000.0, .result_max = ORB_TOOL_RESULT_MAX };
     int rc = orb_member_need(file, "name", "how the model calls the tool", err);
     if (!rc)
         rc = orb_member_text(file, "name", &c->name, err);
@@ -121,10 +122,6 @@ static int read_common(const struct orb_toolbox *toolbox, const json_t *file, st
         rc = orb_member_int(file, "result_max", 1, 16 * 1024 * 1024, &c->result_max, err);
     if (!rc)
         rc = orb_member_flag(file, "large", &c->is_large, err);
-    if (!rc)
-        rc = check_free(toolbox, "name", c->name, err);
-    if (!rc && strcmp(c->path, c->name) != 0)
-        rc = check_free(toolbox, "path", c->path, err);
     return rc;
 }
 
@@ -145,26 +142,46 @@ static void entry_insert(struct orb_toolbox *toolbox, struct orb_tool_entry entr
     toolbox->count++;
 }
 
-int orb_toolbox_add(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, struct orb_tool **out, struct orb_error *err)
+static int make(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, const struct common *c, struct orb_tool **out,
+                struct orb_error *err)
 {
-    struct common c = { .timeout = ORB_TOOL_TIMEOUT_MS / 1000.0, .result_max = ORB_TOOL_RESULT_MAX };
     json_t *parameters = json_object_get(file, "parameters");
-    int rc = read_common(toolbox, file, &c, err);
-    if (!rc && parameters)
-        rc = check_parameters(parameters, err);
+    int rc = parameters ? check_parameters(parameters, err) : 0;
     if (rc)
         return rc;
-    struct orb_tool *tool = orb_tool_new(toolbox, kind, c.name, c.description, parameters);
-    tool->timeout_ms = (int64_t)(c.timeout * 1000);
-    tool->result_max = (size_t)c.result_max;
-    tool->is_large = c.is_large;
+    struct orb_tool *tool = orb_tool_new(toolbox, kind, c->name, c->description, parameters);
+    tool->timeout_ms = (int64_t)(c->timeout * 1000);
+    tool->result_max = (size_t)c->result_max;
+    tool->is_large = c->is_large;
+    *out = tool;
+    return 0;
+}
+
+int orb_toolbox_make(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, struct orb_tool **out, struct orb_error *err)
+{
+    struct common c;
+    int rc = read_common(file, &c, err);
+    return rc ? rc : make(toolbox, kind, file, &c, out, err);
+}
+
+int orb_toolbox_add(struct orb_toolbox *toolbox, const struct orb_tool_kind *kind, const json_t *file, struct orb_tool **out, struct orb_error *err)
+{
+    struct common c;
+    int rc = read_common(file, &c, err);
+    if (!rc)
+        rc = check_free(toolbox, "name", c.name, err);
+    if (!rc && strcmp(c.path, c.name) != 0)
+        rc = check_free(toolbox, "path", c.path, err);
+    if (!rc)
+        rc = make(toolbox, kind, file, &c, out, err);
+    if (rc)
+        return rc;
     struct orb_buf schema;
     orb_buf_init(&schema, 16 * ORB_TOOL_FILE_BYTES);
-    orb_json_dump(&schema, tool->parameters);
+    orb_json_dump(&schema, (*out)->parameters);
     char *text = orb_buf_take(&schema);
-    entry_insert(toolbox, (struct orb_tool_entry){ tool, orb_strdup(c.path), orb_strdup(toolbox->loading ? toolbox->loading : ""),
+    entry_insert(toolbox, (struct orb_tool_entry){ *out, orb_strdup(c.path), orb_strdup(toolbox->loading ? toolbox->loading : ""),
                                                    text ? text : orb_strdup("{}") });
-    *out = tool;
     return 0;
 }
 

@@ -36,6 +36,14 @@ check 'tool call, Python' orbiter tool call mytools.shout '{"text": "hello", "ti
 out: HELLO! HELLO!
 exit 0
 EOF
+mkdir "$work/python"
+cp "$tools/mytools.py" "$work/python"
+sed 's/"modules": ..mytools../"functions": ["mytools.shout"]/' "$tools/mytools.json" >"$work/python/mytools.json"
+check 'tool list, a function of Python' orbiter tool list -o jsonl --tools "$work/python" <<'EOF'
+out: {"name": "now", "path": "now", "kind": "builtin", "description": "The date, the time (UTC) and the day of the week.", "parameters": {"type": "object", "properties": {}}, "file": null, "timeout_seconds": 60.0}
+out: {"name": "shout", "path": "mytools.shout", "kind": "python", "description": "Says it loud.", "parameters": {"type": "object", "properties": {"text": {"type": "string", "description": "what to say"}, "times": {"type": "integer", "description": "how often"}}, "required": ["text"]}, "file": "WORK/python/mytools.json", "timeout_seconds": 10.0}
+exit 0
+EOF
 check 'tool call, wrong arguments' orbiter tool call word_count --tools "$tools" <<'EOF'
 err: orbiter: Wrong arguments for tool 'word_count': at the top: 'text' is missing
 exit 1

@@ -1,0 +1,1 @@
+from .inner import from_inner  # noqa: F401

@@ -1,0 +1,3 @@
+def from_inner():
+    """Of a module below."""
+    return "inner"
