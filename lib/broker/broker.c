@@ -205,7 +205,7 @@ int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, c
 
 int orb_broker_sweep(struct orb_broker *b, int is_urgent, orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { b->queue, b->worker_id, b->owner, TEXT(ORB_LEASE_MS), task_ttl, b->result_ttl, b->event_ttl, is_urgent ? "1" : "" };
+    const char *const args[] = { b->queue, b->worker_id, TEXT(ORB_LEASE_MS), task_ttl, b->result_ttl, b->event_ttl, is_urgent ? "1" : "" };
     return orb_store_eval(b->store, &orb_script_sweep, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 

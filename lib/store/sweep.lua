@@ -1,12 +1,12 @@
 -- Look after a queue. Called by every worker twice a second; the first one to come when it is due does the work:
 -- due tasks go to the queue, expired ids leave the indexes, dead consumers are found and removed when
 -- nothing is pending on them, entries of Python clients get their hash, tasks and entries that do not agree are put
--- right. KEYS: queue. ARGV: prefix, queue name, worker id, owner, lease ms, ttl, result ttl, event ttl, "1" when the
+-- right. KEYS: queue. ARGV: prefix, queue name, worker id, lease ms, ttl, result ttl, event ttl, "1" when the
 -- whole queue is to be looked through now (the group was lost, or Redis came back). Reply: {orphans,
 -- priorities in use, 1 when paused, ms until it is due again}.
 -- with: standing
-local stream, queue, worker, owner, lease, ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local result_ttl, event_ttl, is_urgent = ARGV[7], ARGV[8], ARGV[9] == '1'
+local stream, queue, worker, lease, ttl = KEYS[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local result_ttl, event_ttl, is_urgent = ARGV[6], ARGV[7], ARGV[8] == '1'
 local EVERY_MS, AGAIN_MS = 450, 20
 local BATCH, SLICE, PRUNE = 100, 200, 500
 local BYTES_MAX = 1024 * 1024
@@ -75,15 +75,16 @@ end
 -- when it has been quiet for a minute.
 local function look_at_consumers()
   local orphans = 0
-  local mine, made = (call('GET', P .. 'orbiter:lease:' .. worker) or ''):match('^(%S+) (%d+)$')
-  if mine ~= owner or NOW_MS - made < lease then return end
+  -- Right after trouble the others may still have to renew their leases: nothing is removed then, and recover.lua waits, too.
+  local since = steady_since(stream)
+  local may_remove = since and NOW_MS - since >= lease
   for _, s in ipairs(streams_of(stream)) do
     for _, c in ipairs(consumers_of(s[1])) do
       local state = c.name ~= worker and standing(stream, c.name)
       if state == 'dead' or state == 'silent' then
         if c.pending > 0 then
           orphans = orphans + (state == 'dead' and c.pending or count_overdue(s[1], c.name))
-        elseif c.idle > (state == 'dead' and lease or 60000) then
+        elseif may_remove and c.idle > (state == 'dead' and lease or 60000) then
           call('XGROUP', 'DELCONSUMER', s[1], s[1] .. ':group', c.name)
         end
       end
@@ -259,7 +260,8 @@ if is_urgent then call('HSET', sweep, 'round_urgent', '1', 'round', 'open -inf',
 local next_ms = tonumber(call('HGET', sweep, 'next_ms') or 0) or 0
 local wait = next_ms - NOW_MS
 if wait <= 0 or wait > EVERY_MS then -- longer: the clock was set back
-  call('HSET', sweep, 'next_ms', string.format('%.0f', NOW_MS + EVERY_MS))
+  local now = string.format('%.0f', NOW_MS)
+  call('HSET', sweep, 'next_ms', string.format('%.0f', NOW_MS + EVERY_MS), 'steady_ms', string.format('%.0f', steady_since(stream) or NOW_MS), 'seen_ms', now)
   for _, step in ipairs({ promote, function() for _, s in ipairs({ 'completed', 'failed', 'cancelled' }) do prune(s) end end,
     look_at_consumers, adopt_slice, reconcile_slice, trim, trim_by_age }) do
     local ok, why = pcall(step) -- one key that is not what it should be must not stop the rest

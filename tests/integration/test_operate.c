@@ -515,7 +515,7 @@ static void a_slice_sent_twice_and_what_comes_meanwhile(void **state)
     char *id = test_redis_text(&fleet.redis, "ZRANGE parked:delayed 1 1");
     redis("HSET parked:sweep next_ms 0");
     free(test_redis_text(&fleet.redis, "ZADD parked:delayed 1 %s", id));
-    free(test_redis_text(&fleet.redis, "EVAL %s 1 parked %s parked w p 3000 86400 86400 3600 0", orb_script_sweep.text, ""));
+    free(test_redis_text(&fleet.redis, "EVAL %s 1 parked %s parked w 3000 86400 86400 3600 0", orb_script_sweep.text, ""));
     test_redis_expect(&fleet.redis, "122", "XLEN parked");
     free(id);
     /* One of the hundred it looks at is left. */
