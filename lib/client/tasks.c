@@ -275,15 +275,18 @@ static int is_wanted(const struct page *p, const struct row *row)
     return !p->queue || !*row->info.queue || !strcmp(p->queue, row->info.queue);
 }
 
-/* The row is not where the index said: the index is put right. */
+/* The row is not where the index said: the index is put right. A cancelled task that has not ended stays with the
+ * open ones, too: there the sweep looks whether somebody is there to end it. */
 static void repair(struct page *p, const struct row *row)
 {
     char key[ORB_KEY_MAX], score[32];
     enum index index = index_of[row->info.status];
+    int is_ending = row->info.status == ORB_STATUS_CANCELLED && row->info.completed_at <= 0 && row->index == OPEN;
     if (!row->index_queue || (!row->is_gone && index == row->index))
         return;
     index_key(p, row->index_queue, row->index, key);
-    mend(p, "ZREM", key, row->text[ID], NULL);
+    if (row->is_gone || !is_ending)
+        mend(p, "ZREM", key, row->text[ID], NULL);
     if (row->is_gone) {
         set_key(p, key);
         mend(p, "SREM", key, row->text[ID], NULL);

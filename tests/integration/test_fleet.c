@@ -152,10 +152,17 @@ static void a_wrong_index_is_repaired(void **state)
 {
     (void)state;
     submit("a", NULL);
-    free(test_redis_text(&fleet.redis, "HSET orbiter:task:a status cancelled"));
+    free(test_redis_text(&fleet.redis, "HSET orbiter:task:a status cancelled completed_at 1"));
     expect_list(ORB_STATUS_PENDING, NULL, 10, "");
     test_redis_expect(&fleet.redis, "0", "ZCARD orbiter:index:orbiter:tasks:open");
     expect_list(ORB_STATUS_CANCELLED, NULL, 10, "a:cancelled");
+    /* Cancelled, and not ended: who runs it may die, so the sweep must find it still. */
+    submit("b", NULL);
+    free(test_redis_text(&fleet.redis, "HSET orbiter:task:b status cancelled"));
+    expect_list(ORB_STATUS_PENDING, NULL, 10, "");
+    test_redis_expect(&fleet.redis, "b", "ZRANGE orbiter:index:orbiter:tasks:open 0 -1");
+    expect_list(ORB_STATUS_CANCELLED, NULL, 10, "b:cancelled a:cancelled");
+    expect_list(-1, NULL, 10, "b:cancelled a:cancelled");
 }
 
 static void expired_tasks_are_left_out_and_pruned(void **state)
