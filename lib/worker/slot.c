@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_MS 1000            /* an end that Redis refused is tried again after this */
+#define AGAIN_MS 1000            /* an end that Redis refused, or a hand-back, is tried again after this */
 #define RESULT_MAX (32 * 1024 * 1024)
 
 static void finish_slot(struct slot *slot);
+static void hand_back(struct slot *slot);
 
 /* ---- slots ------------------------------------------------------------- */
 
@@ -99,11 +100,22 @@ void orb_worker_finish_again(void *arg)
     struct orb_worker *w = arg;
     for (struct slot *slot = w->slots, *next; slot; slot = next) {
         next = slot->next;
-        if (slot->must_finish_again) {
-            slot->must_finish_again = 0;
+        if (!slot->must_finish_again)
+            continue;
+        slot->must_finish_again = 0;
+        if (slot->is_handed_back)
+            hand_back(slot);
+        else
             finish_slot(slot);
-        }
     }
+}
+
+static void finish_later(struct slot *slot)
+{
+    struct orb_worker *w = slot->worker;
+    slot->must_finish_again = 1;
+    if (!orb_timer_is_started(w->again))
+        orb_timer_start(w->again, AGAIN_MS);
 }
 
 static void on_finished(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -121,9 +133,7 @@ static void on_finished(void *arg, const struct orb_reply *reply, const struct o
     }
     /* Out of memory, no permission: the outcome is kept until Redis takes it. */
     orb_worker_trouble(w, "a task's outcome could not be written, trying again", err);
-    slot->must_finish_again = 1;
-    if (!orb_timer_is_started(w->again))
-        orb_timer_start(w->again, AGAIN_MS);
+    finish_later(slot);
 }
 
 static enum orb_status status_of(const struct slot *slot)
@@ -192,8 +202,13 @@ static void on_requeued(void *arg, const struct orb_reply *reply, const struct o
     struct slot *slot = arg;
     struct orb_worker *w = slot->worker;
     if (err)
-        orb_worker_trouble(w, "a task could not be handed back; it stays pending on this worker", err);
-    else if (slot->attempt)
+        orb_worker_trouble(w, "a task could not be handed back", err);
+    /* While this worker lives nobody else takes what is pending on it. What was not begun is handed back by one that ends. */
+    if (err && slot->attempt && !w->has_ended) {
+        finish_later(slot);
+        return;
+    }
+    if (!err && slot->attempt)
         told(slot, orb_reply_str(reply, NULL));
     orb_worker_release(slot);
 }
@@ -201,6 +216,7 @@ static void on_requeued(void *arg, const struct orb_reply *reply, const struct o
 static void hand_back(struct slot *slot)
 {
     const char *id = slot->attempt ? orb_attempt_task_id(slot->attempt) : slot->task->id;
+    slot->is_handed_back = 1;
     orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, on_requeued, slot);
 }
 
