@@ -60,7 +60,7 @@ local queue = empty(h[3]) and 'orbiter:tasks' or h[3]
 local created, attempt = h[5] or nil, h[8] or '0'
 -- Who may not touch the queue is told so before anything is written.
 local len = pcall_redis('XLEN', P .. queue)
-if type(len) == 'table' and not len.err:find('WRONGTYPE', 1, true) then return len end
+if type(len) == 'table' and not is_wrong_key(len) then return len end
 call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', status)
 if status == 'running' then
   call('HSET', key, 'status', 'cancelled')

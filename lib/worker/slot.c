@@ -13,6 +13,7 @@
 
 static void finish_slot(struct slot *slot);
 static void hand_back(struct slot *slot);
+static void poison_task(struct slot *slot, const char *id, const char *why);
 
 /* ---- slots ------------------------------------------------------------- */
 
@@ -75,6 +76,10 @@ static void told(struct slot *slot, const char *state)
 {
     struct orb_worker *w = slot->worker;
     enum orb_status status;
+    if (!strncmp(state, "WRONGTYPE", 9)) {
+        poison_task(slot, orb_attempt_task_id(slot->attempt), state);
+        return;
+    }
     if (orb_status_parse(state, &status)) {
         orb_worker_log(w, ORB_LOG_WARNING, "task %s attempt %d: another worker owns it now; its outcome here is dropped",
                        orb_attempt_task_id(slot->attempt), orb_attempt_number(slot->attempt));
@@ -290,6 +295,13 @@ static void poison(struct orb_worker *w, const char *entry, const char *id, cons
         w->in_flight++;
 }
 
+static void poison_task(struct slot *slot, const char *id, const char *why)
+{
+    struct orb_error err;
+    orb_error_set(&err, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", why);
+    poison(slot->worker, slot->entry, id, &err, 0);
+}
+
 static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct slot *slot = arg;
@@ -303,11 +315,8 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
         return;
     }
     enum orb_begin what = orb_broker_begin_reply(reply, &begun);
-    if (what == ORB_BEGIN_ERROR) {
-        struct orb_error why;
-        orb_error_set(&why, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", orb_reply_str(orb_reply_at(reply, 1), NULL));
-        poison(w, slot->entry, slot->task->id, &why, 0);
-    }
+    if (what == ORB_BEGIN_ERROR)
+        poison_task(slot, slot->task->id, orb_reply_str(orb_reply_at(reply, 1), NULL));
     if (what == ORB_BEGIN_ALONE && !w->is_handing_back) {
         orb_worker_run_alone(slot);
         return;
