@@ -921,6 +921,33 @@ static void a_python_clients_waiting_task_is_cancelled(void **state)
     deliver("w1");
 }
 
+/* Slice by slice: a long queue must not keep Redis from all others. */
+static void a_python_clients_task_is_looked_for_in_slices(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 150; i++)
+        free(test_redis_text(&redis, "XADD " Q " * payload %s", "{\"task_id\": \"b\"}"));
+    free(test_redis_text(&redis, "XADD " Q " * payload %s", PAYLOAD));
+    test_redis_int(&redis, "SADD " NS "orbiter:queues parked");
+    const char *const ids[] = { "a", "c" }, *const ends[] = { "ended pending", "unknown " };
+    for (int i = 0; i < 2; i++) {
+        char behind[sizeof answer] = "";
+        int calls = 0;
+        do {
+            RUN(cancel, NULL, "ann", "host:1", ids[i], ids[i], "86400", "3600", behind);
+            snprintf(behind, sizeof behind, "%s", !strncmp(answer, "more ", 5) ? answer + 5 : "");
+            calls++;
+        } while (*behind);
+        assert_string_equal(answer, ends[i]);
+        assert_int_equal(calls, 3);
+    }
+    test_redis_expect(&redis, "150", "XLEN " Q);
+    expect_state("a", "cancelled");
+    /* What a sweep has seen has a hash: it is not looked at. */
+    sweep();
+    assert_string_equal(RUN(cancel, NULL, "ann", "host:1", "c", "c3", "86400", "3600", ""), "unknown ");
+}
+
 static void what_is_not_utf8_is_dead_lettered_readably(void **state)
 {
     (void)state;
@@ -1168,6 +1195,7 @@ int main(void)
         TEST(what_has_expired_leaves_the_indexes),
         TEST(a_python_cancel_before_the_next_try_ends_the_task),
         TEST(a_python_clients_waiting_task_is_cancelled),
+        TEST(a_python_clients_task_is_looked_for_in_slices),
         TEST(what_is_not_utf8_is_dead_lettered_readably),
         TEST(a_worker_id_is_held_by_one_process),
         TEST(a_begin_sent_twice_gives_its_waits_and_deadline_again),
