@@ -174,7 +174,11 @@ local function terminal_event(id, status, agent_json, message_json, seq, attempt
   local json = '{"type": "status", "status": "' .. EVENT_WORD[status] .. '", "agent_name": ' .. agent_json ..
     ', "message": ' .. message_json .. ', "seq": ' .. seq .. ', "attempt": ' .. attempt .. '}'
   pcall_redis('XADD', stream, '*', 'event', json)
-  if is_fresh ~= '1' or ttl ~= '3600' then pcall_redis('EXPIRE', stream, ttl) end
+  if is_fresh ~= '1' or ttl ~= '3600' then
+    pcall_redis('EXPIRE', stream, ttl)
+  else
+    pcall_redis('EXPIRE', stream, ttl, 'NX') -- unless it is gone since
+  end
   pcall_redis('PUBLISH', P .. 'orbiter:events:' .. id, json)
 end
 

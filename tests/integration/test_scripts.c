@@ -871,6 +871,15 @@ static void a_wrong_key_leaves_no_submit_half_done(void **state)
     test_redis_int(&redis, "DEL " NS "orbiter:index:parked:open " NS "orbiter:feed");
 }
 
+/* The worker has set the stream's expiry a moment ago, and the stream is gone since: the end makes a new one. */
+static void a_stream_that_the_end_makes_expires(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    RUN(finish, Q, "parked", "w1", "86400", "3600", entry, "a", "1", "completed", "\"\"", "\"\"", "1", "", "", "{}", "", "", "1");
+    assert_in_range(test_redis_int(&redis, "TTL " NS "orbiter:stream:a"), 3540, 3600);
+}
+
 static void what_waits_long_keeps_its_keys(void **state)
 {
     (void)state;
@@ -1191,6 +1200,7 @@ int main(void)
         TEST(a_wrong_key_spoils_one_task_only),
         TEST(a_key_that_becomes_wrong_spoils_one_task_only),
         TEST(a_wrong_key_leaves_no_submit_half_done),
+        TEST(a_stream_that_the_end_makes_expires),
         TEST(what_waits_long_keeps_its_keys),
         TEST(what_has_expired_leaves_the_indexes),
         TEST(a_python_cancel_before_the_next_try_ends_the_task),
