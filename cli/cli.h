@@ -100,6 +100,19 @@ struct cli_table *cli_table_new(const struct cli_column *columns, size_t count);
 void cli_table_cell(struct cli_table *table, const char *text, const char *color); /* color may be NULL */
 void cli_table_print(struct cli_table *table); /* and frees it */
 
+/* listing.c: a list that comes as one array */
+struct cli_listing {
+    struct cli *cli;
+    const struct cli_column *columns;
+    size_t column_count;
+    void (*print_row)(struct cli_table *table, const void *rows, size_t i);
+    json_t *(*row_json)(const void *rows, size_t i);
+    const char *nothing; /* said of an empty one */
+    int code;            /* said, when it did not come */
+};
+/* Prints it, and ends cli_wait. */
+void cli_listing_end(struct cli_listing *listing, const void *rows, size_t count, const struct orb_error *err);
+
 /* color.c: escape sequences, "" when colours are off */
 void cli_color_setup(const struct cli *cli);
 const char *cli_color_status(enum orb_status status);

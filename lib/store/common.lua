@@ -18,6 +18,23 @@ local TASK, PAYLOAD, STREAM = P .. 'orbiter:task:', P .. 'orbiter:payload:', P .
 local function empty(v) return not v or v == '' end
 local function is_final(status) return status == 'completed' or status == 'failed' or status == 'cancelled' end
 
+-- A key is not what it should be: somebody else wrote it.
+local function is_wrong_key(why) return tostring(type(why) == 'table' and why.err or why):find('WRONGTYPE', 1, true) end
+
+-- Of many tasks one whose keys are wrong spoils itself only: the answer of move, or the text of what is wrong.
+local function move_one(move, ...)
+  local ok, answer = pcall(move, ...)
+  if ok then return answer end
+  if not is_wrong_key(answer) then error(answer) end
+  return type(answer) == 'table' and answer.err or answer
+end
+
+-- A write to a key that is only a hint: a wrong one stops nobody.
+local function write_hint(...)
+  local reply = pcall_redis(...)
+  if type(reply) == 'table' and reply.err and not is_wrong_key(reply) then error(reply) end
+end
+
 -- What a call does to many tasks is collected, and written together at its end.
 local function collect(into, key, a, b)
   local list = into[key]
@@ -32,7 +49,7 @@ local fed = {}
 local function feed(status, id, attempt) collect(fed, status, id .. ':' .. (attempt or '0')) end
 local function write_feed(queue, worker)
   for status, list in pairs(fed) do
-    call('XADD', P .. 'orbiter:feed', 'MAXLEN', '~', FEED_MAX, '*', 'type', 'task.' .. status, 'queue', queue,
+    write_hint('XADD', P .. 'orbiter:feed', 'MAXLEN', '~', FEED_MAX, '*', 'type', 'task.' .. status, 'queue', queue,
       'worker_id', worker or '', 'tasks', table.concat(list, ' '))
   end
 end
@@ -54,8 +71,8 @@ local function index_move(queue, from, to, created, id)
   index_add(queue, to, created, id)
 end
 local function write_indexes()
-  for key, list in pairs(zrem) do call('ZREM', key, unpack(list)) end
-  for key, list in pairs(zadd) do call('ZADD', key, unpack(list)) end
+  for key, list in pairs(zrem) do write_hint('ZREM', key, unpack(list)) end
+  for key, list in pairs(zadd) do write_hint('ZADD', key, unpack(list)) end
 end
 
 -- A place names a queue entry: "1234-0" in the queue's own stream, "1234-0@9" in its stream of
@@ -157,7 +174,11 @@ local function terminal_event(id, status, agent_json, message_json, seq, attempt
   local json = '{"type": "status", "status": "' .. EVENT_WORD[status] .. '", "agent_name": ' .. agent_json ..
     ', "message": ' .. message_json .. ', "seq": ' .. seq .. ', "attempt": ' .. attempt .. '}'
   pcall_redis('XADD', stream, '*', 'event', json)
-  if is_fresh ~= '1' or ttl ~= '3600' then pcall_redis('EXPIRE', stream, ttl) end
+  if is_fresh ~= '1' or ttl ~= '3600' then
+    pcall_redis('EXPIRE', stream, ttl)
+  else
+    pcall_redis('EXPIRE', stream, ttl, 'NX') -- unless it is gone since
+  end
   pcall_redis('PUBLISH', P .. 'orbiter:events:' .. id, json)
 end
 

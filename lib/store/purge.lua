@@ -56,7 +56,7 @@ end
 local function purge_safely(...)
   local ok, is_to_go = pcall(purge, ...)
   if ok then return is_to_go end
-  if not tostring(type(is_to_go) == 'table' and is_to_go.err or is_to_go):find('WRONGTYPE', 1, true) then error(is_to_go) end
+  if not is_wrong_key(is_to_go) then error(is_to_go) end
   return true
 end
 

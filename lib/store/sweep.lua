@@ -192,6 +192,11 @@ local function reconcile(id, created)
   local index = INDEX[status] or 'open'
   call('ZREM', index_key(queue, index == 'open' and 'retrying' or 'open'), id)
   call('ZADD', index_key(queue, index), score(h[2] or created), id)
+  -- Its keys outlive it, however long it waits; those of one that is due next year live longer than this already.
+  if status ~= 'running' and NOW - (tonumber(h[2]) or NOW) > TASK_TTL / 2 then
+    call('EXPIRE', TASK .. id, ttl, 'GT')
+    call('EXPIRE', PAYLOAD .. id, ttl, 'GT')
+  end
   if empty(h[8]) and call('ZSCORE', delayed, id) then return end
   if status == 'running' and not is_abandoned(id, h[9], h[10]) then return end
   if status == 'retrying' and not empty(h[8]) and is_python(h[9]) then return end
@@ -265,7 +270,7 @@ if wait <= 0 or wait > EVERY_MS then -- longer: the clock was set back
   for _, step in ipairs({ promote, function() for _, s in ipairs({ 'completed', 'failed', 'cancelled' }) do prune(s) end end,
     look_at_consumers, adopt_slice, reconcile_slice, trim, trim_by_age }) do
     local ok, why = pcall(step) -- one key that is not what it should be must not stop the rest
-    if not ok and not tostring(type(why) == 'table' and why.err or why):find('WRONGTYPE', 1, true) then error(why) end
+    if not ok and not is_wrong_key(why) then error(why) end
   end
   write_all(stream, queue)
   wait = has_more and AGAIN_MS or math.min(EVERY_MS, due_ms or EVERY_MS)

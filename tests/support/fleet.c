@@ -73,6 +73,7 @@ void test_submit(struct test_fleet *fleet, const struct test_task *task)
     struct orb_task_spec spec = {
         .agent_config = config, .input = task->input, .input_len = task->input ? strlen(task->input) : 0, .task_id = task->id,
         .queue = task->queue, .detailed = task->detailed, .timeout_seconds = task->timeout_seconds > 0 ? task->timeout_seconds : -1,
+        .has_priority = task->priority > 0, .priority = task->priority, .delay_seconds = task->delay_seconds,
     };
     if (orb_distributed(fleet->client, &spec, on_submitted, &submit, &err))
         fail_msg("submit: %s", err.text);

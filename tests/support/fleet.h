@@ -23,6 +23,8 @@ struct test_task {
     const char *id, *model, *input, *queue;
     int detailed;
     double timeout_seconds;    /* 0 = the default */
+    int priority;              /* 0 = the default */
+    double delay_seconds;
 };
 void test_submit(struct test_fleet *fleet, const struct test_task *task);
 /* As the Python client does: an entry with the payload, and nothing else. */
