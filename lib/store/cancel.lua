@@ -26,8 +26,9 @@ local function cancel_unclaimed()
         local ok, task = pcall(cjson.decode, payload)
         if ok and type(task) == 'table' and task.task_id == id then
           local agent = type(task.agent_config) == 'table' and task.agent_config.name
+          check_audit()
           call('XDEL', stream, entry[1])
-          call('SADD', P .. 'orbiter:queues', queue)
+          hint('SADD', P .. 'orbiter:queues', queue)
           call('HSET', key, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', 'pending', 'queue', queue)
           call('SET', PAYLOAD .. id, payload, 'EX', result_ttl)
           end_cancelled(id, queue, nil, nil, type(agent) == 'string' and agent or '', '0', result_ttl, event_ttl)
@@ -61,6 +62,7 @@ local created, attempt = h[5] or nil, h[8] or '0'
 -- Who may not touch the queue is told so before anything is written.
 local len = pcall_redis('XLEN', P .. queue)
 if type(len) == 'table' and not len.err:find('WRONGTYPE', 1, true) then return len end
+check_audit()
 call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', status)
 if status == 'running' then
   call('HSET', key, 'status', 'cancelled')
