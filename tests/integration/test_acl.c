@@ -468,6 +468,15 @@ static void a_viewer_sees_and_changes_nothing(void **state)
     says("operator", 0, "b running", ARGS("task", "cancel", "b"));
     says("producer", 4, "", ARGS("task", "result", "--wait", "b"));
     expect_nothing_denied();
+    /* Lists leave out what is not for it. */
+    static const char *const users[] = { "viewer", "operator" };
+    for (size_t i = 0; i < ORB_COUNT(users); i++) {
+        says(users[i], 0, "orbiter:tasks", ARGS("queue", "list"));
+        says(users[i], 0, "", ARGS("dead", "list"));
+        says(users[i], 6, "no permissions", ARGS("dead", "list", "--queue", "parked"));
+    }
+    says("producer", 6, "no permissions", ARGS("queue", "list"));
+    says("worker", 6, "Redis refused", ARGS("task", "resubmit", "a"));
     says("operator", 5, "", ARGS("task", "cancel", "nobody")); /* it looks into all queues that it may see */
 }
 
