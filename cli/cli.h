@@ -61,6 +61,7 @@ void cli_help_man(void);
 /* "orbiter: ..." on stderr, safe to show; returns code. */
 int cli_fail(int code, const char *fmt, ...) ORB_PRINTF(2, 3);
 int cli_fail_with(const struct orb_error *err);
+int cli_fail_submit(const struct orb_error *err); /* says, too, that it may be there all the same */
 void cli_note(const struct cli *cli, const char *fmt, ...) ORB_PRINTF(2, 3); /* not with -q */
 /* Text for people: safe on every kind of stdout. */
 void cli_print_safe(const char *text, size_t len, int flags);

@@ -172,8 +172,8 @@ for i = 9, #ARGV, 4 do
   out[#out + 1] = answer
 end
 if #ids > 0 then
-  call('SADD', P .. 'orbiter:task:index', unpack(ids))
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:task:index', unpack(ids))
+  hint('SADD', P .. 'orbiter:queues', queue)
 end
 write_all(stream, queue, worker)
 return out

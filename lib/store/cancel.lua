@@ -12,8 +12,9 @@ local STATUS = { pending = 1, running = 1, completed = 1, failed = 1, cancelled 
 -- End a task that only an entry stands for.
 local function cancel_entry(queue, entry, payload, agent_config)
   local agent = type(agent_config) == 'table' and agent_config.name
+  check_audit()
   call('XDEL', P .. queue, entry)
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:queues', queue)
   call('HSET', key, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', 'pending', 'queue', queue)
   call('SET', PAYLOAD .. id, payload, 'EX', result_ttl)
   end_cancelled(id, queue, nil, nil, type(agent) == 'string' and agent or '', '0', result_ttl, event_ttl)
@@ -87,6 +88,7 @@ local created, attempt = h[5] or nil, h[8] or '0'
 -- Who may not touch the queue is told so before anything is written.
 local len = pcall_redis('XLEN', P .. queue)
 if type(len) == 'table' and not is_wrong_key(len) then return len end
+check_audit()
 call('HSET', key, 'task_id', id, 'cancel_requested_at', NOW, 'cancel_nonce', nonce, 'cancelled_from', status)
 if status == 'running' then
   call('HSET', key, 'status', 'cancelled')

@@ -111,8 +111,8 @@ local function adopt(entry, payload)
     'agent', type(agent) == 'string' and agent or '', 'entry_id', entry)
   call('EXPIRE', TASK .. id, ttl)
   call('SET', PAYLOAD .. id, payload, 'EX', ttl)
-  call('SADD', P .. 'orbiter:task:index', id)
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:task:index', id)
+  hint('SADD', P .. 'orbiter:queues', queue)
   index_add(queue, 'pending', created, id)
   feed('pending', id)
 end
@@ -140,15 +140,20 @@ local function is_python(id)
   return not empty(id) and standing(stream, id) == 'alive' and call('EXISTS', P .. 'orbiter:lease:' .. id) == 0
 end
 
+local delivered = {}
+-- Nobody has been given it yet.
+local function is_undelivered(place)
+  local key, _, entry = locate(stream, place)
+  if not delivered[key] then delivered[key] = last_delivered(key) or '0-0' end
+  return is_behind(delivered[key], entry)
+end
+
 -- Is the entry there, and will somebody get it or has got it? Deleting a consumer by hand loses what is
 -- pending on it.
-local delivered = {}
 local function can_be_had(place)
   local key, group, entry = locate(stream, place)
   if #call('XRANGE', key, entry, entry) == 0 then return false end
-  if not delivered[key] then delivered[key] = last_delivered(key) or '0-0' end
-  if is_behind(delivered[key], entry) then return true end
-  return #call('XPENDING', key, group, entry, entry, 1) > 0
+  return is_undelivered(place) or #call('XPENDING', key, group, entry, entry, 1) > 0
 end
 
 -- The process that ran the task runs it no more: its worker is dead, or another process has that id now.
@@ -200,6 +205,11 @@ local function reconcile(id, created)
   if empty(h[8]) and call('ZSCORE', delayed, id) then return end
   if status == 'running' and not is_abandoned(id, h[9], h[10]) then return end
   if status == 'retrying' and not empty(h[8]) and is_python(h[9]) then return end
+  if status ~= 'running' and not empty(h[8]) and tonumber(h[7] or '') and tonumber(h[7]) < tonumber(NOW) and is_undelivered(h[8]) then
+    -- It waits behind others, or in a paused queue: nobody would look at its deadline before it is its turn.
+    spend(h[8])
+    return queue_task(id, status, h)
+  end
   if not empty(h[8]) and can_be_had(h[8]) then return end
   if not empty(h[8]) then spend(h[8]) end
   if status == 'running' then

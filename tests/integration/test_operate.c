@@ -361,7 +361,10 @@ static void queues_sorted_with_what_is_in_them(void **state)
     redis("SET parked:delayed x");
     redis("SET parked:leased x");
     expect_queues("gone:0/0/0/0/0 orbiter:tasks:1/0/0/0/0 parked:1/1/0/0/0 zoo:-1/0/0/0/0");
+    /* Queues that are not for this user are left out. */
     redis("ACL SETUSER default resetkeys ~orbiter:*");
+    expect_queues("orbiter:tasks:1/0/0/0/0");
+    redis("ACL SETUSER default resetkeys ~orbiter:queues");
     assert_int_equal(list_queues_of(fleet.client, NULL, 100).code, ORB_E_REFUSED);
 }
 

@@ -56,7 +56,10 @@ static const char *run(const struct orb_script *script, const char *key, const c
         fail_msg("%s: %s", script->name, r->str);
     may_fail = 0;
     answer[0] = '\0';
-    flatten(r);
+    if (r->type == REDIS_REPLY_ERROR)
+        snprintf(answer, sizeof answer, "%s", r->str);
+    else
+        flatten(r);
     freeReplyObject(r);
     return answer;
 }
@@ -925,6 +928,52 @@ static void what_waits_long_keeps_its_keys(void **state)
     test_redis_int(&redis, "EXPIRE " NS "orbiter:task:b 86400");
 }
 
+/* Sets, indexes and the feed are hints: none of them may stop a task, or refuse one that is queued all the same. */
+static void hints_that_are_none_stop_nothing(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "orbiter:feed", "orbiter:queues", "orbiter:task:index", "orbiter:index:parked:open",
+                                        "orbiter:index:parked:completed", "orbiter:index:parked:cancelled" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        test_redis_expect(&redis, "OK", "SET " NS "%s 1", keys[i]);
+    submit_as("a", PAYLOAD);
+    assert_null(strstr(answer, "WRONGTYPE"));
+    const char *entry = deliver("w1");
+    assert_string_equal(begin("w1", entry, "a", ""), "run 1 0");
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "completed");
+    submit_as("b", PAYLOAD);
+    test_redis_expect(&redis, "OK", "SET " NS "orbiter:stream:b 1");
+    assert_string_equal(cancel("b", "n1"), "ended pending");
+    assert_string_equal(field("b", "status"), "cancelled");
+    test_redis_expect(&redis, "0", "XLEN " Q);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        test_redis_int(&redis, "DEL " NS "%s", keys[i]);
+    test_redis_int(&redis, "DEL " NS "orbiter:stream:b");
+}
+
+/* What the audit stream cannot tell is not done. */
+static void without_an_audit_nothing_is_done(void **state)
+{
+    (void)state;
+    submit_as("a", PAYLOAD);
+    test_redis_expect(&redis, "OK", "SET " NS "orbiter:audit 1");
+    may_fail = 1;
+    cancel("a", "n1");
+    assert_non_null(strstr(answer, "WRONGTYPE the key " NS "orbiter:audit "));
+    expect_state("a", "pending");
+    test_redis_expect(&redis, "1", "XLEN " Q);
+    may_fail = 1;
+    RUN(pause, Q, "parked", "ann", "host:1", "n2", "1");
+    assert_non_null(strstr(answer, "WRONGTYPE"));
+    test_redis_expect(&redis, "0", "EXISTS " Q ":paused");
+    may_fail = 1;
+    RUN(purge, Q, "parked", "ann", "host:1", "n3", "1", "86400", "3600");
+    assert_non_null(strstr(answer, "WRONGTYPE"));
+    expect_state("a", "pending");
+    test_redis_int(&redis, "DEL " NS "orbiter:audit");
+    assert_string_equal(cancel("a", "n1"), "ended pending");
+}
+
 static void what_has_expired_leaves_the_indexes(void **state)
 {
     (void)state;
@@ -1227,6 +1276,8 @@ int main(void)
         TEST(a_wrong_key_leaves_no_submit_half_done),
         TEST(a_stream_that_the_end_makes_expires),
         TEST(what_waits_long_keeps_its_keys),
+        TEST(hints_that_are_none_stop_nothing),
+        TEST(without_an_audit_nothing_is_done),
         TEST(what_has_expired_leaves_the_indexes),
         TEST(a_python_cancel_before_the_next_try_ends_the_task),
         TEST(a_python_clients_waiting_task_is_cancelled),
