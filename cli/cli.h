@@ -62,6 +62,7 @@ void cli_help_man(void);
 /* "orbiter: ..." on stderr, safe to show; returns code. */
 int cli_fail(int code, const char *fmt, ...) ORB_PRINTF(2, 3);
 int cli_fail_with(const struct orb_error *err);
+int cli_fail_submit(const struct orb_error *err); /* says, too, that it may be there all the same */
 void cli_note(const struct cli *cli, const char *fmt, ...) ORB_PRINTF(2, 3); /* not with -q */
 /* Text for people: safe on every kind of stdout. */
 void cli_print_safe(const char *text, size_t len, int flags);
@@ -102,6 +103,19 @@ struct cli_table;
 struct cli_table *cli_table_new(const struct cli_column *columns, size_t count);
 void cli_table_cell(struct cli_table *table, const char *text, const char *color); /* color may be NULL */
 void cli_table_print(struct cli_table *table); /* and frees it */
+
+/* listing.c: a list that comes as one array */
+struct cli_listing {
+    struct cli *cli;
+    const struct cli_column *columns;
+    size_t column_count;
+    void (*print_row)(struct cli_table *table, const void *rows, size_t i);
+    json_t *(*row_json)(const void *rows, size_t i);
+    const char *nothing; /* said of an empty one */
+    int code;            /* said, when it did not come */
+};
+/* Prints it, and ends cli_wait. */
+void cli_listing_end(struct cli_listing *listing, const void *rows, size_t count, const struct orb_error *err);
 
 /* color.c: escape sequences, "" when colours are off */
 void cli_color_setup(const struct cli *cli);

@@ -25,13 +25,9 @@ static const struct cli_column columns[] = {
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
-struct listing {
-    struct cli *cli;
-    int code;
-};
-
-static json_t *entry_json(const struct orb_audit_info *e)
+static json_t *row_json(const void *entries, size_t i)
 {
+    const struct orb_audit_info *e = (const struct orb_audit_info *)entries + i;
     json_t *o = json_object();
     json_object_set_new(o, "id", cli_json_text(e->id));
     json_object_set_new(o, "done_at", cli_json_time(e->at));
@@ -44,44 +40,25 @@ static json_t *entry_json(const struct orb_audit_info *e)
     return o;
 }
 
-static void print_table(const struct orb_audit_info *entries, size_t count)
+static void print_row(struct cli_table *table, const void *entries, size_t i)
 {
-    struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
-    for (size_t i = 0; i < count; i++) {
-        const struct orb_audit_info *e = &entries[i];
-        const char *const cells[] = {e->who, e->action, e->target, e->was, e->became, e->from};
-        char when[32] = "";
-        json_t *at = cli_json_time(e->at); /* null when it is no time of ours */
-        time_t seconds = (time_t)json_real_value(at);
-        struct tm tm;
-        if (json_is_real(at) && gmtime_r(&seconds, &tm))
-            strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-        json_decref(at);
-        cli_table_cell(table, when, NULL);
-        for (size_t k = 0; k < sizeof cells / sizeof *cells; k++)
-            cli_table_cell(table, cells[k], NULL);
-    }
-    cli_table_print(table);
+    const struct orb_audit_info *e = (const struct orb_audit_info *)entries + i;
+    const char *const cells[] = {e->who, e->action, e->target, e->was, e->became, e->from};
+    char when[32] = "";
+    json_t *at = cli_json_time(e->at); /* null when it is no time of ours */
+    time_t seconds = (time_t)json_real_value(at);
+    struct tm tm;
+    if (json_is_real(at) && gmtime_r(&seconds, &tm))
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_decref(at);
+    cli_table_cell(table, when, NULL);
+    for (size_t k = 0; k < sizeof cells / sizeof *cells; k++)
+        cli_table_cell(table, cells[k], NULL);
 }
 
 static void on_entries(void *arg, const struct orb_audit_info *entries, size_t count, const struct orb_error *err)
 {
-    struct listing *l = arg;
-    if (err && err->code == ORB_E_CANCELLED)
-        return; /* Ctrl-C: the client is being freed */
-    if (err) {
-        l->code = cli_fail_with(err);
-    } else if (l->cli->format != CLI_TABLE) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(list, entry_json(&entries[i]));
-        cli_json_print_list(l->cli, list);
-    } else if (count) {
-        print_table(entries, count);
-    } else {
-        cli_note(l->cli, "No entries found.");
-    }
-    cli_done(l->cli);
+    cli_listing_end(arg, entries, count, err);
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)
@@ -89,7 +66,8 @@ static int list(struct cli *cli, const void *options, int argc, char **argv)
     const struct list_options *o = options;
     struct orb_audit_filter filter = {.who = o->who, .action = o->action, .target = o->target, .limit = o->limit};
     struct orb_error err = {0};
-    struct listing l = {.cli = cli};
+    struct cli_listing l = {.cli = cli, .columns = columns, .column_count = COLUMN_COUNT, .print_row = print_row,
+                            .row_json = row_json, .nothing = "No entries found."};
     (void)argc, (void)argv;
     int rc = cli_connect(cli);
     if (rc)

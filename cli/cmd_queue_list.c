@@ -17,13 +17,9 @@ static const struct cli_column columns[] = {
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
-struct listing {
-    struct cli *cli;
-    int code;
-};
-
-static json_t *queue_json(const struct orb_queue_info *q)
+static json_t *row_json(const void *queues, size_t i)
 {
+    const struct orb_queue_info *q = (const struct orb_queue_info *)queues + i;
     json_t *o = json_object();
     json_object_set_new(o, "queue", cli_json_text(q->name));
     json_object_set_new(o, "depth", q->depth < 0 ? json_null() : json_integer(q->depth));
@@ -39,42 +35,23 @@ static json_t *queue_json(const struct orb_queue_info *q)
     return o;
 }
 
-static void print_table(const struct orb_queue_info *queues, size_t count)
+static void print_row(struct cli_table *table, const void *queues, size_t i)
 {
-    struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
-    for (size_t i = 0; i < count; i++) {
-        const struct orb_queue_info *q = &queues[i];
-        const int64_t numbers[] = {q->depth, q->running, q->delayed, q->dead, q->workers};
-        cli_table_cell(table, q->name, NULL);
-        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
-            char text[32] = "";
-            if (numbers[k] >= 0)
-                snprintf(text, sizeof text, "%lld", (long long)numbers[k]);
-            cli_table_cell(table, text, NULL);
-        }
-        cli_table_cell(table, q->is_paused && !*q->paused_by ? "yes" : q->paused_by, q->is_paused ? cli_color("\x1b[33m") : NULL);
+    const struct orb_queue_info *q = (const struct orb_queue_info *)queues + i;
+    const int64_t numbers[] = {q->depth, q->running, q->delayed, q->dead, q->workers};
+    cli_table_cell(table, q->name, NULL);
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+        char text[32] = "";
+        if (numbers[k] >= 0)
+            snprintf(text, sizeof text, "%lld", (long long)numbers[k]);
+        cli_table_cell(table, text, NULL);
     }
-    cli_table_print(table);
+    cli_table_cell(table, q->is_paused && !*q->paused_by ? "yes" : q->paused_by, q->is_paused ? cli_color("\x1b[33m") : NULL);
 }
 
 static void on_queues(void *arg, const struct orb_queue_info *queues, size_t count, const struct orb_error *err)
 {
-    struct listing *l = arg;
-    if (err && err->code == ORB_E_CANCELLED)
-        return; /* Ctrl-C: the client is being freed */
-    if (err) {
-        l->code = cli_fail_with(err);
-    } else if (l->cli->format != CLI_TABLE) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(list, queue_json(&queues[i]));
-        cli_json_print_list(l->cli, list);
-    } else if (count) {
-        print_table(queues, count);
-    } else {
-        cli_note(l->cli, "No queues found.");
-    }
-    cli_done(l->cli);
+    cli_listing_end(arg, queues, count, err);
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)
@@ -82,7 +59,8 @@ static int list(struct cli *cli, const void *options, int argc, char **argv)
     const struct list_options *o = options;
     struct orb_queue_filter filter = {.limit = o->limit};
     struct orb_error err = {0};
-    struct listing l = {.cli = cli};
+    struct cli_listing l = {.cli = cli, .columns = columns, .column_count = COLUMN_COUNT, .print_row = print_row,
+                            .row_json = row_json, .nothing = "No queues found."};
     (void)argc, (void)argv;
     int rc = cli_connect(cli);
     if (rc)

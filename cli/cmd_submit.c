@@ -92,7 +92,7 @@ static void on_submit(void *arg, struct orb_task_handle *handle, const struct or
     if (handle && err)
         s->not_replicated = *err;
     else
-        s->code = handle ? 0 : cli_fail_with(err);
+        s->code = handle ? 0 : cli_fail_submit(err);
     cli_done(s->cli);
 }
 

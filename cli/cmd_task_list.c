@@ -25,47 +25,28 @@ static const struct cli_column columns[] = {
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
-struct listing {
-    struct cli *cli;
-    int code;
-};
-
-static void print_table(const struct orb_task_info *tasks, size_t count)
+static json_t *row_json(const void *tasks, size_t i)
 {
-    struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
-    for (size_t i = 0; i < count; i++) {
-        const struct orb_task_info *t = &tasks[i];
-        char took[32], age[32];
-        cli_format_took(t, took, sizeof took);
-        cli_format_age(t->created_at > 0 ? t->created_at : t->started_at, age, sizeof age);
-        cli_table_cell(table, t->id, NULL);
-        cli_table_cell(table, orb_status_word(t->status), cli_color_status(t->status));
-        cli_table_cell(table, t->queue, NULL);
-        cli_table_cell(table, t->agent, NULL);
-        cli_table_cell(table, took, NULL);
-        cli_table_cell(table, age, NULL);
-    }
-    cli_table_print(table);
+    return cli_json_task((const struct orb_task_info *)tasks + i);
+}
+
+static void print_row(struct cli_table *table, const void *tasks, size_t i)
+{
+    const struct orb_task_info *t = (const struct orb_task_info *)tasks + i;
+    char took[32], age[32];
+    cli_format_took(t, took, sizeof took);
+    cli_format_age(t->created_at > 0 ? t->created_at : t->started_at, age, sizeof age);
+    cli_table_cell(table, t->id, NULL);
+    cli_table_cell(table, orb_status_word(t->status), cli_color_status(t->status));
+    cli_table_cell(table, t->queue, NULL);
+    cli_table_cell(table, t->agent, NULL);
+    cli_table_cell(table, took, NULL);
+    cli_table_cell(table, age, NULL);
 }
 
 static void on_tasks(void *arg, const struct orb_task_info *tasks, size_t count, const struct orb_error *err)
 {
-    struct listing *l = arg;
-    if (err && err->code == ORB_E_CANCELLED)
-        return; /* Ctrl-C: the client is being freed */
-    if (err) {
-        l->code = cli_fail_with(err);
-    } else if (l->cli->format != CLI_TABLE) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(list, cli_json_task(&tasks[i]));
-        cli_json_print_list(l->cli, list);
-    } else if (count) {
-        print_table(tasks, count);
-    } else {
-        cli_note(l->cli, "No tasks found.");
-    }
-    cli_done(l->cli);
+    cli_listing_end(arg, tasks, count, err);
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)
@@ -73,7 +54,8 @@ static int list(struct cli *cli, const void *options, int argc, char **argv)
     const struct list_options *o = options;
     struct orb_task_filter filter = {.status = -1, .queue = o->queue, .limit = o->limit};
     struct orb_error err = {0};
-    struct listing l = {.cli = cli};
+    struct cli_listing l = {.cli = cli, .columns = columns, .column_count = COLUMN_COUNT, .print_row = print_row,
+                            .row_json = row_json, .nothing = "No tasks found."};
     enum orb_status status;
     (void)argc, (void)argv;
     if (o->status) {

@@ -21,7 +21,7 @@ static int say_error(const char *id, const struct orb_error *err)
 {
     if (err->code == ORB_E_NOT_FOUND && !strstr(err->text, "payload"))
         return cli_fail(err->code, "Task not found: %s", id);
-    return cli_fail_with(err);
+    return cli_fail_submit(err);
 }
 
 static json_t *to_json(const char *id, const char *of)

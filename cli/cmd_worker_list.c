@@ -6,13 +6,9 @@ static const struct cli_column columns[] = {
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
-struct listing {
-    struct cli *cli;
-    int code;
-};
-
-static json_t *worker_json(const struct orb_worker_info *w)
+static json_t *row_json(const void *workers, size_t i)
 {
+    const struct orb_worker_info *w = (const struct orb_worker_info *)workers + i;
     json_t *o = json_object();
     json_object_set_new(o, "id", cli_json_text(w->id));
     json_object_set_new(o, "status", cli_json_text(w->status));
@@ -47,8 +43,9 @@ static void number_cell(struct cli_table *table, int64_t number)
     cli_table_cell(table, text, NULL);
 }
 
-static void print_row(struct cli_table *table, const struct orb_worker_info *w)
+static void print_row(struct cli_table *table, const void *workers, size_t i)
 {
+    const struct orb_worker_info *w = (const struct orb_worker_info *)workers + i;
     char text[72], busy[32], all[32];
     cli_table_cell(table, w->id, NULL);
     cli_table_cell(table, w->is_alive ? w->status : "dead", cli_color(w->is_alive ? "\x1b[32m" : "\x1b[31m"));
@@ -66,30 +63,13 @@ static void print_row(struct cli_table *table, const struct orb_worker_info *w)
 
 static void on_workers(void *arg, const struct orb_worker_info *workers, size_t count, const struct orb_error *err)
 {
-    struct listing *l = arg;
-    if (err && err->code == ORB_E_CANCELLED)
-        return; /* Ctrl-C: the client is being freed */
-    if (err) {
-        l->code = cli_fail_with(err);
-    } else if (l->cli->format != CLI_TABLE) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(list, worker_json(&workers[i]));
-        cli_json_print_list(l->cli, list);
-    } else if (count) {
-        struct cli_table *table = cli_table_new(columns, COLUMN_COUNT);
-        for (size_t i = 0; i < count; i++)
-            print_row(table, &workers[i]);
-        cli_table_print(table);
-    } else {
-        cli_note(l->cli, "No active workers found.");
-    }
-    cli_done(l->cli);
+    cli_listing_end(arg, workers, count, err);
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)
 {
-    struct listing l = {.cli = cli};
+    struct cli_listing l = {.cli = cli, .columns = columns, .column_count = COLUMN_COUNT, .print_row = print_row,
+                            .row_json = row_json, .nothing = "No active workers found."};
     (void)options, (void)argc, (void)argv;
     int rc = cli_connect(cli);
     if (rc)

@@ -34,6 +34,14 @@ int cli_fail_with(const struct orb_error *err)
     return cli_fail(err->code, "%s", orb_error_message(err));
 }
 
+int cli_fail_submit(const struct orb_error *err)
+{
+    /* It was on its way. One that could not be sent says that Redis cannot be connected to. */
+    if (err->code == ORB_E_UNREACHABLE && strstr(err->text, "connection to Redis broke"))
+        return cli_fail(err->code, "%s: the task may have been submitted or not; 'orbiter task list' tells", orb_error_message(err));
+    return cli_fail_with(err);
+}
+
 void cli_note(const struct cli *cli, const char *fmt, ...)
 {
     va_list args;

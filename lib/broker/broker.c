@@ -115,9 +115,10 @@ void orb_broker_submit(struct orb_broker *b, const struct orb_submission *task, 
     orb_cmd_arg(body, task->extras, task->extras_len);
 }
 
-int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, orb_redis_cb cb, void *arg)
+int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, const char *behind,
+                      orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { who, from, id, nonce, task_ttl, event_ttl };
+    const char *const args[] = { who, from, id, nonce, task_ttl, event_ttl, behind };
     return orb_store_eval(store, &orb_script_cancel, NULL, args, ORB_COUNT(args), cb, arg);
 }
 
@@ -208,7 +209,7 @@ int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, c
 
 int orb_broker_sweep(struct orb_broker *b, int is_urgent, orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { b->queue, b->worker_id, b->owner, TEXT(ORB_LEASE_MS), task_ttl, b->result_ttl, b->event_ttl, is_urgent ? "1" : "" };
+    const char *const args[] = { b->queue, b->worker_id, TEXT(ORB_LEASE_MS), task_ttl, b->result_ttl, b->event_ttl, is_urgent ? "1" : "" };
     return orb_store_eval(b->store, &orb_script_sweep, b->stream, args, ORB_COUNT(args), cb, arg);
 }
 

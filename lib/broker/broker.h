@@ -36,9 +36,10 @@ struct orb_submission {
 void orb_broker_write_extras(const struct orb_task_spec *spec, struct orb_buf *out);
 /* reply: the place of the entry, "" when it waits for its time, EXISTS, "FIRST {id}" or "FULL {n}", see submit.lua. */
 void orb_broker_submit(struct orb_broker *broker, const struct orb_submission *task, orb_redis_cb cb, void *arg);
-/* reply: {what, state}, see cancel.lua. Not bound to a queue. who and from go to the audit stream. */
-int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, orb_redis_cb cb,
-                      void *arg) ORB_MUST_CHECK;
+/* reply: {what, state}, see cancel.lua; what may be more: again, with that state as behind ("" at first). Not bound to a queue.
+ * who and from go to the audit stream. */
+int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, const char *behind,
+                      orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 
 /* ---- workers ---- */
 

@@ -36,6 +36,7 @@ struct orb_claim {
     int must_unblock;      /* the blocking read is to end, and has not been seen to */
     int must_load;         /* Redis does not know the scripts: send the text */
     int64_t taken;
+    int asked;             /* entries, by the read under way */
     int is_due;            /* a read is to be sent at the end of this turn */
 };
 
@@ -100,7 +101,8 @@ static void take_reply(struct orb_claim *c, int how, const struct orb_reply *rep
         take_page(c, reply);
         break;
     case RECOVERING:
-        c->must_recover = 0;
+        /* There may be more where a whole batch came from: before anything new is begun. */
+        c->must_recover = orb_reply_count(reply) >= (size_t)c->asked;
         c->is_wanted_taken = c->wanted != NULL;
         take_entries(c, reply, 0);
         if (c->wanted && !orb_reply_count(reply))
@@ -190,6 +192,7 @@ static void read_more(struct orb_claim *c)
     else
         orb_broker_write_claim(c->broker, &b, c->must_load, how == LOOKING_BACK ? BATCH_MAX : count, c->taken,
                                how == LOOKING_BACK ? c->back_id : "");
+    c->asked = count;
     if (!orb_redis_send(c->redis, &b, 1, 0, on_read, c))
         c->reading = how;
     orb_buf_done(&b);
@@ -292,6 +295,7 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     if (orb_redis_send(c->redis, &b, 1, 0, on_client_id, c))
         c->client_id = 0;
     orb_buf_done(&b);
+    c->must_recover = c->wanted != NULL; /* a sweep tells anew */
     look_back(c);
     orb_timer_stop(c->again);
     make_group(c);

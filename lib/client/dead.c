@@ -46,6 +46,8 @@ struct dead_walk {
     struct orb_timer *timer;
     struct orb_error stop;           /* why nothing more is done */
     struct orb_error bad;            /* what was left out */
+    size_t nclosed;                  /* queues that this user may not read, among all */
+    struct orb_error closed;
 };
 
 static void pump(void *arg);
@@ -75,7 +77,8 @@ static void walk_end(struct dead_walk *w)
     if (w->next)
         w->next->link = w->link;
     orb_loop_forget(w->client->loop, w);
-    w->cb(w->arg, NULL, NULL, w->stop.code ? &w->stop : w->bad.code ? &w->bad : NULL);
+    const struct orb_error *closed = w->nclosed && w->nclosed == w->nqueues ? &w->closed : NULL;
+    w->cb(w->arg, NULL, NULL, w->stop.code ? &w->stop : w->bad.code ? &w->bad : closed);
     drop_jobs(w);
     orb_batch_free(w->batch);
     orb_timer_free(w->timer);
@@ -183,6 +186,11 @@ static void on_page(void *arg, const struct orb_reply *reply, const struct orb_e
     if (err && strstr(err->text, "WRONGTYPE")) {
         orb_error_set(&w->bad, ORB_E_PROTOCOL, "the key %.200s:dead in Redis is no stream, so that the dead letters of this queue cannot be "
                       "read or kept; see what it is with TYPE, and rename or delete it", w->queue);
+        err = NULL;
+    }
+    if (err && err->code == ORB_E_REFUSED && !w->match.queue) { /* the others may be open to this user */
+        w->closed = *err;
+        w->nclosed++;
         err = NULL;
     }
     on_answer(w, err);

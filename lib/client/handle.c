@@ -23,6 +23,7 @@ struct call {
     struct orb_loop *loop;
     orb_task_cb status;
     orb_cancel_cb cancel;
+    char nonce[17];                 /* of a cancel: of all calls that it takes */
     void *arg;
 };
 
@@ -128,6 +129,8 @@ int orb_task_handle_status(struct orb_task_handle *h, orb_task_cb cb, void *arg)
 
 /* ---- cancel ------------------------------------------------------------- */
 
+static int send_cancel(struct call *call, const char *behind);
+
 static void on_cancelled(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct call *call = arg;
@@ -138,7 +141,14 @@ static void on_cancelled(void *arg, const struct orb_reply *reply, const struct 
     }
     const char *what = orb_reply_str(orb_reply_at(reply, 0), NULL);
     const char *state = err ? NULL : orb_reply_str(orb_reply_at(reply, 1), NULL);
-    if (!err && !strcmp(what, "unknown")) {
+    int rc = 0;
+    if (!err && !strcmp(what, "more") && !(rc = send_cancel(call, state)))
+        return;
+    if (rc) {
+        orb_error_set(&why, rc, "%s", orb_error_text(rc));
+        err = &why;
+        state = NULL;
+    } else if (!err && !strcmp(what, "unknown")) {
         orb_task_not_found(call->handle->id, &why);
         err = &why;
         state = NULL;
@@ -151,14 +161,20 @@ static void on_cancelled(void *arg, const struct orb_reply *reply, const struct 
     free(call);
 }
 
+static int send_cancel(struct call *call, const char *behind)
+{
+    struct orb_task_handle *h = call->handle;
+    return orb_broker_cancel(h->client->store, orb_actor_who(), orb_actor_from(), h->id, call->nonce, behind, on_cancelled, call);
+}
+
 int orb_task_handle_cancel(struct orb_task_handle *h, orb_cancel_cb cb, void *arg)
 {
     char nonce[33];
     struct call *call = call_new(h, arg);
     call->cancel = cb;
     orb_id_new(nonce);
-    nonce[16] = '\0';
-    int rc = orb_broker_cancel(h->client->store, orb_actor_who(), orb_actor_from(), h->id, nonce, on_cancelled, call);
+    snprintf(call->nonce, sizeof call->nonce, "%.16s", nonce);
+    int rc = send_cancel(call, "");
     if (rc) {
         call_done(call);
         free(call);

@@ -13,7 +13,8 @@ struct row {
     struct orb_queue_info info;
     char *name, *paused_by, *paused_from;
     int64_t length, pending;
-    int is_there; /* asked for by name: a set has it, or its key is there */
+    int is_there;  /* asked for by name: a set has it, or its key is there */
+    int is_closed; /* this user may not read it */
 };
 
 struct listing {
@@ -26,21 +27,29 @@ struct listing {
     int64_t now_ms;               /* by the clock of Redis */
     size_t pending;               /* answers of this phase still to come */
     void (*next)(struct listing *l);
-    struct orb_error err;
+    struct orb_error err, closed;
 };
 
 struct question {
     struct listing *listing;
     void (*read)(struct listing *l, struct row *row, const struct orb_reply *reply);
     size_t row;
+    int is_of_queue; /* asks for a key of the row's queue, which may be closed to this user */
 };
 
 static void listing_done(struct listing *l)
 {
+    size_t nclosed = 0;
+    for (size_t i = 0; i < l->nrows; i++)
+        nclosed += (size_t)l->rows[i].is_closed;
+    if (nclosed && nclosed == l->nrows && !l->err.code)
+        l->err = l->closed;
     struct orb_queue_info *infos = l->nrows && !l->err.code ? orb_alloc(l->nrows * sizeof *infos) : NULL;
     size_t count = 0;
     for (size_t i = 0; infos && i < l->nrows; i++) {
         struct row *row = &l->rows[i];
+        if (row->is_closed)
+            continue;
         if (row->info.depth >= 0)
             row->info.depth = row->length > row->pending ? row->length - row->pending : 0;
         row->info.running = row->pending;
@@ -78,6 +87,12 @@ static int is_absence(const struct orb_error *err)
 
 static void read_length(struct listing *l, struct row *row, const struct orb_reply *reply);
 
+static void close_row(struct listing *l, struct row *row, const struct orb_error *err)
+{
+    l->closed = *err;
+    row->is_closed = 1;
+}
+
 static void on_answer(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct question *q = arg;
@@ -85,6 +100,8 @@ static void on_answer(void *arg, const struct orb_reply *reply, const struct orb
     struct row *row = q->row < l->nrows ? &l->rows[q->row] : NULL;
     if (!err)
         q->read(l, row, reply);
+    else if (err->code == ORB_E_REFUSED && q->is_of_queue && row)
+        close_row(l, row, err);
     else if (!is_absence(err))
         l->err = *err;
     else if (q->read == read_length)
@@ -95,7 +112,8 @@ static void on_answer(void *arg, const struct orb_reply *reply, const struct orb
 }
 
 /* One command about a row: words, NULL at the end. */
-static void ask(struct listing *l, size_t row, void (*read)(struct listing *, struct row *, const struct orb_reply *), const char *const *words)
+static void ask(struct listing *l, size_t row, int is_of_queue, void (*read)(struct listing *, struct row *, const struct orb_reply *),
+                const char *const *words)
 {
     struct orb_buf b;
     size_t count = 0;
@@ -106,7 +124,7 @@ static void ask(struct listing *l, size_t row, void (*read)(struct listing *, st
     for (size_t i = 0; i < count; i++)
         orb_cmd_str(&b, words[i]);
     struct question *q = orb_alloc(sizeof *q);
-    *q = (struct question){ .listing = l, .read = read, .row = row };
+    *q = (struct question){ .listing = l, .read = read, .row = row, .is_of_queue = is_of_queue };
     int rc = orb_client_send(l->client, &b, 1, on_answer, q);
     if (!rc) {
         l->pending++;
@@ -115,7 +133,8 @@ static void ask(struct listing *l, size_t row, void (*read)(struct listing *, st
     free(q);
     orb_error_set(&l->err, rc, "%s", orb_error_text(rc));
 }
-#define ASK(l, row, read, ...) ask(l, row, read, (const char *const[]){ __VA_ARGS__, NULL })
+#define ASK(l, row, read, ...) ask(l, row, 0, read, (const char *const[]){ __VA_ARGS__, NULL })
+#define ASK_QUEUE(l, row, read, ...) ask(l, row, 1, read, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* ---- what is in a queue --------------------------------------------------- */
 
@@ -194,24 +213,24 @@ static void ask_contents(struct listing *l)
     snprintf(alive_since, sizeof alive_since, "%lld", (long long)(l->now_ms - ORB_LEASE_MS));
     for (size_t i = 0; i < l->nrows && !l->err.code; i++) {
         orb_store_key(l->client->store, l->rows[i].name, "", key);
-        ASK(l, i, read_length, "XLEN", key);
-        ASK(l, i, read_groups, "XINFO", "GROUPS", key);
+        ASK_QUEUE(l, i, read_length, "XLEN", key);
+        ASK_QUEUE(l, i, read_groups, "XINFO", "GROUPS", key);
         for (int n = 0; n < 10; n++) {
             snprintf(beside, sizeof beside, "%s:p%d", key, n);
             if (n == 5)
                 continue;
-            ASK(l, i, read_priority_length, "XLEN", beside);
-            ASK(l, i, read_priority_groups, "XINFO", "GROUPS", beside);
+            ASK_QUEUE(l, i, read_priority_length, "XLEN", beside);
+            ASK_QUEUE(l, i, read_priority_groups, "XINFO", "GROUPS", beside);
         }
         snprintf(beside, sizeof beside, "%s:delayed", key);
-        ASK(l, i, read_delayed, "ZCARD", beside);
+        ASK_QUEUE(l, i, read_delayed, "ZCARD", beside);
         snprintf(beside, sizeof beside, "%s:dead", key);
-        ASK(l, i, read_dead, "XLEN", beside);
+        ASK_QUEUE(l, i, read_dead, "XLEN", beside);
         snprintf(beside, sizeof beside, "%s:leased", key);
-        ASK(l, i, read_workers, "ZCOUNT", beside, alive_since, "+inf");
+        ASK_QUEUE(l, i, read_workers, "ZCOUNT", beside, alive_since, "+inf");
         snprintf(beside, sizeof beside, "%s:paused", key);
-        ASK(l, i, read_is_paused, "EXISTS", beside);
-        ASK(l, i, read_pause, "HMGET", beside, "who", "from", "at");
+        ASK_QUEUE(l, i, read_is_paused, "EXISTS", beside);
+        ASK_QUEUE(l, i, read_pause, "HMGET", beside, "who", "from", "at");
     }
     phase_end(l);
 }
@@ -289,7 +308,7 @@ int orb_fleet_queues(struct orb_client *client, const struct orb_queue_filter *f
     orb_store_key(client->store, l->rows[0].name, "", key);
     orb_store_key(client->store, "orbiter:queues", "", set);
     ASK(l, 0, read_time, "TIME");
-    ASK(l, 0, read_is_there, "EXISTS", key);
+    ASK_QUEUE(l, 0, read_is_there, "EXISTS", key);
     ASK(l, 0, read_is_there, "SISMEMBER", set, l->rows[0].name);
     if (!filter->queue)
         ASK(l, 0, read_names, "SMEMBERS", set);

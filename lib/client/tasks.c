@@ -43,8 +43,10 @@ struct page {
     size_t fetch;                 /* rows to take from each index */
     char *queue;
     char **queues;
-    double *delivered_ms;         /* of each queue: when the entry was queued that was delivered last */
-    int64_t *length;              /* of each queue: entries, waiting and running (asked for when those are listed) */
+    /* Of each queue, asked for when waiting or running ones are listed: when the entry was queued that was delivered
+     * last; how many are delayed, wait or run. */
+    double *delivered_ms;
+    int64_t *length;
     size_t nqueues;
     struct row *rows;             /* candidates, then the page */
     size_t nrows, cap, ncandidates;
@@ -273,15 +275,18 @@ static int is_wanted(const struct page *p, const struct row *row)
     return !p->queue || !*row->info.queue || !strcmp(p->queue, row->info.queue);
 }
 
-/* The row is not where the index said: the index is put right. */
+/* The row is not where the index said: the index is put right. A cancelled task that has not ended stays with the
+ * open ones, too: there the sweep looks whether somebody is there to end it. */
 static void repair(struct page *p, const struct row *row)
 {
     char key[ORB_KEY_MAX], score[32];
     enum index index = index_of[row->info.status];
+    int is_ending = row->info.status == ORB_STATUS_CANCELLED && row->info.completed_at <= 0 && row->index == OPEN;
     if (!row->index_queue || (!row->is_gone && index == row->index))
         return;
     index_key(p, row->index_queue, row->index, key);
-    mend(p, "ZREM", key, row->text[ID], NULL);
+    if (row->is_gone || !is_ending)
+        mend(p, "ZREM", key, row->text[ID], NULL);
     if (row->is_gone) {
         set_key(p, key);
         mend(p, "SREM", key, row->text[ID], NULL);
@@ -512,40 +517,55 @@ static void ask_count(struct page *p, const char *command, const char *key, cons
     put(p, &b, &(struct question){ .read = read_count, .queue = queue });
 }
 
-/* XINFO GROUPS: entry ids are milliseconds. */
+/* XINFO GROUPS: entry ids are milliseconds. The stream's own group is {queue}:group or {queue}:p{n}:group. */
 static void read_delivered(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
-    char key[ORB_KEY_MAX], group[ORB_KEY_MAX + 8];
-    snprintf(group, sizeof group, "%s:group", orb_store_key(p->client->store, p->queues[q->row], "", key));
+    char key[ORB_KEY_MAX];
+    size_t len = strlen(orb_store_key(p->client->store, p->queues[q->row], "", key));
     for (size_t i = 0; i < orb_reply_count(reply); i++) {
         const struct orb_reply *info = orb_reply_at(reply, i);
-        if (!strcmp(orb_reply_str(orb_reply_field(info, "name"), NULL), group))
-            p->delivered_ms[q->row] = fmin(1e15, (double)strtoll(orb_reply_str(orb_reply_field(info, "last-delivered-id"), NULL), NULL, 10));
+        const char *group = orb_reply_str(orb_reply_field(info, "name"), NULL);
+        size_t end = strlen(":group"), n = strlen(group);
+        if (n < len + end || strncmp(group, key, len) != 0 || strcmp(group + n - end, ":group") != 0)
+            continue;
+        double ms = fmin(1e15, (double)strtoll(orb_reply_str(orb_reply_field(info, "last-delivered-id"), NULL), NULL, 10));
+        p->delivered_ms[q->row] = fmax(ms, p->delivered_ms[q->row]);
     }
 }
 
 static void read_length(struct page *p, const struct question *q, const struct orb_reply *reply)
 {
-    p->length[q->row] = orb_reply_int(reply);
+    p->length[q->row] += orb_reply_int(reply);
 }
 
-/* Where in the queue its workers are. */
-static void ask_position(struct page *p, size_t i)
+static void ask_length(struct page *p, size_t i, const char *command, const char *key)
 {
-    char key[ORB_KEY_MAX];
     struct orb_buf b;
-    orb_store_key(p->client->store, p->queues[i], "", key);
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 2);
-    orb_cmd_str(&b, "XLEN");
+    orb_cmd_str(&b, command);
     orb_cmd_str(&b, key);
     put(p, &b, &(struct question){ .read = read_length, .row = i, .may_be_closed = 1 });
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, 3);
-    orb_cmd_str(&b, "XINFO");
-    orb_cmd_str(&b, "GROUPS");
-    orb_cmd_str(&b, key);
-    put(p, &b, &(struct question){ .read = read_delivered, .row = i, .may_be_closed = 1 });
+}
+
+/* Where in the queue its workers are: in its stream and those of the other priorities. */
+static void ask_position(struct page *p, size_t i)
+{
+    char name[ORB_KEY_MAX], key[ORB_KEY_MAX + 16];
+    orb_store_key(p->client->store, p->queues[i], "", name);
+    for (int n = 0; n < 10; n++) {
+        struct orb_buf b;
+        snprintf(key, sizeof key, n == 5 ? "%s" : "%s:p%d", name, n);
+        ask_length(p, i, "XLEN", key);
+        orb_buf_init(&b, 4096);
+        orb_cmd_start(&b, 3);
+        orb_cmd_str(&b, "XINFO");
+        orb_cmd_str(&b, "GROUPS");
+        orb_cmd_str(&b, key);
+        put(p, &b, &(struct question){ .read = read_delivered, .row = i, .may_be_closed = 1 });
+    }
+    snprintf(key, sizeof key, "%s:delayed", name);
+    ask_length(p, i, "ZCARD", key);
 }
 
 static void ask_counts(struct page *p)

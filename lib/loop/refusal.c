@@ -1,6 +1,7 @@
 #include "loop/refusal.h"
 #include "base/base.h"
 
+#include <stddef.h>
 #include <string.h>
 
 int orb_refusal_is(const char *text, const char *prefix)
@@ -37,7 +38,7 @@ void orb_refusal_error(const char *text, const struct orb_redis_config *config, 
     /* A command of ours, or one inside a script. */
     static const char *const forbidden[] = { "NOPERM", "ERR The user executing the script", "ERR ACL failure in script" };
     int code = ORB_E_PROTOCOL;
-    const char *hint = "";
+    const char *hint = "", *script = strstr(text, " script: ");
     if (orb_refusal_is(text, "MOVED ") && !*config->prefix) {
         orb_error_set(err, ORB_E_CONFIG, ORB_CLUSTER_NEEDS_NAMESPACE);
         return;
@@ -50,6 +51,10 @@ void orb_refusal_error(const char *text, const struct orb_redis_config *config, 
         hint = "; give the Redis URL of a user who may, or change this one's ACL (see orbiter acl --help)";
     } else if (orb_refusal_is(text, "READONLY") && !*config->url.master) {
         code = ORB_E_REFUSED; /* nobody names another server */
+    } else if (orb_refusal_is(text, "WRONGTYPE")) {
+        orb_error_set(err, code, "Redis refused: %.*s; see with TYPE what is there, and rename or delete it",
+                      (int)(script ? script - text : (ptrdiff_t)strlen(text)), text); /* without the script's place */
+        return;
     } else if (orb_refusal_is_trouble(text)) {
         code = ORB_E_UNREACHABLE;
     }

@@ -39,7 +39,7 @@ static const struct right queue_keys[] = {
     { ":dead", W | V | O, W | O },
     { ":paused", W | V | O, O },
     { ":leased", W | V | O, W },
-    { ":sweep", W | V | O, W | O },
+    { ":sweep", ALL, W | O },
 };
 
 /* Behind "orbiter:index:" and the queue's name. */
@@ -72,11 +72,11 @@ static const struct command {
     { "exists", ALL }, { "type", O }, { "expire", P | W | O }, { "pexpire", W }, { "del", W | O }, { "scan", V | O },
     { "get", ALL }, { "set", P | W | O },
     { "hget", ALL }, { "hmget", ALL }, { "hgetall", ALL }, { "hexists", P | O }, { "hset", P | W | O }, { "hincrby", W },
-    { "sadd", P | W | O }, { "srem", W | O }, { "smembers", P | V | O }, { "sismember", W | V | O }, { "scard", V | O }, { "sscan", V | O },
-    { "zadd", P | W | O }, { "zrem", P | W | O }, { "zremrangebyscore", W }, { "zcard", ALL }, { "zcount", V | O }, { "zscore", W | V | O },
+    { "sadd", P | W | O }, { "srem", W | O }, { "smembers", P | V | O }, { "sismember", ALL }, { "scard", V | O }, { "sscan", V | O },
+    { "zadd", P | W | O }, { "zrem", P | W | O }, { "zremrangebyscore", W }, { "zcard", ALL }, { "zcount", V | O }, { "zscore", ALL },
     { "zrange", W | V | O }, { "zrangebyscore", W | V | O }, { "zrevrangebyscore", V | O },
     { "xadd", P | W | O }, { "xack", P | W | O }, { "xdel", P | W | O }, { "xtrim", W }, { "xlen", ALL }, { "xrange", ALL },
-    { "xrevrange", ALL }, { "xpending", ALL }, { "xinfo|groups", ALL }, { "xinfo|consumers", W | V | O }, { "xreadgroup", W },
+    { "xrevrange", ALL }, { "xpending", ALL }, { "xinfo|groups", ALL }, { "xinfo|consumers", ALL }, { "xreadgroup", W },
     { "xclaim", W }, { "xgroup|create", P | W | O }, { "xgroup|delconsumer", W },
     { "publish", P | W | O }, { "subscribe", ALL }, { "unsubscribe", ALL }, { "psubscribe", W },
 };

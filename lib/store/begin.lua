@@ -167,14 +167,14 @@ for i = 9, #ARGV, 4 do
   if not ok then
     local text = type(answer) == 'table' and answer.err or tostring(answer)
     -- Out of memory, no permission: nothing that is wrong with this task.
-    if type(answer) == 'table' and not text:find('WRONGTYPE', 1, true) then error(answer) end
+    if type(answer) == 'table' and not is_wrong_key(answer) then error(answer) end
     answer = { 'error', text }
   end
   out[#out + 1] = answer
 end
 if #ids > 0 then
-  call('SADD', P .. 'orbiter:task:index', unpack(ids))
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:task:index', unpack(ids))
+  hint('SADD', P .. 'orbiter:queues', queue)
 end
 write_all(stream, queue, worker)
 return out

@@ -1,6 +1,6 @@
 -- Does this worker still own what it runs? ARGV: prefix, worker id, then for each task: id,
 -- attempt, seq of an event of it that was stored ("0": do not look). Reply per task: mine, lost, cancelled: mine, and to be
--- ended; gap: mine, but that event, or one behind it, is gone.
+-- ended; gap: mine, but that event, or one behind it, is gone; or what is wrong with its keys.
 local worker, out = ARGV[2], {}
 local function place(entry)
   local seq, attempt = tostring(entry and entry[2][2]):match('"seq": (%d+), "attempt": (%d+)}$')
@@ -19,13 +19,13 @@ local function has_gap(id, attempt, stored)
   return of ~= attempt or seq ~= stored
 end
 
-for i = 3, #ARGV, 3 do
-  local id, attempt = ARGV[i], ARGV[i + 1]
+local function check(id, attempt, stored)
   local status = fence(id, worker, attempt)
-  if status == 'running' then
-    out[#out + 1] = has_gap(id, attempt, tonumber(ARGV[i + 2])) and 'gap' or 'mine'
-  else
-    out[#out + 1] = status and is_open(id, status) and 'cancelled' or 'lost'
-  end
+  if status == 'running' then return has_gap(id, attempt, tonumber(stored)) and 'gap' or 'mine' end
+  return status and is_open(id, status) and 'cancelled' or 'lost'
+end
+
+for i = 3, #ARGV, 3 do
+  out[#out + 1] = move_one(check, ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
 return out

@@ -1,7 +1,23 @@
 -- Put before every script when they are embedded. ARGV[1] is the namespace
 -- prefix, "" or "{ns}:"; time is the server's own.
 local P = ARGV[1]
-local call, pcall_redis = redis.call, redis.pcall
+local pcall_redis = redis.pcall
+-- A key is not what it should be: somebody else wrote it. why: a reply, or what pcall caught.
+local function is_wrong_key(why) return tostring(type(why) == 'table' and why.err or why):find('WRONGTYPE', 1, true) end
+-- As redis.call, but where a key is not what it should be the error names it.
+local function call(...)
+  local reply = pcall_redis(...)
+  if type(reply) == 'table' and reply.err then
+    if is_wrong_key(reply) then reply.err = 'WRONGTYPE the key ' .. select(2, ...) .. ' is not what it should be' end
+    error(reply)
+  end
+  return reply
+end
+-- What is only a hint does not stop the rest when its key is not what it should be.
+local function hint(...)
+  local reply = pcall_redis(...)
+  if type(reply) == 'table' and reply.err and not is_wrong_key(reply) then error(reply) end
+end
 -- While the namespace moves to another node of a Cluster some of its keys are here and others there already. Asking for one
 -- that never is there raises then, before anything is half done.
 if P ~= '' then call('EXISTS', P .. 'orbiter:none') end
@@ -18,6 +34,14 @@ local TASK, PAYLOAD, STREAM = P .. 'orbiter:task:', P .. 'orbiter:payload:', P .
 local function empty(v) return not v or v == '' end
 local function is_final(status) return status == 'completed' or status == 'failed' or status == 'cancelled' end
 
+-- Of many tasks one whose keys are wrong spoils itself only: the answer of move, or the text of what is wrong.
+local function move_one(move, ...)
+  local ok, answer = pcall(move, ...)
+  if ok then return answer end
+  if not is_wrong_key(answer) then error(answer) end
+  return type(answer) == 'table' and answer.err or answer
+end
+
 -- What a call does to many tasks is collected, and written together at its end.
 local function collect(into, key, a, b)
   local list = into[key]
@@ -32,7 +56,7 @@ local fed = {}
 local function feed(status, id, attempt) collect(fed, status, id .. ':' .. (attempt or '0')) end
 local function write_feed(queue, worker)
   for status, list in pairs(fed) do
-    call('XADD', P .. 'orbiter:feed', 'MAXLEN', '~', FEED_MAX, '*', 'type', 'task.' .. status, 'queue', queue,
+    hint('XADD', P .. 'orbiter:feed', 'MAXLEN', '~', FEED_MAX, '*', 'type', 'task.' .. status, 'queue', queue,
       'worker_id', worker or '', 'tasks', table.concat(list, ' '))
   end
 end
@@ -54,8 +78,8 @@ local function index_move(queue, from, to, created, id)
   index_add(queue, to, created, id)
 end
 local function write_indexes()
-  for key, list in pairs(zrem) do call('ZREM', key, unpack(list)) end
-  for key, list in pairs(zadd) do call('ZADD', key, unpack(list)) end
+  for key, list in pairs(zrem) do hint('ZREM', key, unpack(list)) end
+  for key, list in pairs(zadd) do hint('ZADD', key, unpack(list)) end
 end
 
 -- A place names a queue entry: "1234-0" in the queue's own stream, "1234-0@9" in its stream of
@@ -143,7 +167,9 @@ end
 -- The seq after the last event of this attempt in the stream: for whoever ends a task that
 -- another process, or nobody, was running. An attempt that has said nothing yet begins at 1.
 local function next_seq(id, attempt)
-  local last = call('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)[1]
+  local found = pcall_redis('XREVRANGE', STREAM .. id, '+', '-', 'COUNT', 1)
+  if found.err and not is_wrong_key(found) then error(found) end
+  local last = found[1]
   local seq, of = tostring(last and last[2][2]):match('"seq": (%d+), "attempt": (%d+)}$')
   return of == (attempt or '0') and seq + 1 or 1
 end
@@ -157,11 +183,17 @@ local function terminal_event(id, status, agent_json, message_json, seq, attempt
   local json = '{"type": "status", "status": "' .. EVENT_WORD[status] .. '", "agent_name": ' .. agent_json ..
     ', "message": ' .. message_json .. ', "seq": ' .. seq .. ', "attempt": ' .. attempt .. '}'
   pcall_redis('XADD', stream, '*', 'event', json)
-  if is_fresh ~= '1' or ttl ~= '3600' then pcall_redis('EXPIRE', stream, ttl) end
+  if is_fresh ~= '1' or ttl ~= '3600' then
+    pcall_redis('EXPIRE', stream, ttl)
+  else
+    pcall_redis('EXPIRE', stream, ttl, 'NX') -- unless it is gone since
+  end
   pcall_redis('PUBLISH', P .. 'orbiter:events:' .. id, json)
 end
 
--- What an operator did: who, from where, and what it changed.
+-- What an operator did: who, from where, and what it changed. The first is for before the first write: what cannot be
+-- told there is not done.
+local function check_audit() call('XLEN', P .. 'orbiter:audit') end
 local function audit(who, from, action, target, was, became)
   call('XADD', P .. 'orbiter:audit', 'MAXLEN', '~', AUDIT_MAX, '*', 'at', NOW, 'who', who, 'from', from, 'action', action,
     'target', target, 'was', was, 'became', became)
@@ -207,7 +239,7 @@ local function end_cancelled(id, queue, from, created, agent, attempt, result_tt
   local f = {}
   if not created then
     f = { 'task_id', id, 'queue', queue, 'created_at', NOW, 'agent', agent or '' }
-    call('SADD', P .. 'orbiter:task:index', id)
+    hint('SADD', P .. 'orbiter:task:index', id)
   end
   end_task(id, queue, from, 'cancelled', created, f, json_str(agent or ''), json_str('Task ' .. id .. ' cancelled'),
     next_seq(id, attempt), attempt or '0', result_ttl, event_ttl)
@@ -241,8 +273,8 @@ local function new_task(stream, queue, id, agent, payload, ttl, priority, due)
 end
 local function write_made(queue)
   if #made == 0 then return end
-  call('SADD', P .. 'orbiter:task:index', unpack(made))
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:task:index', unpack(made))
+  hint('SADD', P .. 'orbiter:queues', queue)
 end
 
 -- The fence of everything a worker writes about a task it runs: it owns the

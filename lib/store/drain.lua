@@ -12,6 +12,7 @@ if empty(beat[2]) then return 'python' end
 if not lease then return 'dead' end
 local owner = lease:match('^%S+')
 local what = (beat[1] == 'draining' or beat[4] == owner) and 'same' or 'asked'
+check_audit()
 call('HSET', operation, 'what', what)
 call('EXPIRE', operation, OPERATION_TTL)
 if what == 'asked' then

@@ -1,7 +1,7 @@
 -- End attempts for good. KEYS: queue. ARGV: prefix, queue name, worker id,
 -- result ttl, event ttl, then for each task: entry id, task id, attempt,
 -- outcome (completed, failed, cancelled), agent JSON, message JSON, seq, error, error type,
--- result, partial, usage, "1" when the stream's expiry was set a moment ago. Reply per task: the state it has now, or STALE.
+-- result, partial, usage, "1" when the stream's expiry was set a moment ago. Reply per task: the state it has now, or STALE, or what is wrong with its keys.
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 
@@ -29,7 +29,7 @@ local function finish(entry, id, attempt, outcome, agent, message, seq, err, err
 end
 
 for i = 6, #ARGV, 13 do
-  out[#out + 1] = finish(unpack(ARGV, i, i + 12))
+  out[#out + 1] = move_one(finish, unpack(ARGV, i, i + 12))
 end
 write_all(stream, queue, worker)
 return out

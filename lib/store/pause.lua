@@ -8,6 +8,7 @@ local first = call('HMGET', operation, 'what', 'who', 'at')
 if first[1] then return first end
 if not is_known(stream, queue) then return { 'unknown', '', '' } end
 
+check_audit()
 local was_paused = call('EXISTS', key) == 1
 local old = pcall_redis('HMGET', key, 'who', 'at')
 local answer = { was_paused == is_pause and 'same' or 'changed', not old.err and old[1] or '', not old.err and old[2] or '' }
@@ -19,7 +20,7 @@ if answer[1] == 'changed' then
   else
     call('DEL', key)
   end
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:queues', queue)
   audit(who, from, is_pause and 'pause' or 'resume', queue, was_paused and 'paused' or 'running', is_pause and 'paused' or 'running')
 end
 pcall_redis('PUBLISH', stream .. ':wake', is_pause and 'paused' or 'resumed') -- who may not publish has still paused it

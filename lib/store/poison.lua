@@ -7,7 +7,7 @@ local stream, queue, worker, entry, id, err, err_type, result_ttl, event_ttl, is
 if not is_pending_on(stream, entry, worker) then return 0 end
 local payload = field_of(read_entry(stream, entry), 'payload') or ''
 if is_binary == '1' then payload = payload:gsub('[\128-\255]', function(c) return string.format('\\x%02x', c:byte()) end) end
-call('SADD', P .. 'orbiter:queues', queue)
+hint('SADD', P .. 'orbiter:queues', queue)
 -- The task that it stands for has failed, unless another entry stands for it too. Whether it has a dead letter now.
 local function fail_task()
   local h = call('HMGET', TASK .. id, 'status', 'created_at', 'attempt', 'agent', 'entry_id', 'completed_at')
@@ -16,7 +16,7 @@ local function fail_task()
   if status == 'cancelled' and empty(h[6]) then
     end_cancelled(id, queue, status, created, h[4], h[3] or '0', result_ttl, event_ttl)
   elseif not is_final(status) and status ~= 'running' then
-    call('SADD', P .. 'orbiter:task:index', id)
+    hint('SADD', P .. 'orbiter:task:index', id)
     call('SET', PAYLOAD .. id, payload, 'NX', 'EX', result_ttl)
     end_task(id, queue, status, 'failed', created, { 'task_id', id, 'queue', queue, 'error', err, 'error_type', err_type, 'entry_id', entry,
       'created_at', created or NOW }, json_str(h[4] or ''), json_str(err), next_seq(id, h[3] or nil), h[3] or '0', result_ttl, event_ttl)

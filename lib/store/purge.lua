@@ -16,6 +16,7 @@ if not s[1] and not is_known(stream, queue) then return { 'unknown', 0 } end
 local start, at, entries_until = s[4] or NOW, s[5] or 'delayed -inf 0', tonumber(s[6] or '')
 local ended, dropped, room, bytes = tonumber(s[3] or '') or 0, 0, SLICE, 0
 local waiting = s[1] and 0 or count_waiting(stream)
+if not s[1] then check_audit() end
 call('HSET', operation, 'start', start) -- fails here, before anything is done, when Redis is out of memory
 call('EXPIRE', operation, OPERATION_TTL)
 
@@ -29,7 +30,7 @@ local function take_over(id, place, payload)
   if tonumber(created) <= tonumber(start) then
     call('HSET', TASK .. id, 'task_id', id, 'created_at', created, 'queue', queue, 'agent', agent)
     call('SET', PAYLOAD .. id, payload, 'EX', result_ttl)
-    call('SADD', P .. 'orbiter:task:index', id)
+    hint('SADD', P .. 'orbiter:task:index', id)
   end
   return created, agent
 end
@@ -56,7 +57,7 @@ end
 local function purge_safely(...)
   local ok, is_to_go = pcall(purge, ...)
   if ok then return is_to_go end
-  if not tostring(type(is_to_go) == 'table' and is_to_go.err or is_to_go):find('WRONGTYPE', 1, true) then error(is_to_go) end
+  if not is_wrong_key(is_to_go) then error(is_to_go) end
   return true
 end
 

@@ -11,7 +11,7 @@ if had then
   return out
 end
 call('XLEN', dead) -- both raise, before anything is written, when the key is no stream
-call('XLEN', P .. 'orbiter:audit')
+check_audit()
 call('SET', answer, '', 'EX', 60)
 for i, letter in ipairs(letters) do
   local found = call('XRANGE', dead, letter, letter)[1]

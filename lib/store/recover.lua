@@ -1,6 +1,6 @@
 -- Take over entries of dead consumers, the most urgent first. KEYS: queue. ARGV: prefix, worker
--- id, owner, lease ms, most, place and its consumer ("" = any). Nothing is taken before this worker's own lease is
--- one lease time old: after trouble, the others may need that long to renew theirs. Reply:
+-- id, owner, lease ms, most, place and its consumer ("" = any). Nothing is taken before the queue has been swept
+-- for one lease time without a break: after trouble, the others may need that long to renew theirs. Reply:
 -- {place, fields} each.
 -- with: standing
 local stream, worker, owner, lease, most, wanted, holder = KEYS[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
@@ -18,8 +18,8 @@ if wanted ~= '' then
   return out
 end
 
-local mine, made = (call('GET', P .. 'orbiter:lease:' .. worker) or ''):match('^(%S+) (%d+)$')
-if mine ~= owner or NOW_MS - made < tonumber(lease) then return out end
+local mine, since = (call('GET', P .. 'orbiter:lease:' .. worker) or ''):match('^%S+'), steady_since(stream)
+if mine ~= owner or not since or NOW_MS - since < tonumber(lease) then return out end
 for _, s in ipairs(streams_of(stream)) do
   for _, consumer in ipairs(consumers_of(s[1])) do
     local state = consumer.pending > 0 and consumer.name ~= worker and #out < most and standing(stream, consumer.name)

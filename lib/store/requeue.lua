@@ -1,6 +1,6 @@
 -- Hand running tasks back to the queue, uncounted. KEYS: queue. ARGV: prefix,
 -- queue name, worker id, result ttl, event ttl, then for each task: place,
--- task id, attempt ("" when it was delivered but never begun). Reply per task: the state it has now, or STALE.
+-- task id, attempt ("" when it was delivered but never begun). Reply per task: the state it has now, or STALE, or what is wrong with its keys.
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 
@@ -46,7 +46,7 @@ local function requeue(place, id, attempt)
 end
 
 for i = 6, #ARGV, 3 do
-  out[#out + 1] = requeue(ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  out[#out + 1] = move_one(requeue, ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
 write_all(stream, queue, worker)
 return out

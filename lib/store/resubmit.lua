@@ -7,7 +7,10 @@ local dead = stream .. ':dead'
 local out = {}
 
 local function not_stream(key)
-  return type(pcall_redis('XLEN', key)) ~= 'number' and { 'error', key }
+  local len = pcall_redis('XLEN', key)
+  if type(len) == 'number' then return false end
+  if not is_wrong_key(len) then error(len) end
+  return { 'error', key }
 end
 
 local function resubmit(id, agent, payload, priority, deadline, of, letter)

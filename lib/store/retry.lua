@@ -2,7 +2,7 @@
 -- when it was the last one. KEYS: queue. ARGV: prefix, queue name, worker id, result ttl,
 -- event ttl, then for each task: place, task id, attempt, delay ms, most
 -- retries (-1: a wait that is not counted, but ends with the task's deadline or after an hour), agent JSON, message JSON, seq, error, error type, partial, usage, "1" when the stream's expiry was set a moment ago. Reply per
--- task: the state it has now, or STALE.
+-- task: the state it has now, or STALE, or what is wrong with its keys.
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 local WAIT_MAX = 3600
@@ -40,7 +40,7 @@ local function retry(entry, id, attempt, delay, most, agent, message, seq, err, 
 end
 
 for i = 6, #ARGV, 13 do
-  out[#out + 1] = retry(unpack(ARGV, i, i + 12))
+  out[#out + 1] = move_one(retry, unpack(ARGV, i, i + 12))
 end
 write_all(stream, queue, worker)
 return out

@@ -11,6 +11,15 @@ local function standing(stream, worker)
   return call('ZSCORE', stream .. ':leased', worker) and 'dead' or 'silent'
 end
 
+-- Since when the queue has been swept without a break longer than GAP_MS: Redis was away then, or nobody was there, and workers that live
+-- may not have renewed their leases. nil: not at all, or not now.
+local GAP_MS = 1500
+local function steady_since(stream)
+  local h = call('HMGET', stream .. ':sweep', 'seen_ms', 'steady_ms')
+  local age = NOW_MS - (tonumber(h[1] or '') or 0)
+  if age >= 0 and age <= GAP_MS then return tonumber(h[2] or '') end
+end
+
 -- A silent worker may still run the task for as long as one attempt may take.
 local function is_overdue(worker, id, payload, idle_ms)
   local ok, task = pcall(cjson.decode, payload or '')

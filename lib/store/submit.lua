@@ -19,6 +19,8 @@ local function read_extras(text)
   if due > NOW_MS then x.due = due end
   x.deadline = x.deadline and (due + x.deadline) / 1000
   x.ttl = string.format('%.0f', ttl + math.ceil((due - NOW_MS) / 1000))
+  if x.due then call('ZCARD', stream .. ':delayed') end -- both raise, as above
+  if x.priority and x.priority ~= '5' then call('XLEN', stream .. ':p' .. x.priority) end
   return x
 end
 
@@ -71,9 +73,10 @@ local function submit(id, is_chosen, agent, payload, x)
   return entry
 end
 
+local extras = {}
+for i = 8, #ARGV, 5 do extras[i] = ARGV[i] ~= '' and read_extras(ARGV[i]) end
 for i = 4, #ARGV, 5 do
-  local extras = ARGV[i + 4]
-  out[#out + 1] = submit(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], extras ~= '' and read_extras(extras))
+  out[#out + 1] = submit(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], extras[i + 4])
 end
 write_made(queue)
 write_indexes()

@@ -1,12 +1,12 @@
 -- Look after a queue. Called by every worker twice a second; the first one to come when it is due does the work:
 -- due tasks go to the queue, expired ids leave the indexes, dead consumers are found and removed when
 -- nothing is pending on them, entries of Python clients get their hash, tasks and entries that do not agree are put
--- right. KEYS: queue. ARGV: prefix, queue name, worker id, owner, lease ms, ttl, result ttl, event ttl, "1" when the
+-- right. KEYS: queue. ARGV: prefix, queue name, worker id, lease ms, ttl, result ttl, event ttl, "1" when the
 -- whole queue is to be looked through now (the group was lost, or Redis came back). Reply: {orphans,
 -- priorities in use, 1 when paused, ms until it is due again}.
 -- with: standing
-local stream, queue, worker, owner, lease, ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local result_ttl, event_ttl, is_urgent = ARGV[7], ARGV[8], ARGV[9] == '1'
+local stream, queue, worker, lease, ttl = KEYS[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local result_ttl, event_ttl, is_urgent = ARGV[6], ARGV[7], ARGV[8] == '1'
 local EVERY_MS, AGAIN_MS = 450, 20
 local BATCH, SLICE, PRUNE = 100, 200, 500
 local BYTES_MAX = 1024 * 1024
@@ -75,15 +75,16 @@ end
 -- when it has been quiet for a minute.
 local function look_at_consumers()
   local orphans = 0
-  local mine, made = (call('GET', P .. 'orbiter:lease:' .. worker) or ''):match('^(%S+) (%d+)$')
-  if mine ~= owner or NOW_MS - made < lease then return end
+  -- Right after trouble the others may still have to renew their leases: nothing is removed then, and recover.lua waits, too.
+  local since = steady_since(stream)
+  local may_remove = since and NOW_MS - since >= lease
   for _, s in ipairs(streams_of(stream)) do
     for _, c in ipairs(consumers_of(s[1])) do
       local state = c.name ~= worker and standing(stream, c.name)
       if state == 'dead' or state == 'silent' then
         if c.pending > 0 then
           orphans = orphans + (state == 'dead' and c.pending or count_overdue(s[1], c.name))
-        elseif c.idle > (state == 'dead' and lease or 60000) then
+        elseif may_remove and c.idle > (state == 'dead' and lease or 60000) then
           call('XGROUP', 'DELCONSUMER', s[1], s[1] .. ':group', c.name)
         end
       end
@@ -110,8 +111,8 @@ local function adopt(entry, payload)
     'agent', type(agent) == 'string' and agent or '', 'entry_id', entry)
   call('EXPIRE', TASK .. id, ttl)
   call('SET', PAYLOAD .. id, payload, 'EX', ttl)
-  call('SADD', P .. 'orbiter:task:index', id)
-  call('SADD', P .. 'orbiter:queues', queue)
+  hint('SADD', P .. 'orbiter:task:index', id)
+  hint('SADD', P .. 'orbiter:queues', queue)
   index_add(queue, 'pending', created, id)
   feed('pending', id)
 end
@@ -139,15 +140,20 @@ local function is_python(id)
   return not empty(id) and standing(stream, id) == 'alive' and call('EXISTS', P .. 'orbiter:lease:' .. id) == 0
 end
 
+local delivered = {}
+-- Nobody has been given it yet.
+local function is_undelivered(place)
+  local key, _, entry = locate(stream, place)
+  if not delivered[key] then delivered[key] = last_delivered(key) or '0-0' end
+  return is_behind(delivered[key], entry)
+end
+
 -- Is the entry there, and will somebody get it or has got it? Deleting a consumer by hand loses what is
 -- pending on it.
-local delivered = {}
 local function can_be_had(place)
   local key, group, entry = locate(stream, place)
   if #call('XRANGE', key, entry, entry) == 0 then return false end
-  if not delivered[key] then delivered[key] = last_delivered(key) or '0-0' end
-  if is_behind(delivered[key], entry) then return true end
-  return #call('XPENDING', key, group, entry, entry, 1) > 0
+  return is_undelivered(place) or #call('XPENDING', key, group, entry, entry, 1) > 0
 end
 
 -- The process that ran the task runs it no more: its worker is dead, or another process has that id now.
@@ -191,9 +197,19 @@ local function reconcile(id, created)
   local index = INDEX[status] or 'open'
   call('ZREM', index_key(queue, index == 'open' and 'retrying' or 'open'), id)
   call('ZADD', index_key(queue, index), score(h[2] or created), id)
+  -- Its keys outlive it, however long it waits; those of one that is due next year live longer than this already.
+  if status ~= 'running' and NOW - (tonumber(h[2]) or NOW) > TASK_TTL / 2 then
+    call('EXPIRE', TASK .. id, ttl, 'GT')
+    call('EXPIRE', PAYLOAD .. id, ttl, 'GT')
+  end
   if empty(h[8]) and call('ZSCORE', delayed, id) then return end
   if status == 'running' and not is_abandoned(id, h[9], h[10]) then return end
   if status == 'retrying' and not empty(h[8]) and is_python(h[9]) then return end
+  if status ~= 'running' and not empty(h[8]) and tonumber(h[7] or '') and tonumber(h[7]) < tonumber(NOW) and is_undelivered(h[8]) then
+    -- It waits behind others, or in a paused queue: nobody would look at its deadline before it is its turn.
+    spend(h[8])
+    return queue_task(id, status, h)
+  end
   if not empty(h[8]) and can_be_had(h[8]) then return end
   if not empty(h[8]) then spend(h[8]) end
   if status == 'running' then
@@ -259,11 +275,12 @@ if is_urgent then call('HSET', sweep, 'round_urgent', '1', 'round', 'open -inf',
 local next_ms = tonumber(call('HGET', sweep, 'next_ms') or 0) or 0
 local wait = next_ms - NOW_MS
 if wait <= 0 or wait > EVERY_MS then -- longer: the clock was set back
-  call('HSET', sweep, 'next_ms', string.format('%.0f', NOW_MS + EVERY_MS))
+  local now = string.format('%.0f', NOW_MS)
+  call('HSET', sweep, 'next_ms', string.format('%.0f', NOW_MS + EVERY_MS), 'steady_ms', string.format('%.0f', steady_since(stream) or NOW_MS), 'seen_ms', now)
   for _, step in ipairs({ promote, function() for _, s in ipairs({ 'completed', 'failed', 'cancelled' }) do prune(s) end end,
     look_at_consumers, adopt_slice, reconcile_slice, trim, trim_by_age }) do
     local ok, why = pcall(step) -- one key that is not what it should be must not stop the rest
-    if not ok and not tostring(type(why) == 'table' and why.err or why):find('WRONGTYPE', 1, true) then error(why) end
+    if not ok and not is_wrong_key(why) then error(why) end
   end
   write_all(stream, queue)
   wait = has_more and AGAIN_MS or math.min(EVERY_MS, due_ms or EVERY_MS)

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_MS 1000            /* an end that Redis refused is tried again after this */
+#define AGAIN_MS 1000            /* an end that Redis refused, or a hand-back, is tried again after this */
 #define RESULT_MAX (32 * 1024 * 1024)
 
 static void finish_slot(struct slot *slot);
+static void hand_back(struct slot *slot);
+static void poison_task(struct slot *slot, const char *id, const char *why);
 
 /* ---- slots ------------------------------------------------------------- */
 
@@ -84,6 +86,10 @@ static void told(struct slot *slot, const char *state)
 {
     struct orb_worker *w = slot->worker;
     enum orb_status status;
+    if (!strncmp(state, "WRONGTYPE", 9)) {
+        poison_task(slot, orb_attempt_task_id(slot->attempt), state);
+        return;
+    }
     if (orb_status_parse(state, &status)) {
         orb_worker_log(w, ORB_LOG_WARNING, "task %s attempt %d: another worker owns it now; its outcome here is dropped",
                        orb_attempt_task_id(slot->attempt), orb_attempt_number(slot->attempt));
@@ -109,11 +115,22 @@ void orb_worker_finish_again(void *arg)
     struct orb_worker *w = arg;
     for (struct slot *slot = w->slots, *next; slot; slot = next) {
         next = slot->next;
-        if (slot->must_finish_again) {
-            slot->must_finish_again = 0;
+        if (!slot->must_finish_again)
+            continue;
+        slot->must_finish_again = 0;
+        if (slot->is_handed_back)
+            hand_back(slot);
+        else
             finish_slot(slot);
-        }
     }
+}
+
+static void finish_later(struct slot *slot)
+{
+    struct orb_worker *w = slot->worker;
+    slot->must_finish_again = 1;
+    if (!orb_timer_is_started(w->again))
+        orb_timer_start(w->again, AGAIN_MS);
 }
 
 static void on_finished(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -131,9 +148,7 @@ static void on_finished(void *arg, const struct orb_reply *reply, const struct o
     }
     /* Out of memory, no permission: the outcome is kept until Redis takes it. */
     orb_worker_trouble(w, "a task's outcome could not be written, trying again", err);
-    slot->must_finish_again = 1;
-    if (!orb_timer_is_started(w->again))
-        orb_timer_start(w->again, AGAIN_MS);
+    finish_later(slot);
 }
 
 static enum orb_status status_of(const struct slot *slot)
@@ -207,8 +222,13 @@ static void on_requeued(void *arg, const struct orb_reply *reply, const struct o
     struct slot *slot = arg;
     struct orb_worker *w = slot->worker;
     if (err)
-        orb_worker_trouble(w, "a task could not be handed back; it stays pending on this worker", err);
-    else if (slot->attempt)
+        orb_worker_trouble(w, "a task could not be handed back", err);
+    /* While this worker lives nobody else takes what is pending on it. What was not begun is handed back by one that ends. */
+    if (err && slot->attempt && !w->has_ended) {
+        finish_later(slot);
+        return;
+    }
+    if (!err && slot->attempt)
         told(slot, orb_reply_str(reply, NULL));
     orb_worker_release(slot);
 }
@@ -216,6 +236,7 @@ static void on_requeued(void *arg, const struct orb_reply *reply, const struct o
 static void hand_back(struct slot *slot)
 {
     const char *id = slot->attempt ? orb_attempt_task_id(slot->attempt) : slot->task->id;
+    slot->is_handed_back = 1;
     orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, on_requeued, slot);
 }
 
@@ -313,6 +334,13 @@ static void poison(struct orb_worker *w, const char *entry, const char *id, cons
         w->in_flight++;
 }
 
+static void poison_task(struct slot *slot, const char *id, const char *why)
+{
+    struct orb_error err;
+    orb_error_set(&err, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", why);
+    poison(slot->worker, slot->entry, id, &err, 0);
+}
+
 static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct slot *slot = arg;
@@ -327,11 +355,8 @@ static void on_begun(void *arg, const struct orb_reply *reply, const struct orb_
         return;
     }
     enum orb_begin what = orb_broker_begin_reply(reply, &begun);
-    if (what == ORB_BEGIN_ERROR) {
-        struct orb_error why;
-        orb_error_set(&why, ORB_E_INVALID, "what Redis holds of the task is not as it should be: %s", orb_reply_str(orb_reply_at(reply, 1), NULL));
-        poison(w, slot->entry, slot->task->id, &why, 0);
-    }
+    if (what == ORB_BEGIN_ERROR)
+        poison_task(slot, slot->task->id, orb_reply_str(orb_reply_at(reply, 1), NULL));
     if (what == ORB_BEGIN_ALONE && !w->is_handing_back) {
         orb_worker_run_alone(slot);
         return;

@@ -242,7 +242,6 @@ int orb_worker_start(struct orb_worker *w, orb_worker_end_cb done, void *arg)
     w->publisher = orb_publisher_new(w->loop, w->store);
     orb_store_before_flush(w->store, (void (*)(void *))orb_publisher_flush, w->publisher);
     w->renewal_sent_ms = orb_loop_now_ms(w->loop);
-    w->recover_from_ms = w->renewal_sent_ms + ORB_LEASE_MS;
     return orb_broker_join(w->broker, on_joined, w);
 }
 

@@ -27,6 +27,7 @@ struct slot {
     int retries, rate_waits;      /* counted failures, and waits for a rate limit, before this attempt */
     int max_retries;
     int must_finish_again;
+    int is_handed_back;           /* instead: what is to be done again is that */
     int64_t armed_ms;             /* when the expiry of the task's keys was set */
     int64_t unchecked_seq;     /* an event that was stored on another connection; 0 = none, or it is known to be there */
     struct orb_task *task;        /* until the attempt starts */
@@ -89,7 +90,7 @@ void orb_worker_sweep(struct orb_worker *w);
 /* slot.c: one task. The first two are the claim's callbacks. */
 int orb_worker_room(void *worker);
 int orb_worker_on_delivered(void *worker, const struct orb_delivery *delivery);
-void orb_worker_finish_again(void *worker); /* a timer's: the ends that Redis refused */
+void orb_worker_finish_again(void *worker); /* a timer's: what Redis refused at the end of attempts */
 void orb_worker_abort_slot(struct slot *slot, enum slot_abort why);
 /* The task goes back to the queue, although its attempt may have ended: that has not been written yet. */
 void orb_worker_put_back(struct slot *slot);

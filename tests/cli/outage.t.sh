@@ -45,3 +45,16 @@ check 'with -q only the error is said' cat "$work/quiet.err" <<'END'
 out: orbiter: task a was cancelled
 exit 0
 END
+
+# ---- it goes away between a submit and its answer ----
+start_redis mute
+mute_pid=${pids[-1]}
+kill -STOP "$mute_pid" # the kernel still takes connections for it
+flaky=unix://$work/mute.sock
+waits mute orbiter submit -m sim: x
+is_connected() { [ "$(grep -c mute.sock /proc/net/unix)" -gt 1 ]; }
+until_ok 20 is_connected
+kill -KILL "$mute_pid"
+wait "${waiting[mute]}"
+holds 'a submit without an answer: the status' test $? = 7
+holds 'a submit without an answer' grep -qE "^orbiter: the connection to Redis broke: .+: the task may have been submitted or not; 'orbiter task list' tells\$" "$work/mute.err"

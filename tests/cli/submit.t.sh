@@ -133,6 +133,16 @@ END
 run -m sim:delay=60000 --id dead --deadline 0.5 --wait x >"$work/out" 2>&1
 holds 'a deadline: its status' test $? = 3
 holds 'a deadline' grep -q '"error_type": "DeadlineError"' <(orbiter task status dead -o jsonl)
+orbiter queue pause -q served >/dev/null
+for priority in 5 9; do
+    check "a deadline of a task that waits in a paused queue, priority $priority" timeout 20 orbiter submit -q --queue served -m sim: --id "waits$priority" \
+        --priority "$priority" --deadline 0.3 --wait x <<END
+err: orbiter: task waits$priority failed: the deadline passed before an attempt could begin
+exit 3
+END
+done
+holds 'their entries are gone' test "$(orbiter queue list -o jsonl | grep -c '"queue": "served", "depth": 0, "running": 0, "delayed": 0, "dead": 3')" = 1
+orbiter queue resume -q served >/dev/null
 check 'a model that says nothing' run -m sim:delay=60000 --id mute --first-token-timeout 0.2 --max-retries 0 --wait x <<'END'
 err: orbiter: task mute failed: [sim:delay=60000] the model said nothing for 0.2 s (first_token_timeout)
 exit 3

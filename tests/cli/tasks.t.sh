@@ -319,7 +319,7 @@ redis set orbiter:task:text 'no hash' >/dev/null
 half_good() { orbiter task status absurd text | head -n 1; return "${PIPESTATUS[0]}"; }
 check 'a key that is no hash spoils its own task only' half_good <<'END'
 out: Task absurd
-err: orbiter: task text: Redis refused: WRONGTYPE Operation against a key holding the wrong kind of value
+err: orbiter: task text: Redis refused: WRONGTYPE Operation against a key holding the wrong kind of value; see with TYPE what is there, and rename or delete it
 exit 8
 END
 holds 'status in colour' grep -q $'^  Status:      \e\\[32mcompleted\e\\[0m$' <(CLICOLOR_FORCE=1 orbiter task status one)

@@ -178,7 +178,7 @@ static void what_each_role_may(void **state)
     (void)state;
     static const struct row rows[] = {
         { "PING", "PWVO" }, { "INFO server", "PWVO" }, { "ROLE", "PWVO" }, { "CLIENT SETNAME x", "PWVO" }, { "EXISTS orbiter:queues", "PWVO" },
-        { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWVO" }, { "SCAN 0", "VO" }, { "SISMEMBER orbiter:queues x", "WVO" },
+        { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWVO" }, { "SCAN 0", "VO" }, { "SISMEMBER orbiter:queues x", "PWVO" },
         { "ZCOUNT orbiter:tasks:leased 0 1", "VO" }, { "HSET orbiter:operation:x a b", "O" }, { "SET orbiter:purged:x a", "O" },
         { "HSET orbiter:task:x a b", "PWO" }, { "HGETALL orbiter:task:x", "PWVO" }, { "HMGET orbiter:task:x a", "PWVO" },
         { "SADD orbiter:task:index x", "PWO" }, { "SSCAN orbiter:task:index 0", "VO" }, { "SMEMBERS orbiter:queues", "PVO" },
@@ -468,6 +468,15 @@ static void a_viewer_sees_and_changes_nothing(void **state)
     says("operator", 0, "b running", ARGS("task", "cancel", "b"));
     says("producer", 4, "", ARGS("task", "result", "--wait", "b"));
     expect_nothing_denied();
+    /* Lists leave out what is not for it. */
+    static const char *const users[] = { "viewer", "operator" };
+    for (size_t i = 0; i < ORB_COUNT(users); i++) {
+        says(users[i], 0, "orbiter:tasks", ARGS("queue", "list"));
+        says(users[i], 0, "", ARGS("dead", "list"));
+        says(users[i], 6, "no permissions", ARGS("dead", "list", "--queue", "parked"));
+    }
+    says("producer", 6, "no permissions", ARGS("queue", "list"));
+    says("worker", 6, "Redis refused", ARGS("task", "resubmit", "a"));
     says("operator", 5, "", ARGS("task", "cancel", "nobody")); /* it looks into all queues that it may see */
 }
 

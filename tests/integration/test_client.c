@@ -255,6 +255,28 @@ static void an_unknown_task(void **state)
     orb_task_handle_free(second);
 }
 
+static void cancel_of_a_python_clients_task_behind_others(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        test_submit_plain(&fleet, id, "sim:");
+    }
+    struct heard found = { 0 }, unknown = { 0 };
+    struct orb_task_handle *handle = handle_of("t199"), *other = handle_of("other");
+    assert_int_equal(orb_task_handle_cancel(handle, on_cancel, &found), 0);
+    assert_int_equal(orb_task_handle_cancel(other, on_cancel, &unknown), 0);
+    wait_for(&found);
+    wait_for(&unknown);
+    assert_string_equal(found.words, "pending");
+    assert_int_equal(unknown.code, ORB_E_NOT_FOUND);
+    test_expect_field(&fleet, "t199", "status", "cancelled");
+    test_redis_expect(&fleet.redis, "199", "XLEN orbiter:tasks");
+    orb_task_handle_free(handle);
+    orb_task_handle_free(other);
+}
+
 static void cancel_in_every_state(void **state)
 {
     (void)state;
@@ -622,6 +644,7 @@ int main(void)
         TEST(wrong_specs_are_refused_at_once),
         TEST(a_thousand_submits_at_once),
         TEST(an_unknown_task),
+        TEST(cancel_of_a_python_clients_task_behind_others),
         TEST(cancel_in_every_state),
         TEST(result_of_a_failed_task),
         TEST(streams_live_late_and_resumed),

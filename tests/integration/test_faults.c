@@ -194,15 +194,17 @@ static void expect_text(const struct round *r)
     char *text = test_redis_text(server(r), "XRANGE orbiter:stream:%s - +", r->stream), *rest = text, *line;
     char got[16384] = "", wanted[16384] = "";
     size_t len = 0, n = 0;
+    int64_t seq = 0;
     while ((line = strsep(&rest, "\n"))) {
         struct orb_event e;
         json_t *root;
         if (*line != '{' || orb_event_read(line, strlen(line), &e, &root, NULL))
             continue;
-        if (e.type == ORB_EVENT_TEXT && len + e.text_len < sizeof got) {
+        if (e.seq > seq && e.type == ORB_EVENT_TEXT && len + e.text_len < sizeof got) {
             memcpy(got + len, e.text, e.text_len);
             len += e.text_len;
         }
+        seq = e.seq > seq ? e.seq : seq;
         json_decref(root);
     }
     free(text);
@@ -408,6 +410,7 @@ int main(int argc, char **argv)
     int failed = 0, status;
     seed = (uint64_t)number_of("SEED", 1);
     is_full = number_of("CHAOS_FULL", 0) != 0;
+    test_repeats = 0; /* what a slow link still held may come after it was sent again on another */
     int rounds = is_full ? number_of("CHAOS_ROUNDS", 20) : 2;
     printf("faults: SEED=%llu, %d rounds each\n", (unsigned long long)seed, rounds);
     struct worst *worst = mmap(NULL, (size_t)fault_count() * sizeof *worst, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -102,6 +102,22 @@ static void newest_first_with_filters_and_a_limit(void **state)
     expect_list(ORB_STATUS_PENDING, ORB_QUEUE_DEFAULT, 10, "");
 }
 
+static void delayed_ones_and_those_of_other_priorities_are_listed(void **state)
+{
+    (void)state;
+    submit("first", NULL);
+    test_worker_start(&worker, &fleet, NULL, NULL);
+    test_wait_field(&fleet, "first", "status", "completed", 10000);
+    test_submit(&fleet, &(struct test_task){ .id = "running", .model = "sim:delay=60000", .priority = 9 });
+    test_wait_field(&fleet, "running", "status", "running", 10000);
+    expect_list(ORB_STATUS_RUNNING, NULL, 10, "running:running");
+    test_child_kill(&worker);
+    test_submit(&fleet, &(struct test_task){ .id = "delayed", .model = "sim:", .queue = "later", .delay_seconds = 60 });
+    expect_list(ORB_STATUS_PENDING, NULL, 10, "delayed:pending");
+    test_submit(&fleet, &(struct test_task){ .id = "urgent", .model = "sim:", .queue = "urgent", .priority = 9 });
+    expect_list(ORB_STATUS_PENDING, "urgent", 10, "urgent:pending");
+}
+
 static void limits_are_checked(void **state)
 {
     (void)state;
@@ -136,10 +152,17 @@ static void a_wrong_index_is_repaired(void **state)
 {
     (void)state;
     submit("a", NULL);
-    free(test_redis_text(&fleet.redis, "HSET orbiter:task:a status cancelled"));
+    free(test_redis_text(&fleet.redis, "HSET orbiter:task:a status cancelled completed_at 1"));
     expect_list(ORB_STATUS_PENDING, NULL, 10, "");
     test_redis_expect(&fleet.redis, "0", "ZCARD orbiter:index:orbiter:tasks:open");
     expect_list(ORB_STATUS_CANCELLED, NULL, 10, "a:cancelled");
+    /* Cancelled, and not ended: who runs it may die, so the sweep must find it still. */
+    submit("b", NULL);
+    free(test_redis_text(&fleet.redis, "HSET orbiter:task:b status cancelled"));
+    expect_list(ORB_STATUS_PENDING, NULL, 10, "");
+    test_redis_expect(&fleet.redis, "b", "ZRANGE orbiter:index:orbiter:tasks:open 0 -1");
+    expect_list(ORB_STATUS_CANCELLED, NULL, 10, "b:cancelled a:cancelled");
+    expect_list(-1, NULL, 10, "b:cancelled a:cancelled");
 }
 
 static void expired_tasks_are_left_out_and_pruned(void **state)
@@ -311,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(empty_lists),
         TEST(newest_first_with_filters_and_a_limit),
+        TEST(delayed_ones_and_those_of_other_priorities_are_listed),
         TEST(limits_are_checked),
         TEST(tasks_of_python_workers_are_found),
         TEST(a_wrong_index_is_repaired),

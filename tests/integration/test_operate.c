@@ -361,7 +361,10 @@ static void queues_sorted_with_what_is_in_them(void **state)
     redis("SET parked:delayed x");
     redis("SET parked:leased x");
     expect_queues("gone:0/0/0/0/0 orbiter:tasks:1/0/0/0/0 parked:1/1/0/0/0 zoo:-1/0/0/0/0");
+    /* Queues that are not for this user are left out. */
     redis("ACL SETUSER default resetkeys ~orbiter:*");
+    expect_queues("orbiter:tasks:1/0/0/0/0");
+    redis("ACL SETUSER default resetkeys ~orbiter:queues");
     assert_int_equal(list_queues_of(fleet.client, NULL, 100).code, ORB_E_REFUSED);
 }
 
@@ -515,7 +518,7 @@ static void a_slice_sent_twice_and_what_comes_meanwhile(void **state)
     char *id = test_redis_text(&fleet.redis, "ZRANGE parked:delayed 1 1");
     redis("HSET parked:sweep next_ms 0");
     free(test_redis_text(&fleet.redis, "ZADD parked:delayed 1 %s", id));
-    free(test_redis_text(&fleet.redis, "EVAL %s 1 parked %s parked w p 3000 86400 86400 3600 0", orb_script_sweep.text, ""));
+    free(test_redis_text(&fleet.redis, "EVAL %s 1 parked %s parked w 3000 86400 86400 3600 0", orb_script_sweep.text, ""));
     test_redis_expect(&fleet.redis, "122", "XLEN parked");
     free(id);
     /* One of the hundred it looks at is left. */

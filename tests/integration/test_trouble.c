@@ -39,6 +39,11 @@ static int has_text(void *arg)
     return test_redis_int(&fleet.redis, "XLEN orbiter:stream:%s", arg) >= 3;
 }
 
+static int has_events(void *id)
+{
+    return test_redis_int(&fleet.redis, "XLEN orbiter:stream:%s", id) > 1;
+}
+
 static void wait_text(const char *id)
 {
     char name[64];
@@ -58,6 +63,37 @@ static void redis_is_out_of_memory(void **state)
     test_redis_expect(&fleet.redis, "OK", "CONFIG SET maxmemory 0");
     test_wait_field(&fleet, "a", "status", "completed", 10000);
     test_expect_field(&fleet, "a", "attempt", "1");
+    test_expect_drained(&fleet, "orbiter:tasks");
+    test_worker_stop(&worker);
+}
+
+/* All connections but the one that claims: that one would look back at what is pending. */
+static void break_connections(void)
+{
+    char *list = test_redis_text(&fleet.redis, "CLIENT LIST TYPE normal"), *rest = list, *line;
+    int id, broken = 0;
+    while ((line = strsep(&rest, "\n")))
+        if (strstr(line, "name=orbiter-worker ") && !strstr(line, "cmd=xreadgroup") && sscanf(line, "id=%d ", &id) == 1)
+            broken += (int)test_redis_int(&fleet.redis, "CLIENT KILL ID %d", id);
+    free(list);
+    assert_int_equal(broken, 1);
+}
+
+/* A task that has lost events goes back to the queue; refused, that is tried again while the worker lives. */
+static void a_task_that_cannot_be_handed_back_is_handed_back_later(void **state)
+{
+    (void)state;
+    submit("a", "sim:delay=2000,tokens=1");
+    test_wait_field(&fleet, "a", "status", "running", 10000);
+    test_wait_until("the first event to be stored", has_events, "a", 10000);
+    test_redis_expect(&fleet.redis, "OK", "CONFIG SET maxmemory 1");
+    test_redis_int(&fleet.redis, "XTRIM orbiter:stream:a MAXLEN 0");
+    break_connections();
+    test_child_expect(&worker, "could not be handed back", 10000);
+    test_redis_expect(&fleet.redis, "OK", "CONFIG SET maxmemory 0");
+    test_wait_field(&fleet, "a", "status", "completed", 15000);
+    test_expect_field(&fleet, "a", "attempt", "2");
+    test_redis_expect(&fleet.redis, "(nil)", "HGET orbiter:task:a recoveries");
     test_expect_drained(&fleet, "orbiter:tasks");
     test_worker_stop(&worker);
 }
@@ -125,6 +161,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(redis_is_out_of_memory),
+        TEST(a_task_that_cannot_be_handed_back_is_handed_back_later),
         TEST(a_task_that_cannot_be_begun_is_begun_later),
         TEST(a_cancel_while_it_does_not_listen),
         TEST(redis_is_gone_at_the_end),

@@ -24,6 +24,8 @@ struct test_task {
     const char *config;        /* in place of bot and the model */
     int detailed;
     double timeout_seconds;    /* 0 = the default */
+    int priority;              /* 0 = the default */
+    double delay_seconds;
 };
 void test_submit(struct test_fleet *fleet, const struct test_task *task);
 /* As the Python client does: an entry with the payload, and nothing else. */
@@ -35,6 +37,7 @@ void test_expect_field(const struct test_fleet *fleet, const char *id, const cha
 /* The stored events, in order, as words: "status:starting step:started text"
  * (pieces of text in a row are one word); fails unless seq counts from 1 within each
  * attempt. Attempts after the first begin with "|". The caller frees. */
+extern int test_repeats; /* -1: an event that is there twice is a failure; else they are counted, as readers pass over them */
 char *test_events(const struct test_fleet *fleet, const char *id);
 /* Nothing is left in the queue, delivered or not. */
 void test_expect_drained(const struct test_fleet *fleet, const char *queue);

@@ -191,6 +191,13 @@ static void adopt_end(struct task *t, const struct view *v)
     end_task(t, v->state, t->events && t->seq_attempt == t->attempt ? t->seq + 1 : 1, t->attempt);
 }
 
+/* Its deadline has passed while it waited for its turn. */
+static int is_late_in_line(const struct task *t)
+{
+    struct entry *e = *t->entry_id ? entry_at(t->queue, t->entry_id) : NULL;
+    return (t->state == PENDING || t->state == RETRYING) && e && e->holder == WAITING && t->deadline_ms && is_past(t->deadline_ms);
+}
+
 /* May a sweep have made of the task what it is now? */
 static const char *is_swept_wrongly(const struct task *t, const struct view *v, int was_due)
 {
@@ -209,6 +216,8 @@ static const char *is_swept_wrongly(const struct task *t, const struct view *v, 
         return v->state == PENDING && entry_at(t->queue, v->entry_id) ? NULL : v->state == ABSENT ? NULL : "where does it come from?";
     if (t->state == RUNNING && v->state == RUNNING)
         return has_moved ? "its worker has it" : NULL;
+    if (is_late_in_line(t) && v->state == FAILED && v->is_ended)
+        return NULL;
     if (!was_due && !is_lost(t)) {
         int is_pythons = t->state == RETRYING && entry_at(t->queue, v->entry_id);
         return v->state != t->state || (has_moved && !is_pythons) ? "nothing was wrong with it" : NULL;

@@ -125,6 +125,7 @@ void recover(void)
     char count[16], place[40];
     sprintf(count, "%d", most);
     note(NULL, "%s recovers", w->name);
+    link_run("HSET %s:sweep seen_ms %lld steady_ms 1", stream_key(w->queue, PLAIN), (long long)chaos_wall_ms()); /* swept all the time */
     call(NULL, NULL, 0, &orb_script_recover, stream_key(w->queue, PLAIN), ARGS(w->name, w->owner, "1", count, "", ""));
     for (struct entry *e = m.entries; e < m.entries + ENTRIES; e++)
         if (e->is_used && e->queue == w->queue && e->holder >= 0 && e->holder != number(w))
@@ -156,7 +157,7 @@ void sweep(struct worker *w, int is_urgent)
     note(NULL, "%s sweeps %s%s", w->name, queue_name(w->queue), is_urgent ? ", urgently" : "");
     for (int i = 0; i < (is_urgent ? 3 : 1); i++) {
         link_run("HDEL %s:sweep next_ms", stream);
-        call(NULL, NULL, 0, &orb_script_sweep, stream, ARGS(queue_name(w->queue), w->name, w->owner, "1", "86400", TTLS, is_urgent && !i ? "1" : ""));
+        call(NULL, NULL, 0, &orb_script_sweep, stream, ARGS(queue_name(w->queue), w->name, "1", "86400", TTLS, is_urgent && !i ? "1" : ""));
         if (!strchr("-0123456789", m.reply[0]))
             wrong(NULL, NULL, "a sweep: %s", m.reply);
         check_queue(w->queue, 1, is_urgent && i == 2);
