@@ -303,6 +303,12 @@ static void keep_options(struct orb_worker *w, const struct orb_worker_options *
     w->prices_file = orb_strdup(o->prices ? o->prices : "");
 }
 
+/* What tool hosts and MCP servers say on their stderr. */
+static void on_tool_log(void *arg, const char *line)
+{
+    orb_worker_log(arg, ORB_LOG_INFO, "%s", line);
+}
+
 int orb_worker_new(struct orb_loop *loop, const struct orb_worker_options *options, struct orb_worker **out, struct orb_error *err)
 {
     const char *queue = options->queue ? options->queue : ORB_QUEUE_DEFAULT;
@@ -325,6 +331,7 @@ int orb_worker_new(struct orb_loop *loop, const struct orb_worker_options *optio
         return rc;
     }
     w->loop = loop;
+    orb_toolbox_on_log(w->tools, on_tool_log, w);
     w->queue = orb_strdup(queue);
     w->concurrency = options->concurrency;
     gethostname(host, sizeof host - 1);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -19,8 +20,32 @@ static struct test_child worker;
 #define QUEUE "orbiter:tasks"
 #define PRICES "# a table of ours\nsim:tokens 10 20 5 10\nsim:say 1000000 1000000 0 0\n"
 
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[TEST_PATH_MAX + 128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Tools of two kinds. */
+static void write_tools(char tools[TEST_PATH_MAX + 64])
+{
+    snprintf(tools, TEST_PATH_MAX + 64, "%s/tools", fleet.redis.dir);
+    assert_int_equal(mkdir(tools, 0700), 0);
+    write_file(tools, "echo.json", "{\"name\": \"echo\", \"path\": \"mytools.echo\", \"description\": \"Says it back.\", \"kind\": \"exec\", \"argv\": [\"cat\"], "
+               "\"parameters\": {\"type\": \"object\", \"properties\": {\"text\": {\"type\": \"string\"}}, \"required\": [\"text\"]}}");
+    write_file(tools, "sleepy.json", "{\"name\": \"sleepy\", \"description\": \"Sleeps.\", \"kind\": \"exec\", \"argv\": [\"sh\", \"-c\", \"sleep 4711 & echo $$ $! end > pids; wait\"], "
+               "\"timeout_seconds\": 600, \"parameters\": {\"type\": \"object\", \"properties\": {\"text\": {\"type\": \"string\"}}}}");
+    write_file(tools, "python.json", "{\"kind\": \"python\", \"modules\": [\"lookup\"]}");
+    write_file(tools, "lookup.py", "async def search_web(text: str) -> dict:\n    \"\"\"Search the web.\"\"\"\n    return {'found': text.upper()}\n");
+}
+
 static int start(void **state)
 {
+    char tools[TEST_PATH_MAX + 64];
     char prices[TEST_PATH_MAX + 64], setting[TEST_PATH_MAX + 128];
     (void)state;
     test_fleet_start(&fleet);
@@ -30,7 +55,8 @@ static int start(void **state)
     fputs(PRICES, file);
     fclose(file);
     snprintf(setting, sizeof setting, "ORBITER_PRICES=%s", prices);
-    test_worker_start(&worker, &fleet, ARGS("--worker-id", "w1", "--concurrency", "8"), ARGS("ORBITER_LOG_LEVEL=DEBUG", setting));
+    write_tools(tools);
+    test_worker_start(&worker, &fleet, ARGS("--worker-id", "w1", "--concurrency", "8", "--tools", tools), ARGS("ORBITER_LOG_LEVEL=DEBUG", setting));
     return 0;
 }
 
@@ -274,6 +300,75 @@ static void all_attempts_of_a_task_are_paid_together(void **state)
 }
 
 /* All conversations of a task stop at once, and nothing is left of it. */
+/* ---- tools --------------------------------------------------------------- */
+
+static void expect_in_events(const char *id, const char *wanted)
+{
+    char *text = test_redis_text(&fleet.redis, "XRANGE orbiter:stream:%s - +", id);
+    expect_in("the events", text, wanted);
+    free(text);
+}
+
+static void a_program_answers(void **state)
+{
+    (void)state;
+    submit("a", "{\"name\": \"bot\", \"model\": \"sim:tool=echo,arg=text\", \"tools\": [\"mytools.echo\"]}", "hello");
+    wait_status("a", "completed");
+    expect_in_events("a", "\"arguments\": {\"text\": \"hello\"}, \"result\": \"{\\\"text\\\": \\\"hello\\\"}");
+    expect_in_events("a", "\"error\": null, \"success\": true");
+}
+
+/* As a Python client names it. */
+static void a_python_function_answers(void **state)
+{
+    (void)state;
+    submit("a", "{\"name\": \"bot\", \"model\": \"sim:tool=search_web,arg=text\", \"tools\": [\"lookup.search_web\"]}", "hello");
+    wait_status("a", "completed");
+    expect_in_events("a", "\"result\": \"{\\\"found\\\": \\\"HELLO\\\"}\", \"error\": null, \"success\": true");
+}
+
+static void a_path_without_a_binding_fails_at_once(void **state)
+{
+    (void)state;
+    submit("a", "{\"name\": \"bot\", \"model\": \"sim:\", \"tools\": [\"other.fn\"]}", "hello");
+    wait_status("a", "failed");
+    test_expect_field(&fleet, "a", "error_type", "ToolError");
+    test_expect_field(&fleet, "a", "retries", "(nil)");
+    expect_in_field("a", "error", "other.fn");
+}
+
+/* The tool writes its pid, and its child's. */
+static int has_pids(void *arg)
+{
+    char path[TEST_PATH_MAX + 64], *text;
+    int *pids = arg, n = 0;
+    snprintf(path, sizeof path, "%s/tools/pids", fleet.redis.dir);
+    text = test_file_read(path, NULL);
+    if (text)
+        n = sscanf(text, "%d %d end", &pids[0], &pids[1]);
+    n = n == 2 && strstr(text, "end");
+    free(text);
+    return n;
+}
+
+static int are_gone(void *arg)
+{
+    const int *pids = arg;
+    return kill(pids[0], 0) && kill(pids[1], 0);
+}
+
+static void a_tool_is_killed_with_its_task(void **state)
+{
+    int pids[2];
+    (void)state;
+    submit("a", "{\"name\": \"bot\", \"model\": \"sim:tool=sleepy,arg=text\", \"tools\": [\"sleepy\"]}", "hello");
+    test_wait_until("the tool to run", has_pids, pids, 10000);
+    test_redis_int(&fleet.redis, "PUBLISH orbiter:cancel:a cancel");
+    test_wait_until("its processes to be gone", are_gone, pids, 2000);
+    wait_status("a", "cancelled");
+    test_expect_drained(&fleet, QUEUE);
+}
+
 static void a_swarm_is_cancelled_in_the_middle(void **state)
 {
     (void)state;
@@ -294,6 +389,7 @@ int main(void)
         CASE(a_researcher_and_a_writer), CASE(control_is_handed_over), CASE(a_lead_delegates), CASE(a_stage_runs_in_parallel),
         CASE(the_next_model_of_a_chain_goes_on), CASE(the_new_attempt_is_the_one_that_ends), CASE(an_answer_fits_its_schema), CASE(spending_ends_at_its_limit),
         CASE(all_attempts_of_a_task_are_paid_together), CASE(a_swarm_is_cancelled_in_the_middle),
+        CASE(a_program_answers), CASE(a_python_function_answers), CASE(a_path_without_a_binding_fails_at_once), CASE(a_tool_is_killed_with_its_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static int runners(const char *script)
     static const struct { const char *name; int roles; } rows[] = {
         { "submit", P | O }, { "cancel", P | O },
         { "begin", W }, { "finish", W }, { "retry", W }, { "requeue", W }, { "sweep", W }, { "recover", W }, { "claim", W }, { "check", W },
-        { "poison", W }, { "join", W }, { "leave", W }, { "replay", W },
+        { "poison", W }, { "join", W }, { "leave", W }, { "replay", W }, { "advance", W },
     };
     for (size_t i = 0; i < ORB_COUNT(rows); i++)
         if (!strcmp(rows[i].name, script))
