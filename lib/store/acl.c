@@ -39,7 +39,7 @@ static const struct right queue_keys[] = {
     { ":dead", W | V | O, W | O },
     { ":paused", W | V | O, O },
     { ":leased", W | V | O, W },
-    { ":sweep", ALL, W | O },
+    { ":sweep", W | V | O, W | O },
 };
 
 /* Behind "orbiter:index:" and the queue's name. */

@@ -32,14 +32,14 @@ local function ms_to(deadline) return deadline and math.floor((deadline - NOW) *
 -- A running task whose entry was delivered once more: after its worker died, or because Redis has lost
 -- the group or some of its past. Returns an answer, or nil: the worker that ran it is gone; with true when it has only forgotten it.
 local function running(place, id, attempt, retries, payload)
-  local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner', 'rate_waits', 'deadline')
+  local h = call('HMGET', TASK .. id, 'worker_id', 'entry_id', 'owner', 'rate_waits', 'deadline', 'usage')
   if h[2] and h[2] ~= place then
     spend(place)
     return { 'duplicate', attempt or '0', retries }
   end
   if h[1] == worker and h[3] == owner then
     if has_spoken(id, attempt) then return nil, true end
-    return { 'run', attempt, retries, tonumber(h[4] or 0) or 0, ms_to(tonumber(h[5] or '')) }
+    return { 'run', attempt, retries, tonumber(h[4] or 0) or 0, ms_to(tonumber(h[5] or '')), h[6] or '' }
   end
   if h[1] == worker then return nil end
   local state = empty(h[1]) and 'dead' or standing(stream, h[1])

@@ -46,7 +46,7 @@ local function look_through(queue, pos)
 end
 
 -- A task that a Python client queued has no hash until a worker takes it, or a sweep has seen it: it is looked for among the
--- entries behind those.
+-- entries that nobody has been given yet.
 local function cancel_unclaimed()
   local from_queue, pos, seen = behind:match('^(%S+) (%S+) (%d+)$')
   local queues = call('SMEMBERS', P .. 'orbiter:queues')
@@ -56,8 +56,6 @@ local function cancel_unclaimed()
     if queue:find('^%S+$') and queue ~= queues[i - 1] and queue >= (from_queue or '') then
       if queue ~= from_queue then
         pos, seen = last_delivered(P .. queue) or '0-0', 0
-        local adopted = pcall_redis('HGET', P .. queue .. ':sweep', 'adopted')
-        if type(adopted) == 'string' and is_behind(pos, adopted) then pos = adopted end
       end
       local had, is_found = room, nil
       pos, is_found = look_through(queue, pos)

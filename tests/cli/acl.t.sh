@@ -16,10 +16,10 @@ installed() {
 check 'a producer, all queues that exist' folded producer <<'END'
 out: user orbiter-producer on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:*
 out: ~orbiter:queues %W~orbiter:feed %W~orbiter:audit ~orbiter:idem:* %R~orbiter:none ~orbiter:tasks
-out: ~orbiter:tasks:p[0-46-9] ~orbiter:tasks:delayed %R~orbiter:tasks:sweep %W~orbiter:index:orbiter:tasks:open
+out: ~orbiter:tasks:p[0-46-9] ~orbiter:tasks:delayed %W~orbiter:index:orbiter:tasks:open
 out: %W~orbiter:index:orbiter:tasks:retrying %W~orbiter:index:orbiter:tasks:completed
 out: %W~orbiter:index:orbiter:tasks:failed %W~orbiter:index:orbiter:tasks:cancelled ~parked ~parked:p[0-46-9]
-out: ~parked:delayed %R~parked:sweep %W~orbiter:index:parked:open %W~orbiter:index:parked:retrying
+out: ~parked:delayed %W~orbiter:index:parked:open %W~orbiter:index:parked:retrying
 out: %W~orbiter:index:parked:completed %W~orbiter:index:parked:failed %W~orbiter:index:parked:cancelled
 out: resetchannels &orbiter:events:* &orbiter:cancel:* &orbiter:tasks:wake &parked:wake -@all +ping
 out: +client|setname +info +role +cluster|slots +wait +evalsha +script|load +time +exists +expire +get +set +hget

@@ -183,6 +183,11 @@ static void expect_once(const struct round *r, const char *id, const char *state
             fail_msg("task %s became %s %d times", id, ends[i], count);
     }
     char *events = test_events(&r->rig->fleet, id), *last = strrchr(events, ' ');
+    /* What a slow link still held may come behind the end, where readers have left. */
+    if (last && !strcmp(last, " text") && r->fault->flags & FAULT_IS_REACHABLE) {
+        *last = '\0';
+        last = strrchr(events, ' ');
+    }
     if (!last || strncmp(last, " status:", 8) || strcmp(last + 8, state) || strstr(events, " status:completed "))
         fail_msg("the events of task %s are: %s", id, events);
     free(events);

@@ -1061,9 +1061,6 @@ static void a_python_clients_task_is_looked_for_in_slices(void **state)
     }
     test_redis_expect(&redis, "150", "XLEN " Q);
     expect_state("a", "cancelled");
-    /* What a sweep has seen has a hash: it is not looked at. */
-    sweep();
-    assert_string_equal(RUN(cancel, NULL, "ann", "host:1", "c", "c3", "86400", "3600", ""), "unknown ");
 }
 
 static void what_is_not_utf8_is_dead_lettered_readably(void **state)

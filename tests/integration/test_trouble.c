@@ -105,7 +105,7 @@ static void a_task_that_cannot_be_begun_is_begun_later(void **state)
     test_redis_expect(&fleet.redis, "OK", "ACL SETUSER default -evalsha");
     free(test_redis_text(&fleet.redis, "XADD orbiter:tasks * payload %s",
                          "{\"task_id\": \"a\", \"agent_config\": {\"name\": \"bot\", \"model\": \"sim:\"}}"));
-    test_child_expect(&worker, "could not be begun", 10000);
+    test_child_expect(&worker, "NOPERM", 10000);
     test_redis_expect(&fleet.redis, "OK", "ACL SETUSER default +evalsha");
     test_wait_field(&fleet, "a", "status", "completed", 15000);
     test_worker_stop(&worker);

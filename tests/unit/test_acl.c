@@ -132,7 +132,7 @@ static void the_text(void **state)
     grant = (struct orb_acl_grant){ .role = ORB_ACL_PRODUCER, .user = "p", .prefix = "", .queues = (const char *const[]){ "q" }, .nqueues = 1, .has_database = 1 };
     orb_acl_write(&grant, &b);
     assert_string_equal(b.data, "user p on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:* ~orbiter:queues"
-        " %W~orbiter:feed %W~orbiter:audit ~orbiter:idem:* %R~orbiter:none ~q ~q:p[0-46-9] ~q:delayed %R~q:sweep %W~orbiter:index:q:open %W~orbiter:index:q:retrying"
+        " %W~orbiter:feed %W~orbiter:audit ~orbiter:idem:* %R~orbiter:none ~q ~q:p[0-46-9] ~q:delayed %W~orbiter:index:q:open %W~orbiter:index:q:retrying"
         " %W~orbiter:index:q:completed %W~orbiter:index:q:failed %W~orbiter:index:q:cancelled"
         " resetchannels &orbiter:events:* &orbiter:cancel:* &q:wake -@all +select");
     orb_buf_done(&b);

@@ -236,10 +236,14 @@ void call(struct task *t, struct view *v, int is_repeated, const struct orb_scri
     m.repeats++;
     if (v && second.digest != v->digest)
         wrong(t, &second, "%s sent twice: the second one (%s, then %s) changed something", script->name, m.reply, again);
-    /* Of a begin the time to the deadline, its last word, moves on. */
+    /* Of a begin the time to the deadline, its fifth word, moves on. */
     size_t same = strlen(m.reply);
-    if (!strncmp(m.reply, "run ", 4))
-        same = (size_t)(strrchr(m.reply, ' ') - m.reply);
+    if (!strncmp(m.reply, "run ", 4)) {
+        const char *word = m.reply;
+        for (int i = 0; i < 4 && word; i++)
+            word = strchr(word + (i > 0), ' ');
+        same = word ? (size_t)(word - m.reply) : same;
+    }
     /* A begin that ended a task finds it ended: nothing to run, either way. */
     if (script == &orb_script_begin && !strncmp(m.reply, "cancelled ", 10) && !strncmp(again, "done ", 5))
         return;
