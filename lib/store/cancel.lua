@@ -2,7 +2,7 @@
 -- event ttl, where to go on ("" at first). Reply: {what, state}: unknown; finished (state it is in); ended (nobody ran it: it
 -- has ended now); asked (its worker was told); more: it is looked for among the entries, state: where to go on. state: what it
 -- was in before.
--- with: standing
+-- with: delivered
 local who, from, id, nonce, result_ttl, event_ttl, behind = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8] or ''
 local SLICE, PAGE, BYTES_MAX = 64, 16, 256 * 1024
 local MOST = 10000 -- entries of one queue that are looked at

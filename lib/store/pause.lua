@@ -1,7 +1,7 @@
 -- Pause a queue, or let it go on. KEYS: queue. ARGV: prefix, queue name, who, from where, nonce of this request, "1" to
 -- pause it. Reply: {what, who, at}: unknown (there is no such queue); changed; same (it was so already). who, at: of
 -- the pause that there was before.
--- with: standing
+-- with: known
 local stream, queue, who, from, nonce, is_pause = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
 local key, operation = stream .. ':paused', P .. 'orbiter:operation:' .. nonce
 local first = call('HMGET', operation, 'what', 'who', 'at')

@@ -2,7 +2,7 @@
 -- KEYS: queue. ARGV: prefix, queue name, who, from where, nonce of this request, number of this call (from 1), result ttl, event
 -- ttl. Reply: {what, ended}: unknown (there is no such queue); no stream (its key is something else); more (call again with the next number); done. ended: tasks,
 -- by all calls so far.
--- with: standing
+-- with: delivered known
 local stream, queue, who, from, nonce, number, result_ttl, event_ttl = KEYS[1], unpack(ARGV, 2)
 local SLICE, PAGE, BYTES_MAX = 100, 16, 1024 * 1024
 local operation, delayed = P .. 'orbiter:operation:' .. nonce, stream .. ':delayed'

@@ -1,4 +1,3 @@
--- Put behind common.lua before the scripts that name it in a line "-- with: standing".
 -- Does a consumer live? 'alive'; 'dead': its lease is gone; 'silent': a Python worker
 -- (which has no lease) without a heartbeat: it may be draining still.
 local function standing(stream, worker)
@@ -58,27 +57,4 @@ local function consumers_of(key)
     out[#out + 1] = info
   end
   return out
-end
-
--- The id of the entry that was given to a consumer last; how many groups there are.
-local function last_delivered(key)
-  local groups = pcall_redis('XINFO', 'GROUPS', key)
-  if groups.err then return end
-  for _, group in ipairs(groups) do
-    local info = {}
-    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
-    if info.name == key .. ':group' then return info['last-delivered-id'], #groups, info.pending end
-  end
-end
-
-local function is_behind(a, b)
-  local a1, a2, b1, b2 = a:match('^(%d+)-(%d+)$')
-  b1, b2 = b:match('^(%d+)-(%d+)$')
-  if #a1 ~= #b1 then return #a1 < #b1 end
-  if a1 ~= b1 then return a1 < b1 end
-  return tonumber(a2) < tonumber(b2)
-end
-
-local function is_known(stream, queue)
-  return call('SISMEMBER', P .. 'orbiter:queues', queue) == 1 or call('EXISTS', stream) == 1
 end

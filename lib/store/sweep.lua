@@ -4,7 +4,7 @@
 -- right. KEYS: queue. ARGV: prefix, queue name, worker id, lease ms, ttl, result ttl, event ttl, "1" when the
 -- whole queue is to be looked through now (the group was lost, or Redis came back). Reply: {orphans,
 -- priorities in use, 1 when paused, ms until it is due again}.
--- with: standing
+-- with: standing delivered
 local stream, queue, worker, lease, ttl = KEYS[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local result_ttl, event_ttl, is_urgent = ARGV[6], ARGV[7], ARGV[8] == '1'
 local EVERY_MS, AGAIN_MS = 450, 20
@@ -276,7 +276,8 @@ local next_ms = tonumber(call('HGET', sweep, 'next_ms') or 0) or 0
 local wait = next_ms - NOW_MS
 if wait <= 0 or wait > EVERY_MS then -- longer: the clock was set back
   local now = string.format('%.0f', NOW_MS)
-  call('HSET', sweep, 'next_ms', string.format('%.0f', NOW_MS + EVERY_MS), 'steady_ms', string.format('%.0f', steady_since(stream) or NOW_MS), 'seen_ms', now)
+  local steady = steady_since(stream)
+  call('HSET', sweep, 'next_ms', string.format('%.0f', NOW_MS + EVERY_MS), 'steady_ms', steady and string.format('%.0f', steady) or now, 'seen_ms', now)
   for _, step in ipairs({ promote, function() for _, s in ipairs({ 'completed', 'failed', 'cancelled' }) do prune(s) end end,
     look_at_consumers, adopt_slice, reconcile_slice, trim, trim_by_age }) do
     local ok, why = pcall(step) -- one key that is not what it should be must not stop the rest

@@ -23,8 +23,8 @@ out: ~parked:delayed %W~orbiter:index:parked:open %W~orbiter:index:parked:retryi
 out: %W~orbiter:index:parked:completed %W~orbiter:index:parked:failed %W~orbiter:index:parked:cancelled
 out: resetchannels &orbiter:events:* &orbiter:cancel:* &orbiter:tasks:wake &parked:wake -@all +ping
 out: +client|setname +info +role +cluster|slots +wait +evalsha +script|load +time +exists +expire +get +set +hget
-out: +hmget +hgetall +hexists +hset +sadd +smembers +sismember +zadd +zrem +zcard +zscore +xadd +xack +xdel +xlen
-out: +xrange +xrevrange +xpending +xinfo|groups +xinfo|consumers +xgroup|create +publish +subscribe +unsubscribe
+out: +hmget +hgetall +hexists +hset +sadd +smembers +zadd +zrem +zcard +xadd +xack +xdel +xlen +xrange +xrevrange
+out: +xpending +xinfo|groups +xgroup|create +publish +subscribe +unsubscribe
 exit 0
 END
 check 'a worker of one queue' folded worker --name w1 --queue jobs <<'END'

@@ -178,7 +178,7 @@ static void what_each_role_may(void **state)
     (void)state;
     static const struct row rows[] = {
         { "PING", "PWVO" }, { "INFO server", "PWVO" }, { "ROLE", "PWVO" }, { "CLIENT SETNAME x", "PWVO" }, { "EXISTS orbiter:queues", "PWVO" },
-        { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWVO" }, { "SCAN 0", "VO" }, { "SISMEMBER orbiter:queues x", "PWVO" },
+        { "CLIENT ID", "W" }, { "CLIENT UNBLOCK 999", "W" }, { "WAIT 0 1", "P" }, { "TIME", "PWVO" }, { "SCAN 0", "VO" }, { "SISMEMBER orbiter:queues x", "WVO" },
         { "ZCOUNT orbiter:tasks:leased 0 1", "VO" }, { "HSET orbiter:operation:x a b", "O" }, { "SET orbiter:purged:x a", "O" },
         { "HSET orbiter:task:x a b", "PWO" }, { "HGETALL orbiter:task:x", "PWVO" }, { "HMGET orbiter:task:x a", "PWVO" },
         { "SADD orbiter:task:index x", "PWO" }, { "SSCAN orbiter:task:index 0", "VO" }, { "SMEMBERS orbiter:queues", "PVO" },
