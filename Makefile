@@ -80,24 +80,18 @@ $(B)/obj/lib/store/scripts_lua.c: $(LIB_LUA) lib/store/embed.sh
 	@mkdir -p $(@D)
 	$(call tell,LUA)
 	$(Q)sh lib/store/embed.sh $(LIB_LUA) > $@
-$(B)/obj/lib/store/scripts_lua.o: $(B)/obj/lib/store/scripts_lua.c $(B)/flags.mk
-	$(call tell,CC)
-	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# So does the host of Python tools.
-$(B)/obj/lib/tool/python_host_py.c: lib/tool/python_host.py lib/tool/embed.sh
+# So do the host of Python tools and the table of prices.
+$(B)/obj/lib/tool/python_host_py.c: lib/tool/python_host.py lib/base/embed.sh
 	@mkdir -p $(@D)
 	$(call tell,PY)
-	$(Q)sh lib/tool/embed.sh $< orb_python_host > $@
-$(B)/obj/lib/tool/python_host_py.o: $(B)/obj/lib/tool/python_host_py.c $(B)/flags.mk
-	$(call tell,CC)
-	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
-# So does the table of prices.
-$(B)/obj/lib/model/prices_text.c: lib/model/prices.txt lib/model/embed.sh
+	$(Q)sh lib/base/embed.sh $< orb_python_host > $@
+$(B)/obj/lib/model/prices_text.c: lib/model/prices.txt lib/base/embed.sh
 	@mkdir -p $(@D)
 	$(call tell,TEXT)
-	$(Q)sh lib/model/embed.sh $< > $@
-$(B)/obj/lib/model/prices_text.o: $(B)/obj/lib/model/prices_text.c $(B)/flags.mk
+	$(Q)sh lib/base/embed.sh $< orb_prices_text > $@
+
+$(B)/obj/%.o: $(B)/obj/%.c $(B)/flags.mk
 	$(call tell,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
