@@ -166,15 +166,7 @@ static void error(struct reply *r)
 
 static void refusal(struct reply *r, const char *key)
 {
-    char extra[512];
-    if (dialect_page(r))
-        return;
-    json_t *root = error_root(r, key);
-    char *text = json_dumps(root, JSON_COMPACT);
-    dialect_refusal_headers(r, extra);
-    dialect_whole(r, r->script.status, "application/json", extra, text);
-    free(text);
-    json_decref(root);
+    dialect_refuse(r, error_root(r, key));
 }
 
 static void plain(struct reply *r)

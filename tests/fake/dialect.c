@@ -79,7 +79,7 @@ void dialect_whole(struct reply *r, int64_t status, const char *type, const char
     evbuffer_free(b);
 }
 
-void dialect_refusal_headers(const struct reply *r, char extra[512])
+static void refusal_headers(const struct reply *r, char extra[512])
 {
     const struct script *s = &r->script;
     size_t n = 0;
@@ -105,10 +105,22 @@ int dialect_page(struct reply *r)
     char extra[512];
     if (!r->script.html)
         return 0;
-    dialect_refusal_headers(r, extra);
+    refusal_headers(r, extra);
     dialect_whole(r, r->script.status, "text/html", extra,
                   "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body></html>\r\n");
     return 1;
+}
+
+void dialect_refuse(struct reply *r, json_t *root)
+{
+    char extra[512];
+    if (!dialect_page(r)) {
+        char *text = json_dumps(root, JSON_COMPACT);
+        refusal_headers(r, extra);
+        dialect_whole(r, r->script.status, "application/json", extra, text);
+        free(text);
+    }
+    json_decref(root);
 }
 
 void dialect_message(const struct reply *r, const char *key, char *out, size_t cap)

@@ -43,10 +43,10 @@ void dialect_event(struct reply *r, const char *event, const char *json, size_t 
 void dialect_event_json(struct reply *r, const char *event, json_t *value_take, int is_last);
 /* A whole HTTP reply; extra: header lines, or "". */
 void dialect_whole(struct reply *r, int64_t status, const char *type, const char *extra, const char *body);
-/* The headers of a refusal that the script asks for. */
-void dialect_refusal_headers(const struct reply *r, char out[512]);
 /* The script's page in place of JSON: 1 when it was sent. */
 int dialect_page(struct reply *r);
+/* A refusal with the headers that the script asks for, or the script's page. */
+void dialect_refuse(struct reply *r, json_t *root_take);
 /* The script's message; $KEY in it is the key that came (may be NULL). */
 void dialect_message(const struct reply *r, const char *key, char *out, size_t cap);
 /* The arguments of the calls, as JSON text; allocated. */
