@@ -232,12 +232,6 @@ static void put_model(struct turn *t, const json_t *message, int needs_signature
 static void put_answer(struct orb_buf *b, const json_t *message, const char *id, const char *name)
 {
     const json_t *error = json_object_get(message, "error");
-    struct orb_buf text;
-    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
-    if (message)
-        orb_content_text(json_is_string(error) ? error : json_object_get(message, "content"), &text);
-    else
-        orb_buf_str(&text, "there is no result");
     orb_buf_str(b, "{\"functionResponse\": {");
     if (id) {
         orb_buf_str(b, "\"id\": ");
@@ -246,11 +240,11 @@ static void put_answer(struct orb_buf *b, const json_t *message, const char *id,
     }
     orb_put_member(b, "name", message, "tool_name", name);
     orb_buf_str(b, json_is_string(error) || !message ? ", \"response\": {\"error\": " : ", \"response\": {\"result\": ");
-    orb_json_str(b, text.data ? text.data : "", text.len);
+    if (message)
+        orb_put_text(b, json_is_string(error) ? error : json_object_get(message, "content"));
+    else
+        orb_put_str(b, "there is no result");
     orb_buf_str(b, "}}}");
-    if (text.err)
-        b->err = text.err;
-    orb_buf_done(&text);
 }
 
 /* The tool messages from `at` on, as one turn: an answer to each call of the model's turn before, in its order, then the rest.

@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#define BODY_MAX ORB_REQUEST_BODY_MAX
 
 /* ---- content ---- */
 
@@ -50,21 +49,6 @@ static void put_block(struct orb_buf *b, const json_t *block)
     }
 }
 
-static void put_user_content(struct orb_buf *b, const json_t *content)
-{
-    if (!json_is_array(content)) {
-        orb_json_str(b, json_is_string(content) ? json_string_value(content) : "", json_string_length(content));
-        return;
-    }
-    orb_buf_char(b, '[');
-    for (size_t i = 0; i < json_array_size(content); i++) {
-        if (i)
-            orb_buf_str(b, ", ");
-        put_block(b, json_array_get(content, i));
-    }
-    orb_buf_char(b, ']');
-}
-
 /* ---- messages ---- */
 
 static void put_calls(struct orb_buf *b, const json_t *calls)
@@ -99,7 +83,7 @@ static void put_assistant(struct orb_buf *b, const struct orb_provider *provider
     const json_t *calls = json_object_get(message, "tool_calls");
     int has_calls = json_array_size(calls) > 0;
     struct orb_buf text;
-    orb_buf_init(&text, BODY_MAX);
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
     orb_content_text(json_object_get(message, "content"), &text);
     orb_buf_str(b, "{\"role\": \"assistant\"");
     if (text.len > 0 || !has_calls) {
@@ -120,17 +104,11 @@ static void put_assistant(struct orb_buf *b, const struct orb_provider *provider
 static void put_tool(struct orb_buf *b, const json_t *message)
 {
     const json_t *error = json_object_get(message, "error");
-    struct orb_buf text;
-    orb_buf_init(&text, BODY_MAX);
-    orb_content_text(json_is_string(error) ? error : json_object_get(message, "content"), &text);
     orb_buf_str(b, "{\"role\": \"tool\", ");
     orb_put_member(b, "tool_call_id", message, "tool_call_id", "");
     orb_buf_str(b, ", \"content\": ");
-    orb_json_str(b, text.data ? text.data : "", text.len);
+    orb_put_text(b, json_is_string(error) ? error : json_object_get(message, "content"));
     orb_buf_char(b, '}');
-    if (text.err)
-        b->err = text.err;
-    orb_buf_done(&text);
 }
 
 /* A tool's answer holds text only, and all answers of a turn must come at once: media stand in a message of the user behind
@@ -158,7 +136,7 @@ static int put_message(struct orb_buf *b, const struct orb_provider *provider, c
     int is_system = strcmp(role, "system") == 0;
     if (is_system || strcmp(role, "user") == 0) {
         orb_buf_printf(b, "{\"role\": \"%s\", \"content\": ", is_system && rules->flags & ORB_RULE_DEVELOPER ? "developer" : role);
-        put_user_content(b, json_object_get(message, "content"));
+        orb_put_content(b, json_object_get(message, "content"), put_block);
         orb_buf_char(b, '}');
     } else if (strcmp(role, "assistant") == 0) {
         put_assistant(b, provider, message);

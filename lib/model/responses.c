@@ -45,41 +45,13 @@ static void put_part(struct orb_buf *b, const json_t *block)
     orb_buf_char(b, '}');
 }
 
-/* A string, or a list of parts. */
-static void put_content(struct orb_buf *b, const json_t *content)
-{
-    if (!json_is_array(content)) {
-        orb_json_str(b, json_is_string(content) ? json_string_value(content) : "", json_string_length(content));
-        return;
-    }
-    orb_buf_char(b, '[');
-    for (size_t i = 0; i < json_array_size(content); i++) {
-        if (i)
-            orb_buf_str(b, ", ");
-        put_part(b, json_array_get(content, i));
-    }
-    orb_buf_char(b, ']');
-}
-
-/* A value's text alone, as a JSON string. */
-static void put_text(struct orb_buf *b, const json_t *content)
-{
-    struct orb_buf text;
-    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
-    orb_content_text(content, &text);
-    orb_json_str(b, text.data ? text.data : "", text.len);
-    if (text.err)
-        b->err = text.err;
-    orb_buf_done(&text);
-}
-
 /* ---- items ---- */
 
 static void put_message(struct orb_buf *b, int *count, const char *role, const json_t *content)
 {
     put_comma(b, count);
     orb_buf_printf(b, "{\"role\": \"%s\", \"content\": ", role);
-    put_content(b, content);
+    orb_put_content(b, content, put_part);
     orb_buf_char(b, '}');
 }
 
@@ -100,7 +72,7 @@ static void put_said(struct orb_buf *b, int *count, const json_t *content, const
 {
     put_comma(b, count);
     orb_buf_str(b, "{\"role\": \"assistant\", \"content\": ");
-    put_text(b, content);
+    orb_put_text(b, content);
     if (*phase) {
         orb_buf_str(b, ", \"phase\": ");
         orb_put_str(b, phase);
@@ -160,7 +132,7 @@ static void put_output(struct orb_buf *b, int *count, const json_t *message)
     orb_buf_str(b, "{\"type\": \"function_call_output\", ");
     orb_put_member(b, "call_id", message, "tool_call_id", "");
     orb_buf_str(b, ", \"output\": ");
-    put_content(b, json_is_string(error) ? error : json_object_get(message, "content"));
+    orb_put_content(b, json_is_string(error) ? error : json_object_get(message, "content"), put_part);
     orb_buf_char(b, '}');
 }
 
@@ -237,7 +209,7 @@ static int put_body(const struct orb_provider *provider, const struct orb_model_
     orb_put_str(b, call->model);
     if (from) {
         orb_buf_str(b, ", \"instructions\": ");
-        put_text(b, json_object_get(first, "content"));
+        orb_put_text(b, json_object_get(first, "content"));
     }
     orb_buf_str(b, ", \"input\": [");
     for (size_t i = from; !rc && i < json_array_size(call->messages); i++)

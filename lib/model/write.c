@@ -76,6 +76,32 @@ void orb_content_text(const json_t *content, struct orb_buf *out)
     }
 }
 
+void orb_put_text(struct orb_buf *b, const json_t *content)
+{
+    struct orb_buf text;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    orb_content_text(content, &text);
+    orb_json_str(b, text.data ? text.data : "", text.len);
+    if (text.err)
+        b->err = text.err;
+    orb_buf_done(&text);
+}
+
+void orb_put_content(struct orb_buf *b, const json_t *content, void (*put)(struct orb_buf *b, const json_t *block))
+{
+    if (!json_is_array(content)) {
+        orb_json_str(b, json_is_string(content) ? json_string_value(content) : "", json_string_length(content));
+        return;
+    }
+    orb_buf_char(b, '[');
+    for (size_t i = 0; i < json_array_size(content); i++) {
+        if (i)
+            orb_buf_str(b, ", ");
+        put(b, json_array_get(content, i));
+    }
+    orb_buf_char(b, ']');
+}
+
 int orb_put_check(const struct orb_buf *b, struct orb_error *err)
 {
     if (b->err == ORB_E_TOO_LARGE)

@@ -21,6 +21,10 @@ void orb_put_missing_block(struct orb_buf *b, const json_t *block);
 const json_t *orb_tool_media(const json_t *message, size_t *at);
 /* A content that may hold only text (not JSON yet): blocks are joined with a newline, media become a mark. */
 void orb_content_text(const json_t *content, struct orb_buf *out);
+/* That text. */
+void orb_put_text(struct orb_buf *b, const json_t *content);
+/* A message's content that may hold blocks: a string, or a list of what put writes of each. */
+void orb_put_content(struct orb_buf *b, const json_t *content, void (*put)(struct orb_buf *b, const json_t *block));
 /* 0, or why the body cannot be sent: it is over its limit, or there is no memory. */
 int orb_put_check(const struct orb_buf *body, struct orb_error *err) ORB_MUST_CHECK;
 
