@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-
 /* ---- content ---- */
 
 static void put_block(struct orb_buf *b, const json_t *block)
