@@ -22,15 +22,20 @@ int orb_task_hash_priority(const struct orb_reply *value)
     return *text >= '0' && *text <= '9' && !text[1] ? *text - '0' : ORB_PRIORITY_DEFAULT;
 }
 
+json_t *orb_task_result_parse(const char *json, size_t len)
+{
+    static const struct orb_json_limits limits = { 64 * 1024 * 1024, 1000000, 200 };
+    return orb_json_parse(json, len, &limits, NULL);
+}
+
 static void read_result(const struct orb_reply *reply, struct orb_task_hash *out)
 {
     size_t len;
-    static const struct orb_json_limits limits = { 64 * 1024 * 1024, 1000000, 200 };
     out->info.result = orb_reply_str(orb_reply_field(reply, "result"), &len);
     out->info.output = "";
     if (!len)
         return;
-    out->result = orb_json_parse(out->info.result, len, &limits, NULL);
+    out->result = orb_task_result_parse(out->info.result, len);
     out->info.output = orb_json_get_str(out->result, "output", "");
 }
 

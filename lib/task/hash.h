@@ -13,6 +13,8 @@ struct orb_task_hash {
  * it is empty. id: what it was asked for. */
 int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb_task_hash *out) ORB_MUST_CHECK;
 void orb_task_hash_done(struct orb_task_hash *hash);
+/* A task's result, as JSON: NULL when that is none. */
+json_t *orb_task_result_parse(const char *json, size_t len);
 /* Fields of a hash, in which anything may stand: a number of something, and 0..9. */
 int orb_task_hash_count(const struct orb_reply *value);
 int orb_task_hash_priority(const struct orb_reply *value);

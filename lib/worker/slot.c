@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 #include "base/base.h"
 #include "base/utf8.h"
+#include "exec/ending.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #define AGAIN_MS 1000            /* an end that Redis refused, or a hand-back, is tried again after this */
-#define RESULT_MAX (32 * 1024 * 1024)
 
 static void finish_slot(struct slot *slot);
 static void hand_back(struct slot *slot);
@@ -73,15 +73,6 @@ static struct slot *slot_of_entry(struct orb_worker *w, const char *entry)
 
 /* ---- ending an attempt ------------------------------------------------- */
 
-/* What it has said until now; out is the caller's. */
-static void read_text(const struct orb_attempt *attempt, struct orb_buf *out)
-{
-    const struct orb_run *run = orb_attempt_run(attempt);
-    orb_buf_init(out, 2 * ORB_RUN_TEXT_MAX);
-    if (run)
-        orb_run_text(run, out);
-}
-
 static void told(struct slot *slot, const char *state)
 {
     struct orb_worker *w = slot->worker;
@@ -105,7 +96,7 @@ static void told(struct slot *slot, const char *state)
     if (!w->task_done)
         return;
     struct orb_buf text;
-    read_text(slot->attempt, &text);
+    orb_attempt_text(slot->attempt, &text);
     w->task_done(w->task_done_arg, orb_attempt_task_id(slot->attempt), status, text.data ? text.data : "", slot->err ? orb_error_message(slot->err) : "");
     orb_buf_done(&text);
 }
@@ -151,25 +142,6 @@ static void on_finished(void *arg, const struct orb_reply *reply, const struct o
     finish_later(slot);
 }
 
-static enum orb_status status_of(const struct slot *slot)
-{
-    if (slot->abort == ABORT_CANCEL || (slot->err && slot->err->code == ORB_E_CANCELLED))
-        return ORB_STATUS_CANCELLED;
-    if (!slot->err)
-        return ORB_STATUS_COMPLETED;
-    return orb_error_is_retryable(slot->err->code) ? ORB_STATUS_RETRYING : ORB_STATUS_FAILED;
-}
-
-static void terminal_message(const struct slot *slot, enum orb_status status, char out[640])
-{
-    if (status == ORB_STATUS_COMPLETED)
-        snprintf(out, 640, "Agent '%.300s' completed execution", orb_attempt_agent(slot->attempt));
-    else if (status == ORB_STATUS_CANCELLED)
-        snprintf(out, 640, "Task %s cancelled", orb_attempt_task_id(slot->attempt));
-    else
-        snprintf(out, 640, "%s", orb_error_message(slot->err));
-}
-
 static void finish_slot(struct slot *slot)
 {
     struct orb_worker *w = slot->worker;
@@ -181,40 +153,27 @@ static void finish_slot(struct slot *slot)
         slot->must_finish_again = 1;
         return;
     }
-    const struct orb_run *run = orb_attempt_run(a);
-    struct orb_buf result, partial;
-    char message[640], usage[320] = "";
-    orb_buf_init(&result, RESULT_MAX);
-    orb_buf_init(&partial, 0);
-    if (run) {
-        orb_run_usage(run, usage);
-        if (!slot->err)
-            orb_run_result(run, &result);
-        if (result.err)
-            orb_error_set(slot->err = orb_alloc(sizeof *slot->err), ORB_E_TOO_LARGE, "the result is larger than %d MiB as JSON", RESULT_MAX >> 20);
+    struct orb_ending end;
+    orb_ending_init(&end, a, slot->err, slot->abort == ABORT_CANCEL);
+    if (end.err.code && !slot->err) {
+        slot->err = orb_alloc(sizeof *slot->err);
+        *slot->err = end.err;
     }
     struct orb_outcome o = {
-        .entry = slot->entry, .id = orb_attempt_task_id(a), .attempt = orb_attempt_number(a), .status = status_of(slot),
-        .agent = orb_attempt_agent(a), .usage = usage, .message = message,
+        .entry = slot->entry, .id = orb_attempt_task_id(a), .attempt = orb_attempt_number(a), .status = end.status,
+        .agent = orb_attempt_agent(a), .usage = end.usage, .message = end.message,
+        .result = end.status == ORB_STATUS_COMPLETED ? &end.result : NULL, .partial = end.partial.data, .partial_len = end.partial.len,
         .error = slot->err ? orb_error_message(slot->err) : "", .error_type = slot->err ? orb_error_type(slot->err->code) : "",
     };
     o.seq = orb_attempt_last_seq(a, &o.is_stream_fresh);
-    terminal_message(slot, o.status, message);
-    if (o.status == ORB_STATUS_COMPLETED) {
-        o.result = &result;
-    } else {
-        read_text(a, &partial);
-        o.partial = partial.data;
-        o.partial_len = partial.len;
-    }
-    if (o.status == ORB_STATUS_RETRYING) {
+    if (o.status == ORB_STATUS_FAILED && orb_error_is_retryable(slot->err->code)) {
         int is_rate = slot->err->code == ORB_E_MODEL_RATE;
+        o.status = ORB_STATUS_RETRYING;
         o.max_retries = is_rate ? -1 : slot->max_retries;
         o.delay_ms = orb_broker_backoff_ms((is_rate ? slot->rate_waits : slot->retries) + 1, slot->err->retry_after_ms, orb_random_unit());
     }
     orb_broker_finish(w->broker, &o, on_finished, slot);
-    orb_buf_done(&result);
-    orb_buf_done(&partial);
+    orb_ending_done(&end);
 }
 
 static void on_requeued(void *arg, const struct orb_reply *reply, const struct orb_error *err)
