@@ -39,6 +39,8 @@ struct held {
 struct orb_publisher {
     struct orb_loop *loop;
     struct orb_store *store;
+    orb_publisher_fn fn;          /* takes the events in its place */
+    void *arg;
     struct orb_buf out;           /* commands of this turn */
     unsigned commands;
     struct sent *sent;            /* what is in them */
@@ -271,6 +273,10 @@ void orb_publisher_trust(struct orb_publisher *p, int64_t until_ms)
 static void publish(struct orb_event_stream *s, int is_stored)
 {
     struct orb_publisher *p = s->publisher;
+    if (p->fn) {
+        p->fn(p->arg, p->json.data, p->json.len);
+        return;
+    }
     if (is_stored) {
         s->entries++;
         s->bytes += (int64_t)p->json.len;
@@ -451,6 +457,14 @@ struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store 
     p->timer = orb_timer_new(loop, on_timer, p);
     orb_buf_init(&p->out, 64 * 1024 * 1024);
     orb_buf_init(&p->json, ORB_STREAM_BYTES_MAX * 8);
+    return p;
+}
+
+struct orb_publisher *orb_publisher_new_local(struct orb_loop *loop, orb_publisher_fn fn, void *arg)
+{
+    struct orb_publisher *p = orb_publisher_new(loop, NULL);
+    p->fn = fn;
+    p->arg = arg;
     return p;
 }
 

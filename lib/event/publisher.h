@@ -9,7 +9,10 @@
  *
  * A stream is full with 10,000 entries or 8 MiB. From then on text is not stored, only
  * published, and results of tools lose their arguments ({}) and all but 4 KiB of
- * their text. Other events are small, and are stored as ever. */
+ * their text. Other events are small, and are stored as ever.
+ *
+ * For a task that runs without Redis there is a publisher that gives each event, as its JSON, to a function
+ * instead: nothing is stored, and so nothing is ever full. */
 #ifndef ORB_EVENT_PUBLISHER_H
 #define ORB_EVENT_PUBLISHER_H
 
@@ -24,6 +27,8 @@
 struct orb_publisher;
 struct orb_acked;
 struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store *store);
+typedef void (*orb_publisher_fn)(void *arg, const char *json, size_t len);
+struct orb_publisher *orb_publisher_new_local(struct orb_loop *loop, orb_publisher_fn fn, void *arg);
 /* The store goes in the same turn: what is under way there belongs to the publisher. */
 void orb_publisher_free(struct orb_publisher *publisher);
 /* Everything given so far goes into the pipeline now. */
