@@ -157,6 +157,7 @@ int cli_follow(struct cli *cli, struct orb_task_handle *handle, const char *from
 struct cli_spec {
     const char *model, *instructions, *agent_file, *swarm_file, *messages_file;
     struct orb_option_list metadata;
+    int is_parallel; /* the stages of agent_file's workflow, as those of swarm_file */
 };
 /* New JSON text, the caller's to free. 0, or a code that was said. */
 int cli_spec_agent(const struct cli *cli, const struct cli_spec *spec, char **out);
@@ -165,15 +166,17 @@ int cli_spec_messages(const char *file, char **out);
 /* The input: the operand, or stdin for "-" or none. */
 int cli_spec_input(int argc, char **argv, char **out, size_t *len);
 
-/* cmd_provider_list.c: the provider files of a folder (NULL: ORBITER_PROVIDERS, or none). 0, or a code that was said. */
+/* cmd_provider_list.c: the provider files of a folder (NULL: ORBITER_PROVIDERS, or none); those of the first call stay. 0, or a code
+ * that was said. */
 int cli_load_providers(const char *dir);
 
 /* spec_time.c: the argument of --at, Unix seconds. 0, or a code that was said. */
 int cli_spec_time(const char *text, double *out);
 
 /* spec_file.c: files, checked; *out is the caller's. 0, or a code. */
-/* The agent_config of FILE or FILE#NAME as JSON text. cb is told what is wrong in it; that it cannot be read is said. */
-int cli_file_agent(const char *name, int is_swarm, orb_finding_cb cb, void *arg, char **out);
+/* The agent_config of FILE or FILE#NAME as JSON text: how->is_swarm and is_parallel, and cb, which is told what is wrong in it; that
+ * it cannot be read is said. */
+int cli_file_agent(const char *name, const struct orb_agent_file *how, char **out);
 int cli_file_messages(const char *name, json_t **out); /* what is wrong is said */
 
 /* edit.c: the text as the user's editor leaves it, the caller's to free. 0, or a code that was said. */

@@ -41,7 +41,7 @@ static int check(struct cli *cli, const void *options, int argc, char **argv)
         char *config = NULL;
         c.name = argv[i];
         c.errors = c.warnings = 0;
-        int rc = cli_file_agent(c.name, 0, on_finding, &c, &config);
+        int rc = cli_file_agent(c.name, &(struct orb_agent_file){.cb = on_finding, .arg = &c}, &config);
         if (rc)
             worst = rc;
         else if (!c.list && !c.warnings && !cli->common.is_quiet) {

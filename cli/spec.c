@@ -54,7 +54,10 @@ static int read_agent(const struct cli *cli, const struct cli_spec *spec, json_t
     char *text = NULL;
     if (spec->agent_file && spec->swarm_file)
         return cli_fail(ORB_E_USAGE, "give --agent or --swarm, not both");
-    int rc = cli_file_agent(name, spec->swarm_file != NULL, on_finding, &saying, &text);
+    const struct orb_agent_file how = {
+        .is_swarm = spec->swarm_file != NULL, .is_parallel = spec->swarm_file || spec->is_parallel, .cb = on_finding, .arg = &saying,
+    };
+    int rc = cli_file_agent(name, &how, &text);
     if (rc)
         return rc;
     *out = json_loads(text, JSON_ALLOW_NUL, NULL);

@@ -78,11 +78,12 @@ static int is_yaml(const char *path)
     return orb_agent_format_of(path, "", 0) == ORB_AGENT_YAML;
 }
 
-int cli_file_agent(const char *name, int is_swarm, orb_finding_cb cb, void *arg, char **out)
+int cli_file_agent(const char *name, const struct orb_agent_file *how, char **out)
 {
-    struct orb_agent_file file = {.is_swarm = is_swarm, .env = env, .cb = cb, .arg = arg};
+    struct orb_agent_file file = *how;
     char *path = split(name, &file.agent), *text = NULL;
     int rc;
+    file.env = env;
     if (!path)
         return cli_fail(ORB_E_NOMEM, "out of memory");
     if (is_yaml(path) && access(path, F_OK))

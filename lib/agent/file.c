@@ -72,14 +72,18 @@ static struct orb_doc_node *pick(struct orb_doc *doc, struct orb_doc_node *root,
     return NULL;
 }
 
-static int make_swarm(struct orb_doc *doc, struct orb_doc_node *root)
+static int check_swarm(struct orb_doc *doc, const struct orb_doc_node *root)
+{
+    if (orb_doc_get(root, "agents"))
+        return 0;
+    orb_doc_error(doc, nowhere, "it holds one agent and no swarm: give --agent, or put it under 'agents'");
+    return -1;
+}
+
+static int make_parallel(struct orb_doc *doc, struct orb_doc_node *root)
 {
     const char *mode = orb_doc_str(orb_doc_get(root, "mode"));
-    if (!orb_doc_get(root, "agents")) {
-        orb_doc_error(doc, nowhere, "it holds one agent and no swarm: give --agent, or put it under 'agents'");
-        return -1;
-    }
-    if (orb_doc_get(root, "group") || orb_doc_get(root, "parallel") || (mode && strcmp(mode, "workflow") != 0))
+    if (!orb_doc_get(root, "agents") || orb_doc_get(root, "group") || orb_doc_get(root, "parallel") || (mode && strcmp(mode, "workflow") != 0))
         return 0;
     return orb_doc_set(doc, root, "parallel", orb_doc_scalar(doc, json_true(), root->at), root->at);
 }
@@ -150,7 +154,7 @@ int orb_agent_file_read(const struct orb_agent_file *file, char **out)
         root = read_text(doc, &own);
     if (root && own.agent)
         root = pick(doc, root, own.agent);
-    if (root && own.is_swarm && make_swarm(doc, root))
+    if (root && ((own.is_swarm && check_swarm(doc, root)) || (own.is_parallel && make_parallel(doc, root))))
         root = NULL;
     if (root) {
         orb_file_check(doc, root);

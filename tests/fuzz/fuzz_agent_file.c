@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     char *text = fuzz_text(data + 1, size - 1);
     struct orb_agent_file file = { .name = "dir/file.txt", .text = text, .len = size - 1, .env = env, .cb = on_finding, .arg = &heard,
-                                   .agent = data[0] & 16 ? "a" : NULL, .is_swarm = data[0] >> 5 & 1 };
+                                   .agent = data[0] & 16 ? "a" : NULL, .is_swarm = data[0] >> 5 & 1, .is_parallel = data[0] >> 5 & 1 };
     file.format = data[0] % 4 == 3 ? orb_agent_format_of(file.name, text, file.len) : formats[data[0] % 4];
     int rc = orb_agent_file_read(&file, &config);
     ORB_ASSERT(heard.findings <= ORB_FINDINGS_MAX);

@@ -30,14 +30,14 @@ static const char *env(const char *name)
 }
 
 static const char *agent; /* FILE#NAME */
-static int is_swarm;
+static int is_swarm, is_parallel;
 
 /* The config, to be freed, or NULL. */
 static char *read_file(int format, const char *text, size_t len)
 {
     char *config = NULL;
     const struct orb_agent_file file = { .name = "dir/helper.txt", .text = text, .len = len, .format = (enum orb_agent_format)format,
-                                         .agent = agent, .is_swarm = is_swarm, .env = env, .cb = on_finding };
+                                         .agent = agent, .is_swarm = is_swarm, .is_parallel = is_parallel, .env = env, .cb = on_finding };
     orb_buf_done(&found);
     orb_buf_init(&found, 65536);
     orb_buf_str(&found, "");
@@ -209,17 +209,21 @@ static void a_part_or_a_swarm(void **state)
         { J, "{\"agents\": [{\"name\": \"a\"}]}", "{\"agents\": [{\"name\": \"a\"}], \"parallel\": true}" },
         { J, "{\"agents\": [{\"name\": \"a\"}], \"parallel\": false}", "{\"agents\": [{\"name\": \"a\"}], \"parallel\": false}" },
         { J, "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"handoff\"}", "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"handoff\"}" },
-    }, no_swarms[] = { { J, "{\"name\": \"a\"}", "0:0 it holds one agent and no swarm: give --agent, or put it under 'agents'\n" } };
+    }, one[] = { { J, "{\"name\": \"a\"}", "{\"name\": \"a\"}" } },
+       no_swarms[] = { { J, "{\"name\": \"a\"}", "0:0 it holds one agent and no swarm: give --agent, or put it under 'agents'\n" } };
     (void)state;
     agent = "b";
     check_rows(parts, COUNT(parts), 1);
     agent = "z";
     check_rows(none, COUNT(none), 0);
     agent = NULL;
+    is_parallel = 1;
+    check_rows(swarms, COUNT(swarms), 1);
+    check_rows(one, COUNT(one), 1);
     is_swarm = 1;
     check_rows(swarms, COUNT(swarms), 1);
     check_rows(no_swarms, COUNT(no_swarms), 0);
-    is_swarm = 0;
+    is_swarm = is_parallel = 0;
 }
 
 static void formats(void **state)

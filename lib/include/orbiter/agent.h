@@ -30,7 +30,8 @@ struct orb_agent_file {
     size_t len;
     enum orb_agent_format format;
     const char *agent;   /* take only the agent of this name; NULL = all there is */
-    int is_swarm;        /* it must be a swarm; a workflow gets "parallel": true unless it says otherwise */
+    int is_swarm;        /* it must be a swarm */
+    int is_parallel;     /* a workflow gets "parallel": true unless it says otherwise */
     const char *(*env)(const char *name); /* the value of ${NAME} in YAML, NULL = not set. getenv has the form but for a const */
     orb_finding_cb cb;   /* told of every finding, by line */
     void *arg;
