@@ -2,6 +2,7 @@
  * workers, supervised until Ctrl-C. */
 #include "dev.h"
 
+#include <orbiter/tool.h>
 #include <orbiter/worker.h>
 
 #include <errno.h>
@@ -25,6 +26,7 @@ enum {
 };
 
 struct dev_options {
+    struct orb_runtime_args runtime;
     int workers, concurrency, is_ephemeral, is_demo;
 };
 
@@ -37,6 +39,7 @@ static const struct orb_option rows[] = {
     {"ephemeral", 0, ORB_OPTION_FLAG, AT(is_ephemeral), NULL, "keep nothing: no data on disk, the log goes to stderr", 0, 0},
     {"demo", 0, ORB_OPTION_FLAG, AT(is_demo), NULL,
      "also run a few tasks on the offline model and print their answers; without a terminal, end then", 0, 0},
+    ORB_RUNTIME_OPTIONS(AT(runtime)),
     {0},
 };
 #undef AT
@@ -173,15 +176,17 @@ static int start_worker(struct dev_worker *w)
     struct dev *dev = w->dev;
     struct orb_error err = {0};
     char path[DEV_PATH_MAX], concurrency[16];
-    const char *argv[] = {path, "--concurrency", concurrency, dev->cli->common.redis.ns ? "--namespace" : NULL,
-                          dev->cli->common.redis.ns, NULL};
+    struct dev_words words = {.argv = {path}, .count = 1};
     struct dev_spawn spawn = {
-        .argv = argv, .variable = "ORBITER_REDIS_URL", .value = dev->url,
+        .argv = words.argv, .variable = "ORBITER_REDIS_URL", .value = dev->url,
         .in_fd = -1, .log_fd = dev->log_fd, .is_log_stderr_only = dev->options->is_ephemeral, .keep_fd = -1,
         .death_signal = SIGKILL,
     };
     dev_child_path("orbiter-worker", path, sizeof path);
     snprintf(concurrency, sizeof concurrency, "%d", dev->options->concurrency);
+    dev_words_add(&words, "--concurrency", concurrency);
+    dev_words_add(&words, "--namespace", dev->cli->common.redis.ns);
+    dev_words_add_runtime(&words, &dev->options->runtime);
     pid_t pid = dev_child_start(&spawn, &err);
     if (pid < 0)
         return cli_fail_with(&err);
@@ -368,10 +373,29 @@ static int make_loop(struct dev *dev)
     return 0;
 }
 
+/* What would end each worker at its start is said before any is started. */
+static int check_runtime(const struct dev *dev)
+{
+    struct orb_runtime_args args;
+    struct orb_toolbox *toolbox = NULL;
+    struct orb_error err = {0};
+    int rc = cli_load_providers(dev->options->runtime.providers);
+    if (rc)
+        return rc;
+    orb_runtime_args_get(&dev->options->runtime, &args);
+    rc = orb_toolbox_new(dev->cli->loop, args.tools, &toolbox, &err);
+    orb_toolbox_free(toolbox);
+    if (!rc && args.prices)
+        rc = orb_prices_check(args.prices, &err);
+    return rc ? cli_fail_with(&err) : 0;
+}
+
 static int serve(struct dev *dev)
 {
     struct orb_error err = {0};
     int rc = make_loop(dev);
+    if (!rc)
+        rc = check_runtime(dev);
     if (rc)
         return rc;
     dev->redis = dev_redis_start(&dev->paths, dev->options->is_ephemeral, dev->log_fd, dev->lock_fd, &err);
@@ -419,7 +443,7 @@ static int dev_run(struct cli *cli, const void *options, int argc, char **argv)
 
 const struct cli_command cli_cmd_dev = {
     .path = "dev",
-    .synopsis = "[--workers N] [--concurrency N] [--ephemeral] [--demo]",
+    .synopsis = "[--workers N] [--concurrency N] [--tools DIR] [--providers DIR] [--prices FILE] [--ephemeral] [--demo]",
     .brief = "run the whole system on this machine",
     .help = "Starts a redis-server of its own and workers, with nothing to configure, and runs until Ctrl-C or SIGTERM. "
             "Redis listens only on a socket of yours, in XDG_RUNTIME_DIR/orbiter or /tmp/orbiter-UID; data and log are kept "

@@ -27,10 +27,14 @@ static void print_people(void)
 
 int cli_load_providers(const char *dir)
 {
+    static int is_loaded;
     struct orb_error err = {0};
-    if (!dir)
-        dir = getenv("ORBITER_PROVIDERS");
-    return dir && *dir && orb_provider_load(dir, &err) ? cli_fail_with(&err) : 0;
+    const struct orb_runtime_args given = {.providers = dir};
+    struct orb_runtime_args args;
+    orb_runtime_args_get(&given, &args);
+    if (is_loaded++ || !args.providers)
+        return 0;
+    return orb_provider_load(args.providers, &err) ? cli_fail_with(&err) : 0;
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 struct start_options {
-    const char *queue, *worker_id, *providers, *tools;
+    const char *queue, *worker_id;
+    struct orb_runtime_args runtime;
     int concurrency;
 };
 
@@ -19,54 +20,41 @@ static const struct orb_option rows[] = {
     {"queue", 0, ORB_OPTION_TEXT, AT(queue), "NAME", "the queue to work on (default " ORB_QUEUE_DEFAULT ")", 0, 0},
     {"concurrency", 0, ORB_OPTION_INT, AT(concurrency), "N", "tasks at once, 1 to 10000 (default 1)", 1, ORB_CONCURRENCY_MAX},
     {"worker-id", 0, ORB_OPTION_TEXT, AT(worker_id), "ID", "name of the worker (default HOST-PID-XXXXXXXX)", 0, 0},
-    {"providers", 0, ORB_OPTION_TEXT, AT(providers), "DIR", "folder of provider files, one JSON file each (default ORBITER_PROVIDERS)", 0, 0},
-    {"tools", 0, ORB_OPTION_TEXT, AT(tools), "DIR", "the folder of tool files: what agents may call (default: ORBITER_TOOLS)", 0, 0},
+    ORB_RUNTIME_OPTIONS(AT(runtime)),
     {0},
 };
 #undef AT
 
-enum { WORDS_MAX = 20 };
-
-static void add(const char **argv, size_t *count, const char *name, const char *value)
-{
-    if (value && *count + 2 < WORDS_MAX) {
-        argv[(*count)++] = name;
-        argv[(*count)++] = value;
-    }
-}
-
 static int start_worker(struct cli *cli, const void *options, int argc, char **argv)
 {
     const struct start_options *o = options;
-    const char *words[WORDS_MAX] = {NULL};
+    struct dev_words words = {0};
     char path[DEV_PATH_MAX], number[16];
-    size_t count = 0;
     (void)argc, (void)argv;
     int rc = cli_find_redis(cli);
     if (rc)
         return rc;
     dev_child_path("orbiter-worker", path, sizeof path);
-    words[count++] = path;
-    add(words, &count, "--queue", o->queue);
-    add(words, &count, "--worker-id", o->worker_id);
-    add(words, &count, "--providers", o->providers);
-    add(words, &count, "--tools", o->tools);
-    add(words, &count, "--namespace", cli->redis.ns);
-    add(words, &count, "--tls-ca", cli->redis.tls_ca);
-    add(words, &count, "--tls-cert", cli->redis.tls_cert);
-    add(words, &count, "--tls-key", cli->redis.tls_key);
+    words.argv[words.count++] = path;
+    dev_words_add(&words, "--queue", o->queue);
+    dev_words_add(&words, "--worker-id", o->worker_id);
+    dev_words_add_runtime(&words, &o->runtime);
+    dev_words_add(&words, "--namespace", cli->redis.ns);
+    dev_words_add(&words, "--tls-ca", cli->redis.tls_ca);
+    dev_words_add(&words, "--tls-cert", cli->redis.tls_cert);
+    dev_words_add(&words, "--tls-key", cli->redis.tls_key);
     snprintf(number, sizeof number, "%d", o->concurrency);
-    add(words, &count, "--concurrency", o->concurrency ? number : NULL);
+    dev_words_add(&words, "--concurrency", o->concurrency ? number : NULL);
     if (setenv("ORBITER_REDIS_URL", cli->redis.url, 1) ||
         (cli->common.is_quiet && setenv("ORBITER_LOG_LEVEL", "ERROR", 0)))
         return cli_fail(ORB_E_NOMEM, "out of memory");
-    execvp(path, (char *const *)(uintptr_t)words);
+    execvp(path, (char *const *)(uintptr_t)words.argv);
     return cli_fail(ORB_E_SYSTEM, "cannot run %s: %s: install it beside orbiter or in PATH", path, strerror(errno));
 }
 
 const struct cli_command cli_cmd_start_worker = {
     .path = "start worker",
-    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID] [--providers DIR] [--tools DIR]",
+    .synopsis = "[--queue NAME] [--concurrency N] [--worker-id ID] [--tools DIR] [--providers DIR] [--prices FILE]",
     .brief = "start a worker in the foreground",
     .help = "Becomes orbiter-worker, which claims tasks from the queue and runs them until it gets SIGTERM or Ctrl-C; then "
             "it ends what it has begun. A second one hands running tasks back to the queue. With -q it logs errors only, unless "

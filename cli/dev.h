@@ -42,6 +42,14 @@ void dev_child_path(const char *name, char *out, size_t cap);
 /* Is there such a program in PATH? */
 int dev_child_is_there(const char *name);
 
+/* The command line of an orbiter-worker, by a name and its value after the other. */
+struct dev_words {
+    const char *argv[24];
+    size_t count;
+};
+void dev_words_add(struct dev_words *words, const char *name, const char *value); /* value NULL: nothing */
+void dev_words_add_runtime(struct dev_words *words, const struct orb_runtime_args *args);
+
 /* dev_redis.c */
 pid_t dev_redis_start(const struct dev_paths *paths, int is_ephemeral, int log_fd, int lock_fd, struct orb_error *err);
 /* 1 when it answers PING, 0 when not yet. */

@@ -55,6 +55,21 @@ pid_t dev_child_start(const struct dev_spawn *spawn, struct orb_error *err)
     return pid;
 }
 
+void dev_words_add(struct dev_words *w, const char *name, const char *value)
+{
+    if (value && w->count + 2 < sizeof w->argv / sizeof *w->argv) {
+        w->argv[w->count++] = name;
+        w->argv[w->count++] = value;
+    }
+}
+
+void dev_words_add_runtime(struct dev_words *w, const struct orb_runtime_args *args)
+{
+    dev_words_add(w, "--tools", args->tools);
+    dev_words_add(w, "--providers", args->providers);
+    dev_words_add(w, "--prices", args->prices);
+}
+
 void dev_child_path(const char *name, char *out, size_t cap)
 {
     char self[DEV_PATH_MAX];

@@ -23,7 +23,8 @@
 
 struct worker_args {
     struct orb_redis_args redis;
-    const char *queue, *worker_id, *alone, *holder, *providers, *tools, *prices;
+    const char *queue, *worker_id, *alone, *holder;
+    struct orb_runtime_args runtime;
     int concurrency, drain_timeout, result_ttl, event_ttl, wants_help, wants_version, wants_man;
 };
 
@@ -36,9 +37,7 @@ static const struct orb_option rows[] = {
      "after a signal, hand back what still runs after this time (default 60, 0 = at once)", 0, 31536000},
     {"result-ttl", 0, ORB_OPTION_INT, AT(result_ttl), "SEC", "how long finished tasks are kept (default 86400)", 1, 31536000},
     {"event-ttl", 0, ORB_OPTION_INT, AT(event_ttl), "SEC", "how long the events of finished tasks are kept (default 3600)", 1, 31536000},
-    {"providers", 0, ORB_OPTION_TEXT, AT(providers), "DIR", "folder of provider files, one JSON file each (default ORBITER_PROVIDERS)", 0, 0},
-    {"tools", 0, ORB_OPTION_TEXT, AT(tools), "DIR", "the folder of tool files: what agents may call (default: ORBITER_TOOLS)", 0, 0},
-    {"prices", 0, ORB_OPTION_TEXT, AT(prices), "FILE", "what models cost, in place of the built-in table (or ORBITER_PRICES)", 0, 0},
+    ORB_RUNTIME_OPTIONS(AT(runtime)),
     {"alone", 0, ORB_OPTION_TEXT, AT(alone), "ENTRY", "run only this queue entry, then end (a worker starts this for a task that killed its workers)", 0, 0},
     {"holder", 0, ORB_OPTION_TEXT, AT(holder), "ID", "with --alone: the worker that the entry is pending on", 0, 0},
     {"help", 'h', ORB_OPTION_FLAG, AT(wants_help), NULL, "print this help", 0, 0},
@@ -49,11 +48,7 @@ static const struct orb_option rows[] = {
 #undef AT
 
 static const struct orb_env_row environment[] = {
-    {"ORBITER_TOOLS", "the folder of tool files when --tools is not given"},
-    {"ORBITER_PRICES", "file of what models cost, as --prices"},
-    {"ORBITER_LARGE_OUTPUT_THRESHOLD", "bytes of a tool's result from which on it is kept as an artifact (default 10240)"},
     {"ORBITER_LOG_LEVEL", "how much is logged: DEBUG, INFO (default), WARNING or ERROR"},
-    {"ORBITER_PROVIDERS", "folder of provider files, when --providers is not given"},
     {0},
 };
 
@@ -203,6 +198,7 @@ static void manual(void)
     orb_man_exits(stdout);
     orb_man_section(stdout, "ENVIRONMENT");
     orb_man_env(stdout, orb_redis_env_rows);
+    orb_man_env(stdout, orb_runtime_env_rows);
     orb_man_env(stdout, environment);
     for (const struct orb_provider_info *p = orb_provider_list(); p->name; p++)
         if (*p->settings)
@@ -228,14 +224,13 @@ static int load_providers(const char *dir)
     struct orb_error err = {0};
     if (dir && setenv("ORBITER_PROVIDERS", dir, 1))
         return fail(ORB_E_NOMEM, "out of memory");
-    dir = getenv("ORBITER_PROVIDERS");
-    int rc = dir && *dir ? orb_provider_load(dir, &err) : 0;
+    int rc = dir ? orb_provider_load(dir, &err) : 0;
     return rc ? fail(rc, orb_error_message(&err)) : 0;
 }
 
 static int run(struct worker_args *args)
 {
-    const char *level_name = getenv("ORBITER_LOG_LEVEL"), *tools = getenv("ORBITER_TOOLS");
+    const char *level_name = getenv("ORBITER_LOG_LEVEL");
     int level = level_name && *level_name ? level_of(level_name) : LEVEL_DEFAULT;
     if (args->wants_help)
         return help(), 0;
@@ -243,21 +238,22 @@ static int run(struct worker_args *args)
         return printf("orbiter-worker %s\n", orb_version()), 0;
     if (args->wants_man)
         return manual(), 0;
+    struct orb_runtime_args runtime;
+    orb_runtime_args_get(&args->runtime, &runtime);
     if (level < 0)
         return fail(ORB_E_CONFIG, "ORBITER_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR");
     struct orb_worker_options options = {
         .queue = args->queue, .worker_id = args->worker_id, .concurrency = args->concurrency,
         .drain_timeout_s = args->drain_timeout ? args->drain_timeout : -1, .result_ttl_s = args->result_ttl, .event_ttl_s = args->event_ttl,
         .program = program_path(), .alone = args->alone, .holder = args->holder,
-        .tools_dir = args->tools ? args->tools : tools && *tools ? tools : NULL,
-        .prices = args->prices ? args->prices : getenv("ORBITER_PRICES"),
+        .tools_dir = runtime.tools, .prices = runtime.prices,
     };
     if (!args->alone != !args->holder)
         return fail(ORB_E_USAGE, "give --alone and --holder together");
     orb_redis_args_get(&args->redis, &options.redis);
     if (!options.redis.url)
         return fail(ORB_E_CONFIG, "no Redis URL: give --redis-url or set ORBITER_REDIS_URL");
-    int rc = load_providers(args->providers);
+    int rc = load_providers(runtime.providers);
     if (rc)
         return rc;
     raise_descriptor_limit();

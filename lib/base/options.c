@@ -255,3 +255,22 @@ void orb_redis_args_get(const struct orb_redis_args *args, struct orb_redis_opti
         .tls_key = given_or_env(args->tls_key, "ORBITER_TLS_KEY"),
     };
 }
+
+/* ---- running agents ----------------------------------------------------- */
+
+const struct orb_env_row orb_runtime_env_rows[] = {
+    {"ORBITER_TOOLS", "folder of tool files, when --tools is not given"},
+    {"ORBITER_PROVIDERS", "folder of provider files, when --providers is not given"},
+    {"ORBITER_PRICES", "file of what models cost, when --prices is not given"},
+    {"ORBITER_LARGE_OUTPUT_THRESHOLD", "bytes of a tool's result from which on it is kept as an artifact (default 10240)"},
+    {0},
+};
+
+void orb_runtime_args_get(const struct orb_runtime_args *args, struct orb_runtime_args *out)
+{
+    *out = (struct orb_runtime_args){
+        .tools = given_or_env(args->tools, "ORBITER_TOOLS"),
+        .providers = given_or_env(args->providers, "ORBITER_PROVIDERS"),
+        .prices = given_or_env(args->prices, "ORBITER_PRICES"),
+    };
+}

@@ -1,5 +1,6 @@
 #include "model/prices.h"
 #include "base/base.h"
+#include <orbiter/fleet.h>
 
 #include <ctype.h>
 #include <stdio.h>
@@ -99,6 +100,14 @@ int orb_prices_read(const char *path, struct orb_prices **out, struct orb_error 
     else
         rc = orb_prices_parse(text, len, path, out, err);
     free(text);
+    return rc;
+}
+
+int orb_prices_check(const char *file, struct orb_error *err)
+{
+    struct orb_prices *prices = NULL;
+    int rc = orb_prices_read(file, &prices, err);
+    orb_prices_free(prices);
     return rc;
 }
 

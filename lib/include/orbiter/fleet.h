@@ -85,6 +85,9 @@ ORB_API int orb_provider_load(const char *dir, struct orb_error *err) ORB_MUST_C
  * would accept? ORB_E_MODEL_NOT_FOUND, ORB_E_MODEL_INVALID with the reason. */
 ORB_API int orb_model_check(const char *model, struct orb_error *err) ORB_MUST_CHECK;
 
+/* Is this file a table of what models cost, as orb_worker_options has it? ORB_E_CONFIG with the line and the reason. */
+ORB_API int orb_prices_check(const char *file, struct orb_error *err) ORB_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,13 +64,28 @@ ORB_API extern const struct orb_option orb_redis_option_rows[];
  * ORBITER_TLS_KEY, else NULL. Borrows from args and the environment. */
 ORB_API void orb_redis_args_get(const struct orb_redis_args *args, struct orb_redis_options *out);
 
+/* What every program that runs agents is told of them. */
+struct orb_runtime_args {
+    const char *tools, *providers, *prices;
+};
+/* The rows of a table whose struct has these at the offset given. */
+#define ORB_RUNTIME_OPTIONS(at) \
+    {"tools", 0, ORB_OPTION_TEXT, (at) + offsetof(struct orb_runtime_args, tools), "DIR", \
+     "folder of tool files: what agents may call (default ORBITER_TOOLS)", 0, 0}, \
+    {"providers", 0, ORB_OPTION_TEXT, (at) + offsetof(struct orb_runtime_args, providers), "DIR", \
+     "folder of provider files, one JSON file each (default ORBITER_PROVIDERS)", 0, 0}, \
+    {"prices", 0, ORB_OPTION_TEXT, (at) + offsetof(struct orb_runtime_args, prices), "FILE", \
+     "what models cost, in place of the built-in table (default ORBITER_PRICES)", 0, 0}
+/* What was given, else the variables, else NULL. Borrows from args and the environment. */
+ORB_API void orb_runtime_args_get(const struct orb_runtime_args *args, struct orb_runtime_args *out);
+
 /* ---- help and man pages ----------------------------------------------- */
 
 /* Environment variables for the manual; a table ends with name NULL. */
 struct orb_env_row {
     const char *name, *help;
 };
-ORB_API extern const struct orb_env_row orb_redis_env_rows[];
+ORB_API extern const struct orb_env_row orb_redis_env_rows[], orb_runtime_env_rows[];
 
 /* "  -m, --model MODEL   help" for each row, wrapped at 80 columns. */
 ORB_API void orb_options_help(FILE *out, const struct orb_option *rows);
