@@ -69,9 +69,9 @@ void cli_print_safe(const char *text, size_t len, int flags);
 void cli_write_safe(FILE *out, const char *text, size_t len, int flags);
 /* Text as it is for a pipe, safe on a terminal. */
 void cli_print_text(const char *text, size_t len);
-/* Flushes stdout. A reader that went away ends the program quietly; another
- * failure is ORB_E_SYSTEM, said. */
-int cli_flush(void);
+/* Flushes stdout. ORB_E_CANCELLED: its reader went away, which is no error of ours: what is under way is to be ended, and
+ * then the program, with 0. Another failure is ORB_E_SYSTEM, said. */
+int cli_flush(void) ORB_MUST_CHECK;
 void *cli_alloc(size_t size); /* zeroed; small and fixed: ends the program when there is none */
 
 /* connect.c */
@@ -149,6 +149,22 @@ int cli_wait_result(struct cli *cli, struct orb_task_handle *handle);
 int cli_print_result(const struct cli *cli, const struct orb_task_info *task);
 /* Says how to go on with a task after Ctrl-C. last_id may be "". */
 int cli_interrupted(const char *id, const char *last_id);
+
+/* events.c: a task's events, printed as they come */
+struct cli_events {
+    const struct cli *cli;
+    int style;
+    int64_t attempt;      /* of the last event, 0 = none yet */
+    size_t count;         /* events printed */
+    char agent[128];      /* who spoke last */
+    int is_inside_line;   /* text was printed and did not end its line */
+    int is_text_said;     /* text of this attempt was printed */
+};
+/* Their text, or with -o jsonl (or is_raw) their JSON, one a line, or with -o json an array. */
+void cli_events_begin(struct cli_events *events, const struct cli *cli, int is_raw);
+/* 0, or what cli_flush said: nobody reads any more. */
+int cli_events_print(struct cli_events *events, const struct orb_event *event) ORB_MUST_CHECK;
+void cli_events_end(struct cli_events *events);
 
 /* follow.c: prints a task's events until it has ended */
 int cli_follow(struct cli *cli, struct orb_task_handle *handle, const char *from_id, int is_raw);

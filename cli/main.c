@@ -126,10 +126,10 @@ int main(int argc, char **argv)
     struct cli cli = {0};
     fill_standard_descriptors();
     setlocale(LC_CTYPE, "");
-    /* Writes tell; cli_flush makes it a quiet end. */
+    /* Writes tell, and a reader that went away is a quiet end. */
     signal(SIGPIPE, SIG_IGN);
     int rc = run(&cli, argc > 0 ? argc - 1 : 0, argv + 1);
     free(cli.common.redis.url);
     int flushed = cli_flush();
-    return orb_error_exit(rc ? rc : flushed);
+    return flushed == ORB_E_CANCELLED ? 0 : orb_error_exit(rc ? rc : flushed);
 }

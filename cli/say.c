@@ -93,7 +93,7 @@ int cli_flush(void)
         return 0;
     int error = errno;
     if (error == EPIPE || is_reader_gone())
-        _exit(0); /* `orbiter ... | head`: not an error of ours */
+        return ORB_E_CANCELLED; /* `orbiter ... | head` */
     if (is_said++)
         return ORB_E_SYSTEM;
     return cli_fail(ORB_E_SYSTEM, "cannot write to stdout: %s", error ? strerror(error) : "write error");
