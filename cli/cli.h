@@ -26,6 +26,7 @@ struct cli {
     struct orb_loop *loop;
     struct orb_client *client;
     struct orb_signal *interrupt;   /* SIGINT */
+    struct orb_signal *end[2];      /* SIGTERM, SIGHUP: see cli_watch_end */
     int is_interrupted, is_done;    /* why cli_wait returned */
     int was_up, is_outage_said;     /* Redis: connected once; gone now, and that was said */
     int is_patient;                 /* what is waited for now survives a lost connection */
@@ -79,6 +80,8 @@ void *cli_alloc(size_t size); /* zeroed; small and fixed: ends the program when 
 int cli_find_redis(struct cli *cli);
 /* The loop, and Ctrl-C on it. */
 int cli_loop(struct cli *cli);
+/* SIGTERM and SIGHUP are as Ctrl-C: for a command whose children would outlive it. */
+int cli_watch_end(struct cli *cli);
 /* cli_find_redis unless it was done, then the loop and the client. */
 int cli_connect(struct cli *cli);
 /* Runs the loop until cli_done or Ctrl-C (ORB_E_INTERRUPTED). */
@@ -141,7 +144,7 @@ void cli_format_took(const struct orb_task_info *task, char *out, size_t cap);
 void cli_format_age(double since, char *out, size_t cap);
 
 /* outcome.c: what a finished task means for the exit status */
-/* 0, or the code of a failed or cancelled task, which is said on stderr. */
+/* 0, or the code of a failed or cancelled task, which is said on stderr. One that ran here has no id. */
 int cli_task_outcome(const struct orb_task_info *task);
 /* Waits for the task's end and prints its output (or the task as JSON). */
 int cli_wait_result(struct cli *cli, struct orb_task_handle *handle);

@@ -53,6 +53,21 @@ int cli_loop(struct cli *cli)
     return cli->interrupt ? 0 : cli_fail(ORB_E_SYSTEM, "cannot make an event loop: out of memory or descriptors");
 }
 
+/* What it was started to ignore (nohup) stays so. */
+int cli_watch_end(struct cli *cli)
+{
+    static const int signos[] = {SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signos / sizeof *signos; i++) {
+        struct sigaction now;
+        if (sigaction(signos[i], NULL, &now) || now.sa_handler == SIG_IGN)
+            continue;
+        cli->end[i] = orb_signal_new(cli->loop, signos[i], on_interrupt, cli);
+        if (!cli->end[i])
+            return cli_fail(ORB_E_SYSTEM, "cannot watch signals: out of memory or descriptors");
+    }
+    return 0;
+}
+
 int cli_connect(struct cli *cli)
 {
     struct orb_error err = {0};
@@ -103,6 +118,10 @@ void cli_close(struct cli *cli)
 {
     orb_client_free(cli->client);
     orb_signal_free(cli->interrupt);
+    for (size_t i = 0; i < 2; i++) {
+        orb_signal_free(cli->end[i]);
+        cli->end[i] = NULL;
+    }
     if (cli->loop)
         orb_loop_free(cli->loop);
     free(cli->dev_url);

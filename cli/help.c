@@ -87,7 +87,9 @@ void cli_help_man(void)
     orb_man_exits(stdout);
     orb_man_section(stdout, "ENVIRONMENT");
     orb_man_env(stdout, orb_redis_env_rows);
+    orb_man_env(stdout, orb_runtime_env_rows);
     orb_man_env(stdout, environment);
+    orb_man_text(stdout, "'orbiter run' also reads the variables of the model providers, which orbiter-worker(1) and 'orbiter provider list' name.");
     orb_man_section(stdout, "SEE ALSO");
     orb_man_text(stdout, "orbiter-worker(1), redis-server(1)");
 }

@@ -6,17 +6,19 @@
 int cli_task_outcome(const struct orb_task_info *t)
 {
     const char *error = *t->error ? t->error : "no reason given";
+    char task[ORB_ID_MAX + 16];
+    snprintf(task, sizeof task, "%s%s", *t->id ? "task " : "the task", t->id);
     switch (t->status) {
     case ORB_STATUS_COMPLETED:
         return 0;
     case ORB_STATUS_CANCELLED:
-        return cli_fail(ORB_E_CANCELLED, "task %s was cancelled", t->id);
+        return cli_fail(ORB_E_CANCELLED, "%s was cancelled", task);
     case ORB_STATUS_FAILED:
         if (!strcmp(t->error_type, orb_error_type(ORB_E_TIMEOUT)))
-            return cli_fail(ORB_E_TIMEOUT, "task %s timed out: %s", t->id, error);
-        return cli_fail(ORB_E_TASK_FAILED, "task %s failed: %s", t->id, error);
+            return cli_fail(ORB_E_TIMEOUT, "%s timed out: %s", task, error);
+        return cli_fail(ORB_E_TASK_FAILED, "%s failed: %s", task, error);
     default:
-        return cli_fail(ORB_E_UNFINISHED, "task %s has no result yet (it is %s): wait for it with --wait", t->id,
+        return cli_fail(ORB_E_UNFINISHED, "%s has no result yet (it is %s): wait for it with --wait", task,
                         orb_status_word(t->status));
     }
 }

@@ -10,6 +10,8 @@ int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
     struct orb_error err = {0};
     const char *env = getenv("ORBITER_TOOLS");
     int rc = cli_loop(cli);
+    if (!rc)
+        rc = cli_watch_end(cli);
     if (rc)
         return rc;
     rc = orb_toolbox_new(cli->loop, dir ? dir : env && *env ? env : NULL, out, &err);
@@ -42,18 +44,24 @@ static void on_log(void *arg, const char *line)
     cli_note(arg, "%s", line);
 }
 
-int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
+int cli_toolbox_open_noted(struct cli *cli, const char *dir, struct orb_toolbox **out)
 {
     int rc = cli_toolbox_open(cli, dir, out);
     if (!rc)
         orb_toolbox_on_log(*out, on_log, cli);
+    return rc;
+}
+
+int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
+{
+    int rc = cli_toolbox_open_noted(cli, dir, out);
     if (rc || orb_mcp_server_count(*out))
         return rc;
     orb_toolbox_free(*out);
     return cli_fail(ORB_E_CONFIG, "there are no MCP servers: name a folder with --tools or ORBITER_TOOLS, and put a file of kind mcp into it (see docs/mcp.md)");
 }
 
-void cli_mcp_close(struct cli *cli, struct orb_toolbox *toolbox)
+void cli_toolbox_close(struct cli *cli, struct orb_toolbox *toolbox)
 {
     int has_sessions = orb_mcp_session_count(toolbox) > 0;
     orb_toolbox_on_log(toolbox, NULL, NULL);

@@ -12,6 +12,11 @@
 /* Makes the loop and reads the tool files. dir NULL = ORBITER_TOOLS, else the built-in tools only. 0, or a code that was said. */
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out);
 
+/* The same, with what tools and servers say beside their results as notes. */
+int cli_toolbox_open_noted(struct cli *cli, const char *dir, struct orb_toolbox **out);
+/* Frees it, and gives servers a moment to hear that their sessions are over. */
+void cli_toolbox_close(struct cli *cli, struct orb_toolbox *toolbox);
+
 /* The result of a call by hand: printed, and cli_done. arg: struct cli_tool_calling. */
 struct cli_tool_calling {
     struct cli *cli;
@@ -19,8 +24,7 @@ struct cli_tool_calling {
 };
 void cli_on_tool_result(void *arg, const char *content, size_t len, const char *error, double duration_ms);
 
-/* The same for the mcp commands: with what servers say as notes; no servers is an error. */
+/* For the mcp commands: no servers is an error. */
 int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out);
-void cli_mcp_close(struct cli *cli, struct orb_toolbox *toolbox);
 
 #endif
