@@ -34,9 +34,12 @@ static void on_finding(void *arg, const struct orb_finding *f)
 
 static int check(struct cli *cli, const void *options, int argc, char **argv)
 {
-    struct checking c = {.cli = cli, .list = cli->format == CLI_TABLE ? NULL : json_array()};
-    int worst = 0;
+    struct checking c = {.cli = cli};
+    int worst = cli_load_providers(NULL);
     (void)options;
+    if (worst)
+        return worst;
+    c.list = cli->format == CLI_TABLE ? NULL : json_array();
     for (int i = 0; i < argc; i++) {
         char *config = NULL;
         c.name = argv[i];

@@ -11,10 +11,7 @@
 static int check_model(const struct cli *cli, const char *model)
 {
     struct orb_error err = {0};
-    int rc = cli_load_providers(NULL);
-    if (rc)
-        return rc;
-    rc = orb_model_check(model, &err);
+    int rc = orb_model_check(model, &err);
     if (rc == ORB_E_MODEL_NOT_FOUND)
         cli_note(cli, "warning: -m %s: %s", model, orb_error_message(&err));
     else if (rc)
@@ -72,7 +69,9 @@ static int read_agent(const struct cli *cli, const struct cli_spec *spec, json_t
 int cli_spec_agent(const struct cli *cli, const struct cli_spec *spec, char **out)
 {
     json_t *agent = NULL;
-    int rc = spec->model ? check_model(cli, spec->model) : 0;
+    int rc = cli_load_providers(NULL);
+    if (!rc && spec->model)
+        rc = check_model(cli, spec->model);
     if (rc)
         return rc;
     if (spec->agent_file || spec->swarm_file)

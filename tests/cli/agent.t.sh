@@ -116,6 +116,22 @@ check 'what is shown is safe' cd_check hostile.json <<'END'
 out: hostile.json:1:15: warning: nothing reads '\x1b]0;x\x07\u202e' here
 exit 0
 END
+mkdir "$work/known"
+echo '{"name": "mine", "protocol": "openai", "base_url": "https://models.example.com/v1"}' >"$work/known/mine.json"
+printf '{"name": "a", "model": "mine:x"}' >"$files/mine.json"
+holds 'a provider that nobody knows' grep -q "Provider 'mine' not registered" <(cd_check mine.json)
+check 'one of a provider file' env ORBITER_PROVIDERS="$work/known" bash -c 'cd "$1" && orbiter agent check mine.json' - "$files" <<'END'
+out: mine.json: ok
+exit 0
+END
+ORBITER_PROVIDERS="$work/known" check 'also when it is submitted' submit -q --agent mine.json --id known <<'END'
+out: known
+exit 0
+END
+check 'provider files that are wrong' env ORBITER_PROVIDERS="$work/nowhere" orbiter agent check "$files/mine.json" <<'END'
+err: orbiter: cannot read the folder of provider files WORK/nowhere: No such file or directory; check --providers or ORBITER_PROVIDERS
+exit 2
+END
 check 'no file' orbiter agent check <<'END'
 err: orbiter: orbiter agent check needs more operands: FILE... (see orbiter agent check --help)
 exit 2
