@@ -53,7 +53,7 @@ INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C)
 BENCH_T  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_C))
 CHAOS_T  := $(patsubst tests/chaos/%.c,$(B)/tests/chaos/%,$(CHAOS_C))
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_C))
-EX_T     := $(patsubst tests/examples/%.c,$(B)/examples/%,$(EX_C))
+EX_T     := $(patsubst tests/examples/%.c,$(B)/examples/%,$(EX_C)) $(B)/examples/readme
 PROGS    := $(B)/orbiter $(B)/orbiter-worker
 LIBS_OUT := $(B)/liborbiter.a $(B)/liborbiter.so
 
@@ -137,9 +137,20 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
 # Examples see only what is installed: the public headers and the library.
 $(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
+	$(example)
+$(B)/examples/%: $(B)/obj/examples/%.c $(B)/liborbiter.a
+	$(example)
+define example
 	@mkdir -p $(@D)
 	$(call tell,CC)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Ilib/include $(WARN) $(CFLAGS) $(SAN) $< $(B)/liborbiter.a -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+endef
+# The program of the README, but for its server and its model.
+$(B)/obj/examples/readme.c: README.md
+	@mkdir -p $(@D)
+	$(call tell,TEXT)
+	$(Q)sed -n '/^```c$$/,/^```$$/{ /^```/!p }' $< | sed -e '1i #include <stdlib.h>' -e 's,"redis://localhost:6379",getenv("ORBITER_REDIS_URL"),' \
+		-e 's,openai:gpt-4o,sim:say=Paris,' > $@
 
 .SECONDARY:
 

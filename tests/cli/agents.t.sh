@@ -43,6 +43,11 @@ holds 'what it cost, as JSON' grep -qF '"cost": 3.0' <(orbiter task status costl
 holds 'a chain is an attempt more' test "$(redis hmget orbiter:task:costly attempt retries | tr '\n' ' ')" = '2  '
 holds 'a chain with a wrong member is noticed' grep -q "Provider 'nobody' not registered" <(orbiter submit -m 'sim: | nobody:x' Hi 2>&1)
 holds 'one without is not' test -z "$(orbiter submit -q -m 'sim: | sim:' Hi 2>&1 >/dev/null)"
+orbiter start worker -q --queue priced --prices "$work/prices.txt" >"$work/priced.out" 2>&1 &
+pids+=($!)
+until_ok 20 grep -q Press "$work/priced.out"
+orbiter submit -q --queue priced --id priced -m sim:say=Hello+you --wait Hi >/dev/null
+holds 'start worker hands the table on' grep -qF '"cost": 3.0' <(orbiter task status priced -o json)
 check 'a table that is none' orbiter-worker --redis-url "$url" --prices docs/agents.md <<'END'
 err: orbiter-worker: docs/agents.md line 3: 'What' needs four prices: dollars for a million tokens of input, output, cached input, written cache
 exit 2

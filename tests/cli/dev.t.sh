@@ -113,6 +113,39 @@ kill -INT "$dev"
 wait "$dev"
 holds 'Ctrl-C ends dev' test $? = 0
 
+# ---- tools, providers and prices ----
+mkdir "$work/given"
+printf '{"name": "greet", "path": "m.greet", "description": "greets", "kind": "exec", "argv": ["echo", "good day"]}' >"$work/given/greet.json"
+mkdir "$work/others"
+printf '{"name": "mine", "protocol": "openai", "base_url": "http://127.0.0.1:1/v1"}' >"$work/others/mine.json"
+printf 'sim:tool 1000000 1000000 0 0\n' >"$work/given/prices.txt"
+printf '{"name": "a", "model": "mine:x | sim:tool=greet", "tools": ["m.greet"]}' >"$work/greeter.json"
+start_dev --ephemeral --workers 1 --tools "$work/given" --providers "$work/others" --prices "$work/given/prices.txt"
+orbiter submit -q --agent "$work/greeter.json" --id greeted --detailed --wait x >/dev/null 2>&1
+holds 'its workers have the tools' grep -qF '"result": "good day' <(orbiter task stream -q greeted --raw)
+holds 'the providers' grep -qF '[mine:x]' <(orbiter task stream -q greeted --raw)
+holds 'and the prices' grep -qE '"cost": [1-9]' <(orbiter task status -q greeted -o jsonl)
+kill -TERM "$dev"
+wait "$dev"
+printf '{"name": "bad", "kind": "exec", "argv": [1]}' >"$work/given/bad.json"
+check 'wrong tool files stop it at once' orbiter dev --tools "$work/given" <<'END'
+err: orbiter: WORK/given/bad.json: /argv/0: must be a string
+exit 2
+END
+check 'by the environment, too' env ORBITER_TOOLS="$work/given" orbiter dev <<'END'
+err: orbiter: WORK/given/bad.json: /argv/0: must be a string
+exit 2
+END
+check 'so does a table of prices' orbiter dev --prices "$work/greeter.json" <<'END'
+err: orbiter: WORK/greeter.json line 1: '{"name":' needs four prices: dollars for a million tokens of input, output, cached input, written cache
+exit 2
+END
+check 'and a folder of providers' orbiter dev --providers "$work/nowhere" <<'END'
+err: orbiter: cannot read the folder of provider files WORK/nowhere: No such file or directory; check --providers or ORBITER_PROVIDERS
+exit 2
+END
+holds 'nothing was started' test ! -e "$sock"
+
 # ---- what it cannot do ----
 check 'dev with a Redis URL' orbiter dev --redis-url "$url" <<'END'
 err: orbiter: orbiter dev starts its own redis-server: leave --redis-url and --tls-... out

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2034 # sourced by run.sh
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016 # sourced by run.sh
 # orbiter run: agents and swarms without Redis. There is one, but nobody tells: the URL is of a port that nobody listens on.
 
 here=$work/local
@@ -239,7 +239,6 @@ out: status 124, nothing is left
 exit 0
 END
 holds 'which is said' grep -qx 'orbiter: the task timed out: Task timed out: the attempt ran longer than 1 s (timeout_seconds)' "$work/hang.err"
-# shellcheck disable=SC2016 # for the inner shell
 check 'a reader that goes away' hangs : bash -c 'orbiter run -q hang.json x | head -c 1 >/dev/null; exit "${PIPESTATUS[0]}"' <<'END'
 out: status 0, nothing is left
 exit 0

@@ -62,6 +62,7 @@ worker=$!
 
 expect 'submit prints the result' 0 '^completed: Say this$' "$build/examples/submit" sim: 'Say this'
 id=$(cli smembers orbiter:task:index | head -n 1)
+expect 'the program of the README' 0 '^Paris$' "$build/examples/readme"
 expect 'submit says why a task failed' 1 '^failed: .*sim' "$build/examples/submit" sim:error=auth@0 'Say this'
 expect 'follow prints the text' 0 'Say this' "$build/examples/follow" "$id"
 expect 'follow prints the end' 0 '^status: completed' "$build/examples/follow" "$id"
@@ -71,6 +72,8 @@ expect 'loop of an unknown task' 5 '^loop: ' "$build/examples/loop" no-such-task
 expect 'fleet lists the worker' 0 '^worker id=.* status=running host=.* busy=[0-9]+/10$' "$build/examples/fleet"
 expect 'fleet lists the tasks of one status' 0 "^task id=$id status=completed agent=assistant\$" "$build/examples/fleet" completed
 expect 'fleet of a status that is none' 2 '^usage: ' "$build/examples/fleet" 'done'
+expect 'local runs an agent' 0 '^\[now\] Say this$' env -u ORBITER_REDIS_URL "$build/examples/local" sim:tool=now 'Say this'
+expect 'local says why it failed' 1 '^failed: .*sim' "$build/examples/local" sim:error=auth@0 'Say this'
 expect 'base says what is no id' 2 '^base: .*InvalidInput, no use to try again' "$build/examples/base" 'a b'
 expect 'base shows text safely' 2 '^\\x1b\[31mred: 11 columns$' "$build/examples/base" $'\e[31mred'
 check 'the worker bills what completed' until_true 10 grep -qx "bill $id: 8 bytes" "$dir/worker.log"
