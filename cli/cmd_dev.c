@@ -1,8 +1,8 @@
 /* orbiter dev: the whole system on one machine: a redis-server of its own and
  * workers, supervised until Ctrl-C. */
 #include "dev.h"
+#include "toolbox.h"
 
-#include <orbiter/tool.h>
 #include <orbiter/worker.h>
 
 #include <errno.h>
@@ -373,29 +373,12 @@ static int make_loop(struct dev *dev)
     return 0;
 }
 
-/* What would end each worker at its start is said before any is started. */
-static int check_runtime(const struct dev *dev)
-{
-    struct orb_runtime_args args;
-    struct orb_toolbox *toolbox = NULL;
-    struct orb_error err = {0};
-    int rc = cli_load_providers(dev->options->runtime.providers);
-    if (rc)
-        return rc;
-    orb_runtime_args_get(&dev->options->runtime, &args);
-    rc = orb_toolbox_new(dev->cli->loop, args.tools, &toolbox, &err);
-    orb_toolbox_free(toolbox);
-    if (!rc && args.prices)
-        rc = orb_prices_check(args.prices, &err);
-    return rc ? cli_fail_with(&err) : 0;
-}
-
 static int serve(struct dev *dev)
 {
     struct orb_error err = {0};
     int rc = make_loop(dev);
     if (!rc)
-        rc = check_runtime(dev);
+        rc = cli_runtime_check(dev->cli, &dev->options->runtime); /* it would end each worker at its start */
     if (rc)
         return rc;
     dev->redis = dev_redis_start(&dev->paths, dev->options->is_ephemeral, dev->log_fd, dev->lock_fd, &err);

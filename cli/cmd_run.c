@@ -114,7 +114,7 @@ static int run(struct cli *cli, const void *options, int argc, char **argv)
     orb_runtime_args_get(&o->runtime, &runtime);
     int rc = read_parts(cli, o, argc, argv, &parts);
     if (!rc)
-        rc = cli_toolbox_open_noted(cli, runtime.tools, &toolbox);
+        rc = cli_toolbox_open_noted(cli, o->runtime.tools, &toolbox);
     if (!rc)
         rc = run_task(&r, o, &parts, toolbox, runtime.prices);
     if (toolbox)

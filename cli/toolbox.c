@@ -1,20 +1,20 @@
 #include "toolbox.h"
 
-#include <stdlib.h>
-
 /* For telling servers that their sessions are over. */
 #define GOODBYE_MS 300
 
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
 {
     struct orb_error err = {0};
-    const char *env = getenv("ORBITER_TOOLS");
+    const struct orb_runtime_args given = {.tools = dir};
+    struct orb_runtime_args args;
     int rc = cli_loop(cli);
     if (!rc)
         rc = cli_watch_end(cli);
     if (rc)
         return rc;
-    rc = orb_toolbox_new(cli->loop, dir ? dir : env && *env ? env : NULL, out, &err);
+    orb_runtime_args_get(&given, &args);
+    rc = orb_toolbox_new(cli->loop, args.tools, out, &err);
     return rc ? cli_fail_with(&err) : 0;
 }
 
@@ -37,6 +37,22 @@ void cli_on_tool_result(void *arg, const char *content, size_t len, const char *
             cli_print_text("\n", 1);
     }
     cli_done(c->cli);
+}
+
+int cli_runtime_check(struct cli *cli, const struct orb_runtime_args *given)
+{
+    struct orb_runtime_args args;
+    struct orb_toolbox *toolbox = NULL;
+    struct orb_error err = {0};
+    int rc = cli_load_providers(given->providers);
+    if (rc)
+        return rc;
+    orb_runtime_args_get(given, &args);
+    rc = orb_toolbox_new(cli->loop, args.tools, &toolbox, &err);
+    orb_toolbox_free(toolbox);
+    if (!rc && args.prices)
+        rc = orb_prices_check(args.prices, &err);
+    return rc ? cli_fail_with(&err) : 0;
 }
 
 static void on_log(void *arg, const char *line)

@@ -7,7 +7,7 @@
 #include <orbiter/mcp.h>
 
 #define CLI_TOOLS_OPTION(offset) \
-    {"tools", 0, ORB_OPTION_TEXT, offset, "DIR", "the folder of tool files (default: ORBITER_TOOLS)", 0, 0}
+    {"tools", 0, ORB_OPTION_TEXT, offset, "DIR", "folder of tool files (default ORBITER_TOOLS)", 0, 0}
 
 /* Makes the loop and reads the tool files. dir NULL = ORBITER_TOOLS, else the built-in tools only. 0, or a code that was said. */
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out);
@@ -16,6 +16,9 @@ int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
 int cli_toolbox_open_noted(struct cli *cli, const char *dir, struct orb_toolbox **out);
 /* Frees it, and gives servers a moment to hear that their sessions are over. */
 void cli_toolbox_close(struct cli *cli, struct orb_toolbox *toolbox);
+
+/* Are tool files, provider files and prices as they should be? 0, or a code that was said. The loop is there. */
+int cli_runtime_check(struct cli *cli, const struct orb_runtime_args *given);
 
 /* The result of a call by hand: printed, and cli_done. arg: struct cli_tool_calling. */
 struct cli_tool_calling {

@@ -57,7 +57,7 @@ exit 130
 END
 # The same as a worker writes, but for times and how text was joined.
 start_worker same
-unstuck() { sed -E 's/"[a-z]+_at": [0-9.]+/"at": T/g; s/"duration_ms": [0-9.]+/"duration_ms": MS/; s/call_[0-9a-f]{24}/CALL/; /"type": "text"/d; s/"seq": [0-9]+/"seq": N/'; }
+unstuck() { sed -E 's/"[a-z]+_at": [0-9.]+/"at": T/g; s/"duration_ms": [0-9.]+/"duration_ms": MS/; s/call_[0-9a-f]{24}/CALL/; s/[0-9-]+T[0-9:]+Z/NOW/; /"type": "text"/d; s/"seq": [0-9]+/"seq": N/'; }
 agent tooled 'sim:error=server@0 | sim:tool=now' ', "tools": ["now"]' >"$here/tooled.json"
 orbiter submit -q --redis-url "$url" --agent "$here/tooled.json" --id same --detailed --wait x >/dev/null
 holds 'its events are those of a worker' diff <(orbiter task stream same --raw --redis-url "$url" | unstuck) <(run -q -o jsonl --detailed tooled.json x | unstuck)
@@ -208,7 +208,12 @@ exit 2
 END
 
 # ---- its end, and that of what it has started ----
-printf '{"agents": [%s, %s], "flow": "(talker | worker)"}' "$(agent talker sim:tokens=100000,rate=50)" "$(agent worker sim:tool=hang ', "tools": ["m.hang"]')" >"$here/hang.json"
+# One talks as soon as the tool of the other hangs.
+cat >"$here/tools/ready.json" <<END
+{"name": "ready", "path": "m.ready", "description": "waits for the other tool", "kind": "exec",
+ "argv": ["sh", "-c", "until test -s '$here/pids'; do sleep 0.02; done"]}
+END
+printf '{"agents": [%s, %s], "flow": "(talker | worker)"}' "$(agent talker sim:tool=ready,tokens=100000,rate=50 ', "tools": ["m.ready"]')" "$(agent worker sim:tool=hang ', "tools": ["m.hang"]')" >"$here/hang.json"
 # hangs HOW COMMAND...: the command runs an agent whose tool hangs; when it does, HOW is called with the pid. Its status and what it has left.
 all_gone() { for pid in $(<"$here/pids"); do ! kill -0 "$pid" 2>/dev/null || return 1; done; }
 hangs() {
