@@ -60,6 +60,17 @@ check 'tool call, refused' orbiter tool call weather '{"city": "Oslo"}' -o jsonl
 out: {"content": null, "error": "Tool 'weather' failed: localhost must not be asked: ADDRESS is a loopback address; its tool file's \"allow_private\" says which are allowed", "duration_ms": MS}
 exit 1
 EOF
+printf '{"name": "hang", "description": "hangs", "kind": "exec", "argv": ["sh", "-c", "sleep 1000 & echo $! $$ > %s; wait"]}' "'$work/hung'" >"$tools/hang.json"
+orbiter tool call hang --tools "$tools" >"$work/hang.out" 2>&1 &
+hanging=$!
+until_ok 20 test -s "$work/hung"
+kill -TERM "$hanging"
+wait "$hanging"
+holds 'SIGTERM ends a call' test $? = 130
+is_hung() { for pid in $(<"$work/hung"); do kill -0 "$pid" 2>/dev/null && return; done; return 1; }
+nothing_hangs() { ! is_hung; }
+holds 'with all that the tool has started' until_ok 5 nothing_hangs
+rm "$tools/hang.json"
 printf '{"name": "bad", "kind": "exec", "argv": [1]}' >"$tools/bad.json"
 check 'a wrong file' orbiter tool list --tools "$tools" <<'EOF'
 err: orbiter: WORK/tools/bad.json: /argv/0: must be a string
