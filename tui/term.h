@@ -37,7 +37,7 @@ int tui_term_is_ready(const struct tui_term *term);
 void tui_term_redraw(struct tui_term *term); /* the next show sends everything */
 
 void tui_term_suspend(struct tui_term *term); /* stops the program (Ctrl-Z) and returns when it goes on */
-void tui_term_leave(struct tui_term *term);   /* gives the terminal to another program, such as an editor */
+void tui_term_leave(struct tui_term *term);   /* gives the terminal to another program, such as an editor; its Ctrl-C comes here, too */
 void tui_term_return(struct tui_term *term);  /* and takes it back */
 void tui_term_mouse(struct tui_term *term, int is_on);
 
