@@ -41,6 +41,7 @@ struct cli_command {
     size_t options_size;   /* of the struct they fill */
     const void *defaults;  /* that struct as it is before parsing; NULL = zeroes */
     int min_operands, max_operands;   /* -1 = any number */
+    int has_own_output;               /* reads -o itself */
     int (*run)(struct cli *cli, const void *options, int argc, char **argv); /* 0 or an error code that was already said */
 };
 

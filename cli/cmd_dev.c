@@ -38,7 +38,7 @@ static const struct orb_option rows[] = {
     {"concurrency", 0, ORB_OPTION_INT, AT(concurrency), "N", "tasks at once in each worker (default 8)", 1, ORB_CONCURRENCY_MAX},
     {"ephemeral", 0, ORB_OPTION_FLAG, AT(is_ephemeral), NULL, "keep nothing: no data on disk, the log goes to stderr", 0, 0},
     {"demo", 0, ORB_OPTION_FLAG, AT(is_demo), NULL,
-     "also run a few tasks on the offline model and print their answers; without a terminal, end then", 0, 0},
+     "also run a few tasks on the offline model: on a terminal the console shows them, and leaving it stops everything; else their answers are printed, and that is the end", 0, 0},
     ORB_RUNTIME_OPTIONS(AT(runtime)),
     {0},
 };
@@ -64,6 +64,8 @@ struct dev {
     struct orb_timer *ready_timer, *stop_timer;
     int64_t begun_ms, stop_ms; /* stop_ms 0 = not stopping */
     struct dev_demo *demo;
+    int has_console;         /* the demo is on a terminal */
+    pid_t console;           /* 0 = not running */
     int code;                /* what dev ends with */
 };
 
@@ -120,7 +122,7 @@ static void signal_workers(const struct dev *dev, int signo)
 /* Workers first, then redis-server, then the loop. */
 static void go_on_stopping(struct dev *dev)
 {
-    if (workers_running(dev) > 0)
+    if (workers_running(dev) > 0 || dev->console > 0)
         return;
     if (dev->redis > 0)
         kill(dev->redis, SIGTERM);
@@ -138,6 +140,8 @@ static void stop(struct dev *dev, int code)
         orb_timer_stop(dev->workers[i].restart);
     orb_timer_stop(dev->ready_timer);
     orb_timer_start(dev->stop_timer, HAND_BACK_MS);
+    if (dev->console > 0)
+        kill(dev->console, SIGTERM);
     signal_workers(dev, SIGTERM);
     go_on_stopping(dev);
 }
@@ -239,6 +243,16 @@ static void redis_ended(struct dev *dev, int status)
     stop(dev, ORB_E_SYSTEM);
 }
 
+/* Who leaves the console is done. */
+static void console_ended(struct dev *dev)
+{
+    dev->console = 0;
+    if (dev->stop_ms)
+        go_on_stopping(dev);
+    else
+        stop(dev, 0);
+}
+
 static void on_child(void *arg, int signo)
 {
     struct dev *dev = arg;
@@ -248,6 +262,8 @@ static void on_child(void *arg, int signo)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == dev->redis)
             redis_ended(dev, status);
+        if (pid == dev->console)
+            console_ended(dev);
         for (int i = 0; i < dev->options->workers; i++)
             if (pid == dev->workers[i].pid)
                 worker_ended(&dev->workers[i], status);
@@ -258,11 +274,7 @@ static void on_child(void *arg, int signo)
 
 static void on_demo_end(void *arg, int code)
 {
-    struct dev *dev = arg;
-    if (code || !isatty(STDOUT_FILENO))
-        stop(dev, code);
-    else
-        cli_note(dev->cli, "the demo is done; press Ctrl+C to stop");
+    stop(arg, code);
 }
 
 static int start_demo(struct dev *dev)
@@ -271,7 +283,17 @@ static int start_demo(struct dev *dev)
     int rc = orb_client_new(dev->cli->loop, &dev->cli->redis, &dev->cli->client, &err);
     if (rc)
         return cli_fail_with(&err);
-    return dev_demo_start(dev->cli, on_demo_end, dev, &dev->demo);
+    if (!dev->has_console)
+        return dev_demo_start(dev->cli, on_demo_end, dev, &dev->demo);
+    rc = dev_console_tasks(dev->cli);
+    if (rc)
+        return rc;
+    dev->console = dev_console_start(dev->cli, dev->url, &err);
+    if (dev->console < 0) {
+        dev->console = 0;
+        return cli_fail_with(&err);
+    }
+    return 0;
 }
 
 static void announce(const struct dev *dev)
@@ -290,7 +312,7 @@ static void redis_ready(struct dev *dev)
     int rc = 0;
     for (int i = 0; i < dev->options->workers && !rc; i++)
         rc = start_worker(&dev->workers[i]);
-    if (!rc)
+    if (!rc && !dev->has_console)
         announce(dev);
     if (!rc && dev->options->is_demo)
         rc = start_demo(dev);
@@ -315,6 +337,10 @@ static int open_log(struct dev *dev)
 {
     char old[DEV_PATH_MAX + 4];
     struct stat st;
+    if (dev->options->is_ephemeral && dev->has_console) { /* the console has the terminal */
+        dev->log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        return dev->log_fd < 0 ? cli_fail(ORB_E_SYSTEM, "cannot open /dev/null: %s", strerror(errno)) : 0;
+    }
     if (dev->options->is_ephemeral) {
         dev->log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
         return dev->log_fd < 0 ? cli_fail(ORB_E_SYSTEM, "cannot use stderr: %s", strerror(errno)) : 0;
@@ -412,11 +438,19 @@ static void done(struct dev *dev)
     free(dev);
 }
 
+/* A terminal that can show the console. */
+static int is_screen(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 static int dev_run(struct cli *cli, const void *options, int argc, char **argv)
 {
     struct dev *dev = cli_alloc(sizeof *dev);
     (void)argc, (void)argv;
     *dev = (struct dev){.cli = cli, .options = options, .lock_fd = -1, .log_fd = -1};
+    dev->has_console = dev->options->is_demo && cli->format == CLI_TABLE && is_screen();
     int rc = prepare(dev);
     if (!rc)
         rc = serve(dev);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define COMMANDS(X) \
-    X(dev) X(start_worker) X(run) X(submit) \
+    X(dev) X(top) X(start_worker) X(run) X(submit) \
     X(task_list) X(task_status) X(task_result) X(task_stream) X(task_cancel) X(task_resubmit) \
     X(dead_list) X(dead_show) X(dead_replay) X(dead_purge) \
     X(queue_list) X(queue_pause) X(queue_resume) X(queue_purge) \

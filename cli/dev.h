@@ -61,4 +61,8 @@ typedef void (*dev_demo_end_cb)(void *arg, int code); /* once, when all have end
 int dev_demo_start(struct cli *cli, dev_demo_end_cb done, void *arg, struct dev_demo **out);
 void dev_demo_free(struct dev_demo *demo);
 
+/* dev_console.c: the demo on a terminal */
+int dev_console_tasks(struct cli *cli); /* submits what is to be seen; 0, or a code that was said */
+pid_t dev_console_start(const struct cli *cli, const char *url, struct orb_error *err); /* -1 = failed */
+
 #endif

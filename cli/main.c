@@ -52,7 +52,7 @@ static int run_command(struct cli *cli, const struct cli_command *command, int a
         cli_fail(rc, "%s (see orbiter %s --help)", orb_error_message(&err), command->path);
     else if (cli->common.wants_help)
         cli_help_command(command);
-    else if (!(rc = set_format(cli)) && !(rc = check_operands(command, argc, argv))) {
+    else if (!(rc = command->has_own_output ? 0 : set_format(cli)) && !(rc = check_operands(command, argc, argv))) {
         cli_color_setup(cli);
         rc = command->run(cli, values, argc, argv);
     }

@@ -1,0 +1,293 @@
+/* Menus: what to copy, what to sort by, columns, saved views; and writing what is shown to a file. */
+#include "command.h"
+#include "view.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum copy { COPY_ID, COPY_ROW, COPY_PANE, COPY_SCREEN_LIST, COPY_COMMAND };
+
+/* ---- opening ------------------------------------------------------------------- */
+
+static const char *current_id(struct tui_model *m)
+{
+    const struct tui_list *list = tui_model_list(m);
+    return m->screen == TUI_TASK ? m->open.id : list ? list->painted_id : "";
+}
+
+static void open_copy(struct tui_model *m)
+{
+    const struct tui_list *list = tui_model_list(m);
+    tui_menu_open(&m->menu, TUI_MENU_COPY, "copy");
+    if (*current_id(m))
+        tui_menu_add(&m->menu, COPY_ID, -1, "the id  %.60s", current_id(m));
+    if (list)
+        tui_menu_add(&m->menu, COPY_ROW, -1, "the row, all fields");
+    if (list && list->mark_count)
+        tui_menu_add(&m->menu, COPY_SCREEN_LIST, -1, "the ids of the %zu marked", list->mark_count);
+    if (tui_model_pane(m))
+        tui_menu_add(&m->menu, COPY_PANE, -1, "the text of this pane");
+    if (m->screen == TUI_TASK || m->screen == TUI_TASKS)
+        tui_menu_add(&m->menu, COPY_COMMAND, -1, "the command that follows it: orbiter task stream ID");
+}
+
+static void open_sort(struct tui_model *m, struct tui_list *list)
+{
+    tui_menu_open(&m->menu, TUI_MENU_SORT, "sort by");
+    for (size_t i = 0; i < list->source->field_count; i++)
+        if (list->source->fields[i].kind != TUI_SPARK_FIELD)
+            tui_menu_add(&m->menu, (int)i, -1, "%-11s %s", list->source->fields[i].name, list->source->fields[i].help);
+}
+
+static int is_shown(const struct tui_list *list, int field)
+{
+    for (size_t i = 0; i < list->column_count; i++)
+        if (list->columns[i].field == field)
+            return 1;
+    return 0;
+}
+
+static void open_columns(struct tui_model *m, struct tui_list *list)
+{
+    tui_menu_open(&m->menu, TUI_MENU_COLUMNS, "columns: Space shows or hides, Enter is done");
+    for (size_t i = 0; i < list->source->field_count; i++)
+        tui_menu_add(&m->menu, (int)i, is_shown(list, (int)i), "%-11s %s", list->source->fields[i].name, list->source->fields[i].help);
+}
+
+static void open_views(struct tui_model *m)
+{
+    tui_menu_open(&m->menu, TUI_MENU_VIEWS, "saved views (:save-view NAME keeps this one, :delete-view NAME forgets one)");
+    for (size_t i = 0; i < m->saved.view_count; i++)
+        tui_menu_add(&m->menu, (int)i, -1, "%-16s %.70s", m->saved.views[i].name, m->saved.views[i].text);
+    if (!m->saved.view_count)
+        tui_menu_add(&m->menu, -1, -1, "none yet");
+}
+
+void tui_choose_open(struct tui_model *m, enum tui_action action)
+{
+    struct tui_list *list = tui_model_list(m);
+    if (action == TUI_DO_COPY)
+        open_copy(m);
+    else if (action == TUI_DO_SORT_MENU && list)
+        open_sort(m, list);
+    else if (action == TUI_DO_COLUMNS && list)
+        open_columns(m, list);
+    else if (action == TUI_DO_VIEWS)
+        open_views(m);
+}
+
+/* ---- a list as text ---------------------------------------------------------------- */
+
+static json_t *row_json(struct tui_model *m, const struct tui_list *list, uint32_t row)
+{
+    json_t *object = json_object();
+    for (size_t f = 0; f < list->source->field_count; f++) {
+        const struct tui_field *field = &list->source->fields[f];
+        struct tui_value v = { 0 };
+        if (field->kind == TUI_SPARK_FIELD)
+            continue;
+        list->source->value(m, row, f, &v);
+        if (v.text)
+            json_object_set_new(object, field->name, json_stringn(v.text, v.len));
+        else if (isfinite(v.number))
+            json_object_set_new(object, field->name, floor(v.number) == v.number && fabs(v.number) < 9e15 ? json_integer((json_int_t)v.number) : json_real(v.number));
+        else
+            json_object_set_new(object, field->name, json_null());
+    }
+    return object;
+}
+
+static void write_csv_cell(FILE *out, const struct tui_list *list, const struct tui_value *v, size_t f)
+{
+    fputs(f ? "," : "", out);
+    if (v->text && memchr(v->text, '"', v->len) == NULL && memchr(v->text, ',', v->len) == NULL && memchr(v->text, '\n', v->len) == NULL) {
+        fprintf(out, "%.*s", (int)v->len, v->text);
+    } else if (v->text) {
+        fputc('"', out);
+        for (size_t i = 0; i < v->len; i++)
+            fprintf(out, v->text[i] == '"' ? "\"\"" : "%c", v->text[i]);
+        fputc('"', out);
+    } else if (isfinite(v->number)) {
+        fprintf(out, list->source->fields[f].kind == TUI_COUNT_FIELD ? "%.0f" : "%.6f", v->number);
+    }
+}
+
+static void write_csv(struct tui_model *m, const struct tui_list *list, FILE *out)
+{
+    for (size_t f = 0; f < list->source->field_count; f++)
+        fprintf(out, "%s%s", f ? "," : "", list->source->fields[f].name);
+    fputc('\n', out);
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t f = 0; f < list->source->field_count; f++) {
+            struct tui_value v = { 0 };
+            list->source->value(m, list->order[i], f, &v);
+            write_csv_cell(out, list, &v, f);
+        }
+        fputc('\n', out);
+    }
+}
+
+static void write_json(struct tui_model *m, const struct tui_list *list, FILE *out, int is_lines)
+{
+    fputs(is_lines ? "" : "[\n", out);
+    for (size_t i = 0; i < list->count; i++) {
+        json_t *object = row_json(m, list, list->order[i]);
+        char *text = json_dumps(object, 0);
+        fprintf(out, "%s%s\n", text ? text : "null", is_lines || i + 1 == list->count ? "" : ",");
+        free(text);
+        json_decref(object);
+    }
+    fputs(is_lines ? "" : "]\n", out);
+}
+
+static void write_table(struct tui_model *m, const struct tui_list *list, FILE *out)
+{
+    char text[1024];
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t c = 0; c < list->column_count; c++) {
+            const struct tui_field *field = &list->source->fields[list->columns[c].field];
+            struct tui_value v = { 0 };
+            list->source->value(m, list->order[i], (size_t)list->columns[c].field, &v);
+            tui_value_show(field, &v, m->now, 1000, text, sizeof text);
+            fprintf(out, "%s%s", c ? "\t" : "", text);
+        }
+        fputc('\n', out);
+    }
+}
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && !strcmp(text + n - k, end);
+}
+
+void tui_choose_export(struct tui_model *m, const char *path)
+{
+    struct tui_list *list = tui_model_list(m);
+    struct tui_pane *pane = tui_model_pane(m);
+    size_t len = 0;
+    if (!*path)
+        return;
+    free(m->export_path);
+    free(m->export_text);
+    m->export_path = m->export_text = NULL;
+    if (pane) {
+        m->export_text = tui_pane_text(pane, &len);
+    } else if (list) {
+        FILE *out = open_memstream(&m->export_text, &len);
+        if (!out)
+            return;
+        if (ends_with(path, ".csv"))
+            write_csv(m, list, out);
+        else if (ends_with(path, ".json") || ends_with(path, ".jsonl"))
+            write_json(m, list, out, ends_with(path, ".jsonl"));
+        else
+            write_table(m, list, out);
+        fclose(out);
+    } else {
+        tui_toast(m, 1, "nothing on this screen can be written to a file");
+        return;
+    }
+    m->export_path = tui_strdup(path);
+    m->export_len = len;
+}
+
+const char *tui_choose_export_name(struct tui_model *m)
+{
+    static char name[100];
+    if (m->screen == TUI_TASK)
+        snprintf(name, sizeof name, "%.40s-%s.txt", m->open.id, tui_tab_names[m->open.tab]);
+    else
+        snprintf(name, sizeof name, "%s.jsonl", tui_views[m->screen]->name);
+    return name;
+}
+
+/* ---- answers ----------------------------------------------------------------------- */
+
+static void copy_marks(struct tui_model *m, const struct tui_list *list)
+{
+    size_t len = 0;
+    char *text = tui_alloc(list->mark_count * (ORB_ID_MAX + 1) + 1, 1);
+    for (size_t i = 0; i < list->mark_count; i++)
+        len += (size_t)sprintf(text + len, "%s\n", list->marks[i]);
+    tui_copy(m, text, len);
+    free(text);
+}
+
+static void copy(struct tui_model *m, enum copy what)
+{
+    struct tui_list *list = tui_model_list(m);
+    char text[400];
+    if (what == COPY_ID) {
+        tui_copy(m, current_id(m), strlen(current_id(m)));
+    } else if (what == COPY_COMMAND) {
+        int n = snprintf(text, sizeof text, "orbiter task stream %s", current_id(m));
+        tui_copy(m, text, (size_t)n);
+    } else if (what == COPY_PANE && tui_model_pane(m)) {
+        size_t len;
+        char *all = tui_pane_text(tui_model_pane(m), &len);
+        tui_copy(m, all, len);
+        free(all);
+    } else if (what == COPY_SCREEN_LIST && list) {
+        copy_marks(m, list);
+    } else if (what == COPY_ROW && list && tui_list_row(list) != UINT32_MAX) {
+        json_t *object = row_json(m, list, tui_list_row(list));
+        char *row = json_dumps(object, 0);
+        if (row)
+            tui_copy(m, row, strlen(row));
+        free(row);
+        json_decref(object);
+    }
+}
+
+static void toggle_column(struct tui_list *list, const struct tui_menu_item *item)
+{
+    list->is_chosen = 1;
+    if (!item->is_on) {
+        for (size_t i = 0; i < list->column_count; i++)
+            if (list->columns[i].field == item->value && list->column_count > 1) {
+                memmove(&list->columns[i], &list->columns[i + 1], (list->column_count - i - 1) * sizeof *list->columns);
+                list->column_count--;
+                return;
+            }
+    } else if (!is_shown(list, item->value) && list->column_count < TUI_COLUMNS_MAX) {
+        /* In front of the elastic one, which takes the rest of the line. */
+        size_t at = list->column_count;
+        if (at && list->source->fields[list->columns[at - 1].field].is_elastic)
+            at--;
+        memmove(&list->columns[at + 1], &list->columns[at], (list->column_count - at) * sizeof *list->columns);
+        list->columns[at] = (struct tui_column){ item->value, list->source->fields[item->value].width };
+        list->column_count++;
+    }
+}
+
+static void chosen(struct tui_model *m, enum tui_menu_use use, const struct tui_menu_item *item)
+{
+    struct tui_list *list = tui_model_list(m);
+    if (use == TUI_MENU_COPY)
+        copy(m, (enum copy)item->value);
+    else if (use == TUI_MENU_SORT && list)
+        tui_list_sort(list, item->value, list->source->fields[item->value].kind > TUI_STATE_FIELD);
+    else if (use == TUI_MENU_VIEWS && item->value >= 0)
+        tui_views_open(m, m->saved.views[item->value].name);
+}
+
+void tui_choose_answer(struct tui_model *m, enum tui_menu_answer answer)
+{
+    enum tui_menu_use use = m->menu.use;
+    struct tui_menu_item *item = tui_menu_item(&m->menu);
+    if (answer == TUI_MENU_TOGGLED && use == TUI_MENU_COLUMNS && tui_model_list(m)) {
+        toggle_column(tui_model_list(m), item);
+        return;
+    }
+    if (answer != TUI_MENU_CHOSEN && answer != TUI_MENU_LEFT)
+        return;
+    m->menu.use = TUI_MENU_NONE;
+    if (use == TUI_MENU_TARGETS)
+        tui_act_targets_seen(m);
+    else if (answer == TUI_MENU_CHOSEN && item)
+        chosen(m, use, item);
+}

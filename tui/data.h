@@ -1,0 +1,20 @@
+/* Between the model and Redis: asks for what the model wants, turns what comes into messages, and carries out acts. */
+#ifndef ORB_TUI_DATA_H
+#define ORB_TUI_DATA_H
+
+#include "model.h"
+
+struct tui_data;
+typedef void (*tui_sink)(void *arg, const struct tui_msg *msg);
+/* The input of a task that is to be edited, or why there is none. */
+typedef void (*tui_input_cb)(void *arg, const char *text, size_t len, const struct orb_error *err);
+
+/* sink gets the messages, from the loop. model is read, never changed, but for its flags of what is wanted. */
+int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, struct tui_model *model, tui_sink sink, void *arg,
+                 struct tui_data **out, struct orb_error *err) ORB_MUST_CHECK;
+void tui_data_free(struct tui_data *data);
+/* After every turn: what the model wants now. */
+void tui_data_serve(struct tui_data *data);
+int tui_data_input(struct tui_data *data, const char *id, tui_input_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,52 @@
+/* What the files of data share. */
+#ifndef ORB_TUI_DATA_INNER_H
+#define ORB_TUI_DATA_INNER_H
+
+#include "data.h"
+
+#include <orbiter/dead.h>
+#include <orbiter/operate.h>
+#include <orbiter/watch.h>
+
+struct tui_data {
+    struct orb_loop *loop;
+    struct orb_client *client;
+    struct tui_model *model;
+    tui_sink sink;
+    void *arg;
+    int is_up;
+    /* the feed, and where it stands */
+    struct orb_feed *feed;
+    char position[48], paused_position[48];
+    int was_paused;
+    /* the walk over all tasks: at once at first, later slowly, to repair */
+    struct orb_walk *walk;
+    struct orb_timer *walk_timer;
+    int is_walking, is_fast;
+    /* what is asked for again and again */
+    struct orb_timer *poll, *refresh;
+    int polls;                  /* answers still to come */
+    int64_t polled_ms;
+    int is_refreshing, is_tailing, is_auditing;
+    /* the open task */
+    struct orb_task_handle *handle;
+    char open_id[ORB_ID_MAX + 1], stream_position[48], paused_stream[48];
+    int is_detailing;
+    int64_t detailed_ms;
+    /* acts */
+    int in_flight;
+};
+
+/* A message of this type, with the time of now; the caller fills the rest and sends it. */
+struct tui_msg tui_data_msg(enum tui_msg_type type);
+void tui_data_send(struct tui_data *data, const struct tui_msg *msg);
+void tui_data_tell(struct tui_data *data, enum tui_msg_type type, const char *id, const char *text);
+
+/* data_open.c */
+void tui_data_open(struct tui_data *data, const char *id);
+void tui_data_detail(struct tui_data *data);
+void tui_data_catch_up_stream(struct tui_data *data);
+/* data_act.c */
+void tui_data_acts(struct tui_data *data);
+
+#endif

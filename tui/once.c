@@ -1,0 +1,99 @@
+/* One frame without a terminal: what the screen would show once everything that it shows has come. */
+#include "ansi.h"
+#include "session.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int is_complete(const struct tui_session *s)
+{
+    const struct tui_model *m = s->model;
+    if (!s->has.link || !s->has.counts || !s->has.workers || !s->has.queues || !s->has.walk)
+        return 0;
+    return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && (s->has.stream_end || m->open.live || !orb_status_is_final(m->open.state)));
+}
+
+/* Text: the frame's lines. JSON: the same as an array of lines, with what each run of cells is. */
+static json_t *line_json(struct tui_grid *grid, int row)
+{
+    json_t *runs = json_array();
+    for (int col = 0; col < grid->cols;) {
+        const struct tui_cell *first = tui_grid_at(grid, row, col);
+        char text[4096];
+        size_t len = 0;
+        int role = first->role, layer = first->layer;
+        for (; col < grid->cols && len + TUI_CELL_BYTES < sizeof text; col++) {
+            const struct tui_cell *cell = tui_grid_at(grid, row, col);
+            if (cell->width && (cell->role != role || cell->layer != layer))
+                break;
+            if (cell->width) {
+                size_t n = strlen(cell->text);
+                memcpy(text + len, cell->text, n);
+                len += n;
+            }
+        }
+        json_array_append_new(runs, json_pack("{ss% ss ss}", "text", text, len, "role", tui_role_name((enum tui_role)role), "on", tui_layer_name((enum tui_layer)layer)));
+    }
+    return runs;
+}
+
+static void print_json(struct tui_session *s, struct tui_grid *grid)
+{
+    json_t *lines = json_array();
+    for (int row = 0; row < grid->rows; row++)
+        json_array_append_new(lines, line_json(grid, row));
+    json_t *root = json_pack("{si si ss so}", "rows", grid->rows, "columns", grid->cols, "screen", tui_screen_names()[s->model->screen], "lines", lines);
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+    puts(text ? text : "null");
+    free(text);
+    json_decref(root);
+}
+
+static void print(struct tui_session *s)
+{
+    struct tui_grid *grid = tui_session_frame(s);
+    if (s->options->output == TUI_OUT_JSON) {
+        print_json(s, grid);
+    } else {
+        char *text = s->options->output == TUI_OUT_ANSI ? tui_grid_ansi(grid, s->theme, s->options->depth) : tui_grid_text(grid);
+        fputs(text, stdout);
+        free(text);
+    }
+    tui_grid_free(grid);
+}
+
+static int play(struct tui_session *s, struct orb_error *err)
+{
+    struct tui_player *player;
+    struct tui_msg msg;
+    int rc = tui_player_open(s->options->replay, &player, err);
+    if (rc)
+        return rc;
+    while (!(rc = tui_player_next(player, &msg, err)))
+        if (msg.type != TUI_MSG_RESIZE || !s->options->rows)
+            tui_session_send(s, &msg);
+    tui_player_close(player);
+    return rc == 1 ? 0 : rc;
+}
+
+int tui_once(struct tui_session *s, struct orb_error *err)
+{
+    double until = orb_now() + (s->options->timeout > 0 ? s->options->timeout : 10);
+    int rc = s->options->replay ? play(s, err) : 0;
+    while (!rc && !s->options->replay && !is_complete(s)) {
+        double left = until - orb_now();
+        if (left <= 0)
+            return *s->model->link.why ? orb_error_set(err, ORB_E_UNREACHABLE, "%s", s->model->link.why) :
+                                         orb_error_set(err, ORB_E_TIMEOUT, "the screen was not complete in time: Redis is slow, or --timeout is too short");
+        tui_session_serve(s);
+        if (orb_loop_turn(s->options->loop, (int)(left * 1000) + 1 > 100 ? 100 : (int)(left * 1000) + 1))
+            return orb_error_set(err, ORB_E_SYSTEM, "the event loop failed");
+    }
+    if (!rc && *s->model->open.missing && s->model->screen == TUI_TASK)
+        return orb_error_set(err, ORB_E_NOT_FOUND, "%s", s->model->open.missing);
+    if (!rc)
+        print(s);
+    return rc;
+}

@@ -1,0 +1,399 @@
+#include "model.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MB (1024 * 1024)
+
+const char *const tui_tab_names[TUI_TABS] = { "stream", "input", "result", "timeline", "events", "json" };
+
+void tui_open_init(struct tui_open *o)
+{
+    static const size_t bytes[TUI_TABS] = { 32 * MB, 4 * MB, 8 * MB, 4 * MB, 8 * MB, 8 * MB };
+    memset(o, 0, sizeof *o);
+    for (int i = 0; i < TUI_TABS; i++) {
+        tui_pane_init(&o->panes[i], i == TUI_TAB_STREAM || i == TUI_TAB_EVENTS);
+        o->panes[i].max_bytes = bytes[i];
+    }
+    o->panes[TUI_TAB_EVENTS].is_cut = 1;
+    o->panes[TUI_TAB_STREAM].folds_new = 1;
+    o->cost = NAN;
+}
+
+void tui_open_done(struct tui_open *o)
+{
+    for (int i = 0; i < TUI_TABS; i++)
+        tui_pane_done(&o->panes[i]);
+    free(o->steps);
+}
+
+void tui_open_task(struct tui_model *m, const char *id)
+{
+    struct tui_open *o = &m->open;
+    enum tui_tab tab = o->tab;
+    if (!strcmp(o->id, id))
+        return;
+    tui_open_done(o);
+    tui_open_init(o);
+    o->tab = tab;
+    o->opened_at = m->now;
+    o->is_stale = 1;
+    tui_set(o->id, sizeof o->id, id);
+}
+
+static void add(struct tui_pane *pane, enum tui_role role, enum tui_line_kind kind, const char *text)
+{
+    tui_pane_add(pane, role, kind, text, strlen(text));
+}
+
+static void line(struct tui_pane *pane, enum tui_role role, enum tui_line_kind kind, const char *text)
+{
+    tui_pane_end_line(pane);
+    add(pane, role, kind, text);
+    tui_pane_end_line(pane);
+}
+
+/* ---- detail ------------------------------------------------------------------- */
+
+static void fill_json(struct tui_pane *pane, const char *title, const char *json)
+{
+    json_t *value = *json ? json_loads(json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+    char *pretty = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
+    line(pane, TUI_TITLE, TUI_LINE_STEP, title);
+    add(pane, TUI_TEXT, TUI_LINE_TEXT, pretty ? pretty : *json ? json : "none");
+    tui_pane_end_line(pane);
+    free(pretty);
+    json_decref(value);
+}
+
+static void fill_messages(struct tui_pane *pane, const json_t *messages)
+{
+    size_t i;
+    json_t *message;
+    char role[40];
+    json_array_foreach(messages, i, message) {
+        const char *who = json_string_value(json_object_get(message, "role"));
+        const json_t *content = json_object_get(message, "content");
+        char *text = json_is_string(content) ? NULL : json_dumps(content, JSON_ENCODE_ANY);
+        snprintf(role, sizeof role, "%.30s", who ? who : "?");
+        line(pane, TUI_STEP, TUI_LINE_STEP, role);
+        add(pane, TUI_DIM, TUI_LINE_TEXT, json_is_string(content) ? json_string_value(content) : text ? text : "");
+        tui_pane_end_line(pane);
+        free(text);
+    }
+}
+
+/* The payload: what the user said, before it what was said earlier, and who is asked. */
+static void fill_input(struct tui_pane *pane, const char *payload, size_t len)
+{
+    json_error_t why;
+    json_t *root = len ? json_loadb(payload, len, JSON_ALLOW_NUL, &why) : NULL;
+    tui_pane_clear(pane);
+    if (!root) {
+        line(pane, TUI_DIM, TUI_LINE_TEXT, len ? "the payload cannot be read:" : "the payload is not there (any more)");
+        tui_pane_add(pane, TUI_TEXT, TUI_LINE_TEXT, payload, len);
+        return;
+    }
+    const json_t *agent = json_object_get(root, "agent_config"), *input = json_object_get(root, "input");
+    const char *instructions = json_string_value(json_object_get(agent, "instructions"));
+    if (instructions && *instructions) {
+        line(pane, TUI_STEP, TUI_LINE_STEP, "instructions");
+        add(pane, TUI_DIM, TUI_LINE_TEXT, instructions);
+        tui_pane_end_line(pane);
+    }
+    fill_messages(pane, json_object_get(root, "messages"));
+    line(pane, TUI_STEP, TUI_LINE_STEP, "input");
+    add(pane, TUI_TEXT, TUI_LINE_TEXT, json_is_string(input) ? json_string_value(input) : "");
+    json_decref(root);
+}
+
+static void fill_result(struct tui_pane *pane, const struct orb_task_info *task)
+{
+    tui_pane_clear(pane);
+    if (*task->error) {
+        line(pane, TUI_STEP, TUI_LINE_STEP, *task->error_type ? task->error_type : "error");
+        add(pane, TUI_ERROR, TUI_LINE_TEXT, task->error);
+        tui_pane_end_line(pane);
+    }
+    if (*task->output) {
+        add(pane, TUI_TEXT, TUI_LINE_TEXT, task->output);
+    } else if (*task->partial) {
+        line(pane, TUI_STEP, TUI_LINE_STEP, "what it had said until then");
+        add(pane, TUI_DIM, TUI_LINE_TEXT, task->partial);
+    } else if (!*task->error) {
+        line(pane, TUI_DIM, TUI_LINE_TEXT, orb_status_is_final(task->status) ? "an empty answer" : "no result yet");
+    }
+    tui_pane_end_line(pane);
+}
+
+static void take_head(struct tui_open *o, const struct orb_task_info *task)
+{
+    o->state = task->status;
+    tui_set(o->agent, sizeof o->agent, task->agent);
+    tui_set(o->queue, sizeof o->queue, task->queue);
+    tui_set(o->worker, sizeof o->worker, task->worker_id);
+    tui_set(o->resubmit_of, sizeof o->resubmit_of, task->resubmit_of);
+    o->attempt_told = task->attempt;
+    o->retries = task->retries;
+    o->recoveries = task->recoveries;
+    o->priority = task->priority;
+    o->created_at = task->created_at;
+    o->started_at = task->started_at;
+    o->completed_at = task->completed_at;
+    o->due_at = task->due_at;
+    o->deadline = task->deadline;
+}
+
+void tui_open_detail(struct tui_model *m, const struct tui_msg *msg)
+{
+    struct tui_open *o = &m->open;
+    if (strcmp(msg->id, o->id) != 0)
+        return;
+    if (!msg->count) {
+        tui_set(o->missing, sizeof o->missing, msg->text);
+        return;
+    }
+    const struct orb_task_info *task = msg->tasks;
+    struct tui_pane *json = &o->panes[TUI_TAB_JSON];
+    o->missing[0] = 0;
+    o->has_detail = 1;
+    take_head(o, task);
+    if (task->total_tokens) { /* of all attempts; until then what the events tell */
+        o->tokens_in = task->input_tokens;
+        o->tokens_out = task->output_tokens;
+    }
+    if (task->cost >= 0)
+        o->cost = task->cost;
+    fill_result(&o->panes[TUI_TAB_RESULT], task);
+    fill_input(&o->panes[TUI_TAB_INPUT], msg->text, msg->text_len);
+    tui_pane_clear(json);
+    fill_json(json, "result", task->result);
+    fill_json(json, "usage", task->usage);
+    fill_json(json, "payload", msg->text);
+}
+
+/* ---- stream ------------------------------------------------------------------- */
+
+static double event_time(const struct orb_event *e)
+{
+    long long ms = strtoll(e->stream_id, NULL, 10);
+    return ms > 0 ? (double)ms / 1000 : 0;
+}
+
+static struct tui_step *new_step(struct tui_open *o, const struct orb_event *e, double at)
+{
+    if (o->step_count == TUI_STEPS_MAX)
+        return NULL;
+    o->steps = tui_grow(o->steps, o->step_count, &o->step_cap, sizeof *o->steps);
+    struct tui_step *step = &o->steps[o->step_count++];
+    *step = (struct tui_step){ .number = e->step_number, .attempt = e->attempt, .is_open = 1, .is_ok = 1, .from = at, .to = at };
+    tui_set(step->agent, sizeof step->agent, e->agent_name);
+    return step;
+}
+
+/* The newest step or call that is open and has this name. */
+static struct tui_step *open_step(struct tui_open *o, const char *agent, const char *call)
+{
+    for (size_t i = o->step_count; i-- > 0;) {
+        struct tui_step *s = &o->steps[i];
+        if (s->is_open && (call ? !strcmp(s->call, call) : !*s->tool && !strcmp(s->agent, agent)))
+            return s;
+    }
+    return NULL;
+}
+
+static void on_step(struct tui_open *o, const struct orb_event *e, double at)
+{
+    char text[120], clock[16];
+    if (strcmp(e->word, "started") != 0) {
+        struct tui_step *step = open_step(o, e->agent_name, NULL);
+        if (step) {
+            step->to = at;
+            step->is_open = 0;
+        }
+        return;
+    }
+    new_step(o, e, at);
+    tui_show_clock(at, 1, clock, sizeof clock);
+    snprintf(text, sizeof text, "step %lld > %.60s  %s", (long long)e->step_number, e->agent_name, clock);
+    line(&o->panes[TUI_TAB_STREAM], TUI_STEP, TUI_LINE_STEP, text);
+    tui_set(o->speaker, sizeof o->speaker, e->agent_name);
+}
+
+static void on_text(struct tui_open *o, const struct orb_event *e, double at)
+{
+    struct tui_pane *pane = &o->panes[TUI_TAB_STREAM];
+    char text[80];
+    if (!o->first_token_at)
+        o->first_token_at = at;
+    if (*e->agent_name && strcmp(o->speaker, e->agent_name) != 0) {
+        snprintf(text, sizeof text, "%.64s:", e->agent_name);
+        line(pane, TUI_STEP, TUI_LINE_STEP, text);
+        tui_set(o->speaker, sizeof o->speaker, e->agent_name);
+    }
+    tui_pane_add(pane, e->type == ORB_EVENT_REASONING ? TUI_REASONING : TUI_TEXT, TUI_LINE_TEXT, e->text, e->text_len);
+}
+
+static void on_call(struct tui_open *o, const struct orb_event *e, double at)
+{
+    char text[160];
+    snprintf(text, sizeof text, "tool: %.100s", e->word);
+    line(&o->panes[TUI_TAB_STREAM], TUI_TOOL, TUI_LINE_TOOL, text);
+    struct tui_step *step = new_step(o, e, at);
+    if (step) {
+        tui_set(step->tool, sizeof step->tool, e->word);
+        tui_set(step->call, sizeof step->call, e->tool_call_id);
+    }
+}
+
+static void on_result(struct tui_open *o, const struct orb_event *e, double at)
+{
+    struct tui_pane *pane = &o->panes[TUI_TAB_STREAM];
+    struct tui_step *step = open_step(o, e->agent_name, e->tool_call_id);
+    char head[200], span[16], size[16];
+    tui_show_span(step ? at - step->from : NAN, span, sizeof span);
+    tui_show_bytes((double)e->text_len, size, sizeof size);
+    snprintf(head, sizeof head, "  %s %.80s  %s in %s", e->ok ? "result of" : "error of", e->word, size, span);
+    line(pane, e->ok ? TUI_TOOL : TUI_ERROR, TUI_LINE_TOOL, head);
+    tui_pane_add(pane, TUI_DIM, TUI_LINE_RESULT, e->text, e->text_len);
+    tui_pane_end_line(pane);
+    if (step) {
+        step->to = at;
+        step->is_open = 0;
+        step->is_ok = e->ok;
+    }
+}
+
+static void on_status(struct tui_open *o, const struct orb_event *e)
+{
+    char text[300];
+    if (e->type == ORB_EVENT_ERROR)
+        snprintf(text, sizeof text, "error: %.60s%s%.200s%s", e->word, *e->word ? ": " : "", e->text, e->ok ? " (goes on)" : "");
+    else if (e->is_last)
+        snprintf(text, sizeof text, "%s%s%.200s", e->word, *e->text ? ": " : "", e->text);
+    else
+        return;
+    line(&o->panes[TUI_TAB_STREAM], e->type == ORB_EVENT_ERROR || !strcmp(e->word, "error") ? TUI_ERROR : TUI_STEP, TUI_LINE_STEP, text);
+}
+
+static void note_event(struct tui_open *o, const struct orb_event *e, double at)
+{
+    static const char *const words[] = { "text", "tool_call", "step", "tool_result", "reasoning", "error", "status", "usage", "other" };
+    char head[160], clock[16];
+    struct tui_pane *pane = &o->panes[TUI_TAB_EVENTS];
+    tui_show_clock(at, 1, clock, sizeof clock);
+    snprintf(head, sizeof head, "%s  %lld.%-5lld %-11s %-12.40s ", clock, (long long)e->attempt, (long long)e->seq, words[e->type], e->word);
+    tui_pane_end_line(pane);
+    add(pane, e->type == ORB_EVENT_ERROR ? TUI_ERROR : TUI_TEXT, TUI_LINE_TEXT, head);
+    size_t len = e->text_len < 200 ? e->text_len : 200;
+    char *flat = tui_dup(e->text, len);
+    for (size_t i = 0; i < len; i++)
+        if (flat[i] == '\n')
+            flat[i] = ' ';
+    tui_pane_add(pane, e->type == ORB_EVENT_ERROR ? TUI_ERROR : TUI_TEXT, TUI_LINE_TEXT, flat, len);
+    tui_pane_end_line(pane);
+    free(flat);
+}
+
+/* seq counts from 1 in each attempt: what is missing is a gap. Python workers give none. */
+static void count(struct tui_open *o, const struct orb_event *e)
+{
+    char text[40];
+    if (e->attempt && e->attempt != o->attempt) {
+        if (o->attempt) {
+            snprintf(text, sizeof text, "attempt %lld", (long long)e->attempt);
+            line(&o->panes[TUI_TAB_STREAM], TUI_WARNING, TUI_LINE_STEP, text);
+        }
+        o->attempt = e->attempt;
+        o->seq = 0;
+        o->speaker[0] = 0;
+    }
+    if (e->seq && e->seq != o->seq + 1)
+        o->gaps += e->seq > o->seq + 1 ? (uint64_t)(e->seq - o->seq - 1) : 0;
+    if (e->seq)
+        o->seq = e->seq;
+}
+
+static void on_event(struct tui_model *m, const struct orb_event *e)
+{
+    struct tui_open *o = &m->open;
+    double at = event_time(e);
+    count(o, e);
+    if (at > o->opened_at)
+        o->live++;
+    else
+        o->replayed++;
+    if (at > o->opened_at)
+        o->lag = m->now > at ? m->now - at : 0;
+    o->last_event_at = at;
+    switch (e->type) {
+    case ORB_EVENT_TEXT:
+    case ORB_EVENT_REASONING: on_text(o, e, at); break;
+    case ORB_EVENT_STEP: on_step(o, e, at); break;
+    case ORB_EVENT_TOOL_CALL: on_call(o, e, at); break;
+    case ORB_EVENT_TOOL_RESULT: on_result(o, e, at); break;
+    case ORB_EVENT_ERROR:
+    case ORB_EVENT_STATUS: on_status(o, e); break;
+    case ORB_EVENT_USAGE:
+        o->tokens_in += e->input_tokens;
+        o->tokens_out += e->output_tokens;
+        break;
+    case ORB_EVENT_OTHER: break;
+    }
+    note_event(o, e, at);
+}
+
+void tui_open_events(struct tui_model *m, const struct tui_msg *msg)
+{
+    if (strcmp(msg->id, m->open.id) != 0)
+        return;
+    for (size_t i = 0; i < msg->count; i++)
+        on_event(m, &msg->events[i]);
+}
+
+void tui_open_end(struct tui_model *m, const struct tui_msg *msg)
+{
+    struct tui_open *o = &m->open;
+    if (strcmp(msg->id, o->id) != 0)
+        return;
+    o->is_over = 1;
+    o->is_stale = 1; /* the hash is final now */
+    tui_set(o->end, sizeof o->end, msg->text);
+}
+
+/* ---- drawing -------------------------------------------------------------------- */
+
+static void draw_footer(struct tui_model *m, struct tui_grid *grid, int row, struct tui_rect rect)
+{
+    const struct tui_open *o = &m->open;
+    const struct tui_pane *p = &o->panes[TUI_TAB_STREAM];
+    char lines[24], at[24], text[200];
+    uint64_t last = p->top + (uint64_t)(p->page > 0 ? p->page : 1), total = p->first + p->count;
+    tui_show_count((double)total, lines, sizeof lines);
+    tui_show_count((double)(p->is_following || last > total ? total : last), at, sizeof at);
+    int len = snprintf(text, sizeof text, "%s  line %s of %s  gaps %llu  replayed %llu + live %llu",
+                       o->is_over ? (*o->end ? "CUT OFF" : "ENDED") : p->is_following ? "FOLLOW" : "STILL", at, lines, (unsigned long long)o->gaps,
+                       (unsigned long long)o->replayed, (unsigned long long)o->live);
+    if (!o->is_over && o->live)
+        len += snprintf(text + len, sizeof text - (size_t)len, "  lag %.0f ms", o->lag * 1000);
+    if (p->first)
+        snprintf(text + len, sizeof text - (size_t)len, "  %llu older lines dropped", (unsigned long long)p->first);
+    tui_put(grid, row, rect.col, rect.cols, o->gaps ? TUI_WARNING : p->is_following ? TUI_LIVE : TUI_DIM, text, strlen(text));
+}
+
+void tui_open_draw_stream(struct tui_model *m, struct tui_grid *grid, struct tui_rect rect)
+{
+    struct tui_open *o = &m->open;
+    if (rect.rows < 2)
+        return;
+    tui_pane_draw(&o->panes[TUI_TAB_STREAM], grid, (struct tui_rect){ rect.row, rect.col, rect.rows - 1, rect.cols });
+    if (!o->panes[TUI_TAB_STREAM].count) {
+        const char *why = *o->missing ? o->missing : *o->end ? o->end : o->is_over ? "it said nothing, or what it said has expired" :
+                          o->has_detail && o->state == ORB_STATUS_PENDING ? "it waits for a worker" : "nothing yet";
+        tui_put(grid, rect.row, rect.col, rect.cols, TUI_DIM, why, strlen(why));
+    }
+    draw_footer(m, grid, rect.row + rect.rows - 1, rect);
+}

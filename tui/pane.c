@@ -1,0 +1,437 @@
+#include "pane.h"
+#include "keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lines ------------------------------------------------------------------ */
+
+void tui_pane_init(struct tui_pane *p, int is_following)
+{
+    memset(p, 0, sizeof *p);
+    p->is_following = is_following;
+    p->max_bytes = 8 * 1024 * 1024;
+    p->match = p->tool = UINT64_MAX;
+}
+
+void tui_pane_clear(struct tui_pane *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->lines[i].text);
+    p->count = p->bytes = 0;
+    p->first = p->top = 0;
+    p->top_row = p->left = p->is_open = 0;
+    p->match = p->tool = UINT64_MAX;
+}
+
+void tui_pane_done(struct tui_pane *p)
+{
+    tui_pane_clear(p);
+    free(p->lines);
+    p->lines = NULL;
+    p->cap = 0;
+}
+
+/* The oldest eighth goes when there is too much, so that moving the others costs little. */
+static void trim(struct tui_pane *p)
+{
+    if (p->bytes <= p->max_bytes && p->count < TUI_PANE_LINES_MAX)
+        return;
+    size_t drop = p->count / 8 + 1;
+    for (size_t i = 0; i < drop; i++) {
+        p->bytes -= p->lines[i].len;
+        free(p->lines[i].text);
+    }
+    memmove(p->lines, p->lines + drop, (p->count -= drop) * sizeof *p->lines);
+    p->first += drop;
+    if (p->top < p->first) {
+        p->top = p->first;
+        p->top_row = 0;
+    }
+}
+
+static struct tui_line *last_line(struct tui_pane *p)
+{
+    return p->count ? &p->lines[p->count - 1] : NULL;
+}
+
+static struct tui_line *new_line(struct tui_pane *p, enum tui_role role, enum tui_line_kind kind)
+{
+    uint64_t number = p->first + p->count;
+    p->lines = tui_grow(p->lines, p->count, &p->cap, sizeof *p->lines);
+    struct tui_line *line = &p->lines[p->count++];
+    *line = (struct tui_line){ .role = (uint8_t)role, .kind = (uint8_t)kind };
+    if (kind == TUI_LINE_TOOL) {
+        p->tool = number;
+        line->is_folded = (uint8_t)p->folds_new;
+    } else if (kind == TUI_LINE_RESULT && p->tool != UINT64_MAX && number - p->tool < UINT32_MAX) {
+        line->back = (uint32_t)(number - p->tool);
+    }
+    p->is_open = 1;
+    return line;
+}
+
+/* Memory doubles: that many bytes are there for a line of len. */
+static size_t room_for(size_t len)
+{
+    size_t room = 16;
+    while (room < len)
+        room *= 2;
+    return len ? room : 0;
+}
+
+static void append(struct tui_pane *p, struct tui_line *line, const char *text, size_t len)
+{
+    if (!len)
+        return;
+    if (room_for(line->len) != room_for(line->len + len))
+        line->text = tui_resize(line->text, room_for(line->len + len), 1);
+    memcpy(line->text + line->len, text, len);
+    line->len += (uint32_t)len;
+    p->bytes += len;
+}
+
+/* One line's text without its newline. */
+static void add_piece(struct tui_pane *p, enum tui_role role, enum tui_line_kind kind, const char *text, size_t len)
+{
+    struct tui_line *line = last_line(p);
+    if (!p->is_open || !line || line->role != role || line->kind != kind)
+        line = new_line(p, role, kind);
+    while (line->len + len > TUI_PANE_LINE_MAX) {
+        size_t part = TUI_PANE_LINE_MAX - line->len;
+        while (part && ((unsigned char)text[part] & 0xc0) == 0x80)
+            part--;
+        append(p, line, text, part);
+        text += part;
+        len -= part;
+        line->is_continued = 1;
+        line = new_line(p, role, kind == TUI_LINE_TOOL || kind == TUI_LINE_STEP ? TUI_LINE_TEXT : kind);
+        kind = (enum tui_line_kind)line->kind;
+    }
+    append(p, line, text, len);
+}
+
+void tui_pane_end_line(struct tui_pane *p)
+{
+    p->is_open = 0;
+}
+
+void tui_pane_add(struct tui_pane *p, enum tui_role role, enum tui_line_kind kind, const char *text, size_t len)
+{
+    size_t safe_len;
+    char *safe = tui_safe(text, len, &safe_len);
+    for (const char *at = safe, *end = safe + safe_len; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        add_piece(p, role, kind, at, (size_t)((newline ? newline : end) - at));
+        if (newline)
+            p->is_open = 0;
+        at = newline ? newline + 1 : end;
+    }
+    free(safe);
+    trim(p);
+}
+
+char *tui_pane_text(const struct tui_pane *p, size_t *len)
+{
+    char *out = tui_alloc(p->bytes + p->count + 1, 1);
+    size_t at = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->lines[i].len)
+            memcpy(out + at, p->lines[i].text, p->lines[i].len);
+        at += p->lines[i].len;
+        if (!p->lines[i].is_continued)
+            out[at++] = '\n';
+    }
+    *len = at;
+    return out;
+}
+
+/* ---- rows: a line is shown in one or more ----------------------------------- */
+
+static struct tui_line *line_at(const struct tui_pane *p, uint64_t number)
+{
+    return number >= p->first && number - p->first < p->count ? &p->lines[number - p->first] : NULL;
+}
+
+static int is_hidden(const struct tui_pane *p, uint64_t number)
+{
+    const struct tui_line *line = line_at(p, number);
+    const struct tui_line *tool = line && line->back ? line_at(p, number - line->back) : NULL;
+    return tool && tool->is_folded;
+}
+
+static uint64_t end_of(const struct tui_pane *p)
+{
+    return p->first + p->count;
+}
+
+/* Where the next row of a wrapped line begins: behind a blank if there is one in its second half. */
+static size_t row_end(const struct tui_line *line, size_t from, int width)
+{
+    size_t n = tui_fit(line->text + from, line->len - from, width, &(int){ 0 });
+    if (!n)
+        n = line->len - from; /* wider than the pane: cut */
+    if (from + n < line->len && line->text[from + n] == ' ')
+        return from + n + 1;
+    if (from + n < line->len)
+        for (size_t i = n; i > n / 2; i--)
+            if (line->text[from + i - 1] == ' ')
+                return from + i;
+    return from + n;
+}
+
+static int rows_of(const struct tui_pane *p, uint64_t number)
+{
+    const struct tui_line *line = line_at(p, number);
+    int rows = 1;
+    if (!line || is_hidden(p, number))
+        return 0;
+    if (p->is_cut || p->width < 1 || line->len <= (uint32_t)p->width)
+        return 1; /* a column is at least a byte */
+    for (size_t at = row_end(line, 0, p->width); at < line->len; at = row_end(line, at, p->width))
+        rows++;
+    return rows;
+}
+
+/* ---- moving ----------------------------------------------------------------- */
+
+static int down_one(struct tui_pane *p)
+{
+    uint64_t next = p->top + 1;
+    if (p->top_row + 1 < rows_of(p, p->top)) {
+        p->top_row++;
+        return 1;
+    }
+    while (next < end_of(p) && is_hidden(p, next))
+        next++;
+    if (next >= end_of(p))
+        return 0;
+    p->top = next;
+    p->top_row = 0;
+    return 1;
+}
+
+static int up_one(struct tui_pane *p)
+{
+    if (p->top_row > 0) {
+        p->top_row--;
+        return 1;
+    }
+    uint64_t before = p->top;
+    while (before > p->first) {
+        before--;
+        int rows = rows_of(p, before);
+        if (rows) {
+            p->top = before;
+            p->top_row = rows - 1;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void go_end(struct tui_pane *p)
+{
+    if (!p->count)
+        return;
+    p->top = end_of(p) - 1;
+    while (p->top > p->first && is_hidden(p, p->top))
+        p->top--;
+    p->top_row = rows_of(p, p->top) - 1;
+    if (p->top_row < 0)
+        p->top_row = 0;
+    for (int i = 1; i < p->page && up_one(p); i++)
+        ;
+}
+
+/* No empty rows below the end when there is text above. */
+static void hold(struct tui_pane *p)
+{
+    uint64_t top = p->top;
+    int row = p->top_row, rows = 0;
+    if (p->top_row >= rows_of(p, p->top))
+        row = p->top_row = 0;
+    while (rows < p->page && down_one(p))
+        rows++;
+    int is_short = rows < p->page - 1;
+    p->top = top;
+    p->top_row = row;
+    if (is_short)
+        go_end(p);
+}
+
+static void move(struct tui_pane *p, int by)
+{
+    p->is_following = 0;
+    for (; by < 0 && up_one(p); by++)
+        ;
+    for (; by > 0 && down_one(p); by--)
+        ;
+    hold(p);
+}
+
+void tui_pane_go(struct tui_pane *p, uint64_t line)
+{
+    p->is_following = 0;
+    p->top = line < p->first ? p->first : line;
+    p->top_row = 0;
+    hold(p);
+}
+
+static int go_kind(struct tui_pane *p, int by)
+{
+    for (uint64_t at = p->top + (uint64_t)(int64_t)by; at >= p->first && at < end_of(p); at += (uint64_t)(int64_t)by)
+        if (line_at(p, at)->kind == TUI_LINE_STEP) {
+            tui_pane_go(p, at);
+            break;
+        }
+    return 1;
+}
+
+static int fold(struct tui_pane *p)
+{
+    int is_any_open = 0;
+    for (size_t i = 0; i < p->count; i++)
+        is_any_open |= p->lines[i].kind == TUI_LINE_TOOL && !p->lines[i].is_folded;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->lines[i].kind == TUI_LINE_TOOL)
+            p->lines[i].is_folded = (uint8_t)is_any_open;
+    p->folds_new = is_any_open;
+    while (p->top > p->first && is_hidden(p, p->top))
+        p->top--;
+    p->top_row = 0;
+    return 1;
+}
+
+/* ---- searching -------------------------------------------------------------- */
+
+static int has_match(const struct tui_pane *p, uint64_t number)
+{
+    const struct tui_line *line = line_at(p, number);
+    return line && line->len && !is_hidden(p, number) && tui_find(line->text, line->len, p->search, strlen(p->search));
+}
+
+static int go_match(struct tui_pane *p, uint64_t from, int by)
+{
+    if (!*p->search || !p->count)
+        return 1;
+    for (size_t n = 0; n < p->count; n++, from += (uint64_t)(int64_t)by) { /* and around the end */
+        if (from < p->first || from == UINT64_MAX)
+            from = end_of(p) - 1;
+        else if (from >= end_of(p))
+            from = p->first;
+        if (has_match(p, from)) {
+            p->match = from;
+            p->is_following = 0;
+            if (from < p->top || from >= p->top + (uint64_t)(p->page > 0 ? p->page : 1))
+                tui_pane_go(p, from > 2 ? from - 2 : 0);
+            return 1;
+        }
+    }
+    p->match = UINT64_MAX;
+    return 1;
+}
+
+void tui_pane_search(struct tui_pane *p, const char *text)
+{
+    strncpy(p->search, text, sizeof p->search - 1);
+    p->matches = 0;
+    p->match = UINT64_MAX;
+    if (!*text)
+        return;
+    for (uint64_t i = p->first; i < end_of(p); i++)
+        p->matches += (size_t)has_match(p, i);
+    go_match(p, p->top, 1);
+}
+
+/* ---- actions ---------------------------------------------------------------- */
+
+static int sideways(struct tui_pane *p, int by)
+{
+    if (p->is_cut)
+        p->left = p->left + by > 0 ? p->left + by : 0;
+    return 1;
+}
+
+int tui_pane_act(struct tui_pane *p, int action)
+{
+    int page = p->page > 1 ? p->page - 1 : 1;
+    switch (action) {
+    case TUI_DO_DOWN: move(p, 1); return 1;
+    case TUI_DO_UP: move(p, -1); return 1;
+    case TUI_DO_HALF_DOWN: move(p, page / 2 + 1); return 1;
+    case TUI_DO_HALF_UP: move(p, -(page / 2 + 1)); return 1;
+    case TUI_DO_PAGE_DOWN: move(p, page); return 1;
+    case TUI_DO_PAGE_UP: move(p, -page); return 1;
+    case TUI_DO_FIRST: tui_pane_go(p, p->first); return 1;
+    case TUI_DO_LAST: p->is_following = 1; return 1;
+    case TUI_DO_FOLLOW: p->is_following ^= 1; return 1;
+    case TUI_DO_WRAP: p->is_cut ^= 1; p->top_row = p->left = 0; return 1;
+    case TUI_DO_FOLD: return fold(p);
+    case TUI_DO_LEFT: return sideways(p, -8);
+    case TUI_DO_RIGHT: return sideways(p, 8);
+    case TUI_DO_LEFT_END: p->left = 0; return 1;
+    case TUI_DO_NEXT_STEP: return go_kind(p, 1);
+    case TUI_DO_PREV_STEP: return go_kind(p, -1);
+    case TUI_DO_NEXT_MATCH: return go_match(p, p->match == UINT64_MAX ? p->top : p->match + 1, 1);
+    case TUI_DO_PREV_MATCH: return go_match(p, p->match == UINT64_MAX ? p->top : p->match - 1, -1);
+    default: return 0;
+    }
+}
+
+/* ---- drawing ---------------------------------------------------------------- */
+
+static void draw_matches(const struct tui_pane *p, struct tui_grid *grid, int row, int col, int cols, const char *text, size_t len)
+{
+    size_t needle = strlen(p->search);
+    for (const char *at = text, *hit; needle && (hit = tui_find(at, len - (size_t)(at - text), p->search, needle)); at = hit + needle) {
+        int offset = tui_columns(text, (size_t)(hit - text));
+        if (offset < cols)
+            tui_put(grid, row, col + offset, cols - offset, TUI_MATCH, hit, needle);
+    }
+}
+
+static void draw_row(const struct tui_pane *p, struct tui_grid *grid, struct tui_rect rect, int row, const struct tui_line *line, size_t from, size_t to)
+{
+    const char *text = line->text + from;
+    size_t len = to - from;
+    if (p->is_cut && p->left) {
+        size_t skip = tui_fit(text, len, p->left, &(int){ 0 });
+        text += skip;
+        len -= skip;
+    }
+    if (!len)
+        return;
+    if (p->is_cut)
+        tui_put_cut(grid, row, rect.col, rect.cols, (enum tui_role)line->role, text, len);
+    else
+        tui_put(grid, row, rect.col, rect.cols, (enum tui_role)line->role, text, len);
+    draw_matches(p, grid, row, rect.col, rect.cols, text, len);
+}
+
+void tui_pane_draw(struct tui_pane *p, struct tui_grid *grid, struct tui_rect rect)
+{
+    p->page = rect.rows;
+    if (p->width != rect.cols) {
+        p->width = rect.cols;
+        p->top_row = 0;
+    }
+    if (p->is_following)
+        go_end(p);
+    int row = rect.row, skip = p->top_row;
+    for (uint64_t number = p->top; number < end_of(p) && row < rect.row + rect.rows; number++) {
+        const struct tui_line *line = line_at(p, number);
+        if (!line || is_hidden(p, number))
+            continue;
+        size_t from = 0;
+        do {
+            size_t to = p->is_cut || !line->len ? line->len : row_end(line, from, p->width);
+            if (skip > 0)
+                skip--;
+            else
+                draw_row(p, grid, rect, row++, line, from, to);
+            from = to;
+        } while (from < line->len && row < rect.row + rect.rows);
+        skip = 0;
+    }
+}

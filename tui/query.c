@@ -1,0 +1,433 @@
+#include "query.h"
+#include "base.h"
+#include "model.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TERMS_MAX 32
+#define WORDS_MAX 32  /* after one colon */
+#define CACHE 256     /* shared texts whose answer is kept; a power of two */
+
+enum test { SOMEWHERE, ONE_OF, REGEX, LESS, LESS_EQUAL, MORE, MORE_EQUAL, EQUAL, NOT_EQUAL };
+
+struct term {
+    enum test test;
+    int is_not, field;      /* -1 = all texts */
+    char *words[WORDS_MAX];
+    size_t word_count;
+    double number;
+    regex_t regex;
+    struct seen {           /* answers for shared texts */
+        const char *text;
+        int is_found;
+    } seen[CACHE];
+};
+
+struct tui_query {
+    struct term terms[TERMS_MAX];
+    size_t count;
+};
+
+void tui_query_free(struct tui_query *q)
+{
+    if (!q)
+        return;
+    for (size_t i = 0; i < q->count; i++) {
+        for (size_t k = 0; k < q->terms[i].word_count; k++)
+            free(q->terms[i].words[k]);
+        if (q->terms[i].test == REGEX)
+            regfree(&q->terms[i].regex);
+    }
+    free(q);
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+struct reader {
+    const struct tui_source *source;
+    const char *text, *at;
+    struct orb_error *err;
+};
+
+static int wrong(const struct reader *r, const char *where, const char *fmt, const char *word, const char *more)
+{
+    char what[1100];
+    snprintf(what, sizeof what, fmt, word, more);
+    return orb_error_set(r->err, ORB_E_INVALID, "%d: %s", (int)(where - r->text) + 1, what);
+}
+
+/* A word up to a blank or one of the ends; in quotes it may have them. */
+static int read_word(struct reader *r, const char *ends, char *out, size_t cap)
+{
+    size_t n = 0;
+    const char *from = r->at;
+    if (*r->at == '"') {
+        for (r->at++; *r->at && *r->at != '"'; r->at++)
+            if (n + 1 < cap)
+                out[n++] = *r->at;
+        if (!*r->at++)
+            return wrong(r, from, "no \" at the end of %.60s%s", from, "");
+    } else {
+        for (; *r->at && *r->at != ' ' && !strchr(ends, *r->at); r->at++)
+            if (n + 1 < cap)
+                out[n++] = *r->at;
+    }
+    out[n] = 0;
+    return 0;
+}
+
+static double unit_of(enum tui_kind kind, const char *unit)
+{
+    static const struct { const char *name; double times; } times[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { "ms", 0.001 } },
+                                                            sizes[] = { { "k", 1e3 }, { "K", 1e3 }, { "M", 1e6 }, { "G", 1e9 }, { "%", 0.01 }, { "KB", 1024 }, { "MB", 1048576 }, { "GB", 1073741824 } };
+    if (!*unit)
+        return 1;
+    if (kind == TUI_AGE_FIELD || kind == TUI_SPAN_FIELD) {
+        for (size_t i = 0; i < TUI_COUNT(times); i++)
+            if (!strcmp(times[i].name, unit))
+                return times[i].times;
+    } else {
+        for (size_t i = 0; i < TUI_COUNT(sizes); i++)
+            if (!strcmp(sizes[i].name, unit))
+                return sizes[i].times;
+    }
+    return NAN;
+}
+
+static int is_text(const struct tui_field *field)
+{
+    return field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD || field->kind == TUI_STATE_FIELD || field->kind == TUI_SPARK_FIELD;
+}
+
+static int read_number(struct reader *r, struct term *t, const struct tui_field *field)
+{
+    char word[64], *end;
+    const char *from = r->at;
+    int rc = read_word(r, "", word, sizeof word);
+    if (rc)
+        return rc;
+    double n = strtod(word + (*word == '$'), &end), unit = unit_of(field->kind, end);
+    if (end == word || isnan(unit))
+        return wrong(r, from, field->kind == TUI_AGE_FIELD || field->kind == TUI_SPAN_FIELD ? "'%s' is no time for %s: 30s, 5m, 1h, 2d" :
+                     "'%s' is no number for %s: 100, 1.5k, 2M", word, field->name);
+    t->number = n * unit;
+    if (field->kind == TUI_PERCENT_FIELD && !strchr(word, '%'))
+        t->number /= 100;
+    return 0;
+}
+
+static int read_words(struct reader *r, struct term *t, const struct tui_field *field)
+{
+    char word[256];
+    t->test = ONE_OF;
+    do {
+        const char *from = r->at;
+        int rc = read_word(r, ",", word, sizeof word);
+        if (rc)
+            return rc;
+        if (!*word)
+            return wrong(r, from, "%s: what? for example %s", field->name, is_text(field) ? "a word behind the colon" : "100 behind the colon");
+        if (t->word_count == WORDS_MAX)
+            return wrong(r, from, "too many words for %s%s", field->name, "");
+        t->words[t->word_count++] = tui_strdup(word);
+    } while (*r->at == ',' && r->at++);
+    return 0;
+}
+
+static int read_regex(struct reader *r, struct term *t)
+{
+    char word[512], why[80];
+    const char *from = r->at;
+    int rc = read_word(r, "", word, sizeof word);
+    if (rc)
+        return rc;
+    int bad = regcomp(&t->regex, word, REG_EXTENDED | REG_ICASE | REG_NOSUB);
+    if (bad) {
+        regerror(bad, &t->regex, why, sizeof why);
+        return wrong(r, from, "'%.60s' is no regular expression: %.80s", word, why);
+    }
+    t->test = REGEX;
+    return 0;
+}
+
+/* Behind a field's name. */
+static int read_test(struct reader *r, struct term *t)
+{
+    static const struct { const char *sign; enum test test; } signs[] = { { "<=", LESS_EQUAL }, { ">=", MORE_EQUAL }, { "!=", NOT_EQUAL }, { "<", LESS }, { ">", MORE }, { "=", EQUAL } };
+    const struct tui_field *field = &r->source->fields[t->field];
+    const char *from = r->at;
+    if (*r->at == '~') {
+        r->at++;
+        if (!is_text(field))
+            return wrong(r, from, "%s is a number: use < > = with it%s", field->name, "");
+        return read_regex(r, t);
+    }
+    if (*r->at == ':' || (is_text(field) && *r->at == '=')) {
+        r->at++;
+        return is_text(field) ? read_words(r, t, field) : (t->test = EQUAL, read_number(r, t, field));
+    }
+    for (size_t i = 0; i < TUI_COUNT(signs); i++) {
+        size_t len = strlen(signs[i].sign);
+        if (strncmp(r->at, signs[i].sign, len) != 0)
+            continue;
+        r->at += len;
+        t->test = signs[i].test;
+        if (!is_text(field))
+            return read_number(r, t, field);
+        if (t->test != NOT_EQUAL)
+            return wrong(r, from, "%s is a text: use : or ~ with it%s", field->name, "");
+        t->is_not ^= 1;
+        return read_words(r, t, field);
+    }
+    return wrong(r, from, "what of %s? use : ~ < > = behind it%s", field->name, "");
+}
+
+/* How many bytes of a field's name are here, followed by a sign of a test; 0 = it is a plain word. */
+static size_t name_length(const char *at)
+{
+    size_t n = 0;
+    while (isalnum((unsigned char)at[n]) || at[n] == '_')
+        n++;
+    return n && at[n] && strchr(":~<>=!", at[n]) && (at[n] != '!' || at[n + 1] == '=') ? n : 0;
+}
+
+static int read_term(struct reader *r, struct term *t)
+{
+    char word[256], names[200] = "";
+    const char *from = r->at;
+    t->field = -1;
+    while (*r->at == '!' || *r->at == '-') {
+        if (*r->at == '-' && (r->at[1] == ' ' || !r->at[1]))
+            break;
+        t->is_not ^= 1;
+        r->at++;
+    }
+    size_t len = name_length(r->at);
+    if (len) {
+        snprintf(word, sizeof word, "%.*s", (int)(len < 60 ? len : 60), r->at);
+        t->field = tui_field_find(r->source, word);
+        if (t->field < 0) {
+            for (size_t i = 0; i < r->source->field_count; i++)
+                snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? " " : "", r->source->fields[i].name);
+            return wrong(r, from, "'%.40s' is no field: %.150s", word, names);
+        }
+        r->at += len;
+        return read_test(r, t);
+    }
+    int rc = read_word(r, "", word, sizeof word);
+    if (rc)
+        return rc;
+    if (!*word)
+        return wrong(r, from, "a word is missing behind %.1s%s", from, "");
+    t->words[t->word_count++] = tui_strdup(word);
+    return 0;
+}
+
+int tui_query_read(const struct tui_source *source, const char *text, struct tui_query **out, struct orb_error *err)
+{
+    struct reader r = { source, text ? text : "", text ? text : "", err };
+    if (strlen(r.text) > TUI_QUERY_MAX)
+        return orb_error_set(err, ORB_E_INVALID, "1: a filter has at most %d bytes", TUI_QUERY_MAX);
+    struct tui_query *q = tui_alloc(1, sizeof *q);
+    while (*(r.at += strspn(r.at, " "))) {
+        int rc = q->count == TERMS_MAX ? wrong(&r, r.at, "too many words%s%s", "", "") : read_term(&r, &q->terms[q->count]);
+        q->count += q->count < TERMS_MAX; /* what it has so far is freed */
+        if (rc) {
+            if (q->terms[q->count - 1].test == REGEX)
+                q->terms[q->count - 1].test = SOMEWHERE; /* nothing was compiled */
+            tui_query_free(q);
+            return rc;
+        }
+    }
+    if (!q->count) {
+        tui_query_free(q);
+        q = NULL;
+    }
+    *out = q;
+    return 0;
+}
+
+/* ---- matching ----------------------------------------------------------------- */
+
+/* Many rows have the same few texts, at the same address: each is looked through once. */
+static int has_word(struct term *t, const struct tui_field *field, const struct tui_value *v, size_t len)
+{
+    if (!field->is_shared)
+        return tui_find(v->text, v->len, t->words[0], len) != NULL;
+    struct seen *seen = &t->seen[((uintptr_t)v->text >> 4) & (CACHE - 1)];
+    if (seen->text != v->text) {
+        seen->text = v->text;
+        seen->is_found = tui_find(v->text, v->len, t->words[0], len) != NULL;
+    }
+    return seen->is_found;
+}
+
+static int is_somewhere(struct term *t, const struct tui_source *source, const struct tui_model *m, uint32_t row)
+{
+    size_t len = strlen(t->words[0]);
+    for (size_t f = 0; f < source->field_count; f++) {
+        struct tui_value v;
+        if (!is_text(&source->fields[f]) || source->fields[f].kind == TUI_SPARK_FIELD)
+            continue;
+        source->value(m, row, f, &v);
+        if (v.len && has_word(t, &source->fields[f], &v, len))
+            return 1;
+    }
+    return 0;
+}
+
+static int is_one_of(const struct term *t, const struct tui_field *field, const struct tui_value *v)
+{
+    for (size_t i = 0; i < t->word_count; i++) {
+        size_t len = strlen(t->words[i]);
+        if (field->kind == TUI_STATE_FIELD ? len == v->len && !strncasecmp(v->text, t->words[i], len) : v->len >= len && tui_find(v->text, v->len, t->words[i], len))
+            return 1;
+    }
+    return 0;
+}
+
+static int holds(enum test test, double a, double b)
+{
+    switch (test) {
+    case LESS: return a < b;
+    case LESS_EQUAL: return a <= b;
+    case MORE: return a > b;
+    case MORE_EQUAL: return a >= b;
+    case NOT_EQUAL: return a != b;
+    default: return a == b;
+    }
+}
+
+static int is_term(struct term *t, const struct tui_source *source, const struct tui_model *m, uint32_t row, double now)
+{
+    char text[256];
+    struct tui_value v;
+    if (t->field < 0)
+        return is_somewhere(t, source, m, row);
+    const struct tui_field *field = &source->fields[t->field];
+    source->value(m, row, (size_t)t->field, &v);
+    if (t->test == ONE_OF)
+        return is_one_of(t, field, &v);
+    if (t->test == REGEX) {
+        snprintf(text, sizeof text, "%.*s", (int)(v.len < 255 ? v.len : 255), v.text);
+        return !regexec(&t->regex, text, 0, NULL, 0);
+    }
+    if (isnan(v.number))
+        return 0;
+    return holds(t->test, field->kind == TUI_AGE_FIELD ? now - v.number : v.number, t->number);
+}
+
+int tui_query_matches(struct tui_query *q, const struct tui_source *source, const struct tui_model *m, uint32_t row, double now)
+{
+    for (size_t i = 0; q && i < q->count; i++)
+        if (is_term(&q->terms[i], source, m, row, now) == q->terms[i].is_not)
+            return 0;
+    return 1;
+}
+
+static int same_words(const struct term *a, const struct term *b)
+{
+    for (size_t i = 0; i < a->word_count && i < b->word_count; i++)
+        if (strcmp(a->words[i], b->words[i]) != 0)
+            return 0;
+    return a->word_count == b->word_count;
+}
+
+int tui_query_narrows(const struct tui_query *q, const struct tui_query *before)
+{
+    if (!before)
+        return 1;
+    if (!q || q->count < before->count)
+        return 0;
+    for (size_t i = 0; i < before->count; i++) {
+        const struct term *a = &q->terms[i], *b = &before->terms[i];
+        int is_same = a->test == b->test && a->is_not == b->is_not && a->field == b->field;
+        if (is_same && a->test == SOMEWHERE && !a->is_not && strstr(a->words[0], b->words[0]))
+            continue;
+        if (!is_same || (a->test != SOMEWHERE && a->test != ONE_OF) || !same_words(a, b))
+            return 0;
+    }
+    return 1;
+}
+
+int tui_query_moves(const struct tui_query *q, const struct tui_source *source)
+{
+    for (size_t i = 0; q && i < q->count; i++) {
+        int f = q->terms[i].field;
+        if (f >= 0 && (source->fields[f].kind == TUI_AGE_FIELD || source->fields[f].kind == TUI_SPAN_FIELD || source->fields[f].kind == TUI_RATE_FIELD))
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- completion ---------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static size_t add(char out[][64], size_t n, size_t max, const char *text, size_t len)
+{
+    char item[64];
+    snprintf(item, sizeof item, "%.*s", (int)(len < 63 ? len : 63), text);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(out[i], item))
+            return n;
+    if (n == max)
+        return n;
+    memcpy(out[n], item, sizeof item);
+    return n + 1;
+}
+
+/* Texts that rows have in the field; of many rows some are looked at. */
+static size_t complete_values(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max)
+{
+    size_t n = 0;
+    uint32_t limit = source->limit(m), step = limit / 5000 + 1;
+    for (uint32_t row = 0; row < limit && n < max; row += step) {
+        struct tui_value v = { 0 };
+        if (!source->is_there(m, row))
+            continue;
+        source->value(m, row, field, &v);
+        if (v.text && v.len > len && !strncasecmp(v.text, word, len) && !memchr(v.text, ' ', v.len))
+            n = add(out, n, max, v.text, v.len);
+    }
+    return n;
+}
+
+size_t tui_query_complete(const struct tui_source *source, const struct tui_model *m, const char *text, size_t cursor, char out[][64], size_t count, size_t *start)
+{
+    size_t from = cursor, n = 0;
+    while (from && text[from - 1] != ' ')
+        from--;
+    while (text[from] == '!' && from < cursor)
+        from++;
+    size_t name = name_length(text + from);
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", (int)(name < 63 ? name : 63), text + from);
+    int field = name && from + name < cursor ? tui_field_find(source, word) : -1;
+    *start = from;
+    if (field >= 0 && is_text(&source->fields[field])) {
+        *start = from + name + 1;
+        for (size_t i = *start; i < cursor; i++)
+            if (text[i] == ',')
+                *start = i + 1;
+        n = complete_values(source, m, (size_t)field, text + *start, cursor - *start, out, count);
+    } else if (field < 0) {
+        for (size_t i = 0; i < source->field_count; i++) {
+            const struct tui_field *f = &source->fields[i];
+            snprintf(word, sizeof word, "%.60s%s", f->name, is_text(f) ? ":" : "");
+            if (f->kind != TUI_SPARK_FIELD && !strncmp(word, text + from, cursor - from))
+                n = add(out, n, count, word, strlen(word));
+        }
+    }
+    if (n)
+        qsort(out, n, sizeof *out, by_text);
+    return n;
+}

@@ -1,0 +1,32 @@
+/* The filter language of lists: words that must be somewhere in the row, and conditions on fields.
+ *
+ *   timeout planner            both are somewhere in the row (case is not told apart)
+ *   "two words"  !planner      a phrase; not
+ *   state:failed,retrying      one of these: for ids, agents, queues and the like a part of it is enough; state is a whole word
+ *   err~529|timed.out          a regular expression (POSIX extended)
+ *   tok>1000  try>=2  age<1h   numbers with k, M; times with s m h d; also = and !=
+ */
+#ifndef ORB_TUI_QUERY_H
+#define ORB_TUI_QUERY_H
+
+#include "field.h"
+
+#define TUI_QUERY_MAX 1024 /* bytes */
+
+struct tui_query;
+
+/* NULL text or "" matches all: *out is NULL then. 0, or ORB_E_INVALID that names the word, the reason and what would be right;
+ * err->text begins with the column: "12: ...". */
+int tui_query_read(const struct tui_source *source, const char *text, struct tui_query **out, struct orb_error *err);
+void tui_query_free(struct tui_query *query);
+int tui_query_matches(struct tui_query *query, const struct tui_source *source, const struct tui_model *m, uint32_t row, double now);
+/* Does query match nothing but what before matches? What cannot be told is no. */
+int tui_query_narrows(const struct tui_query *query, const struct tui_query *before);
+/* Does what matches change with the clock alone? */
+int tui_query_moves(const struct tui_query *query, const struct tui_source *source);
+/* What may stand at this place of the text, for completion: names of fields with their colon, states, and the texts that rows
+ * have in the field (at most count, sorted). Returns how many; *start = where in the text the word begins that they replace. */
+size_t tui_query_complete(const struct tui_source *source, const struct tui_model *m, const char *text, size_t cursor,
+                          char out[][64], size_t count, size_t *start);
+
+#endif

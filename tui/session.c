@@ -1,0 +1,280 @@
+#include "session.h"
+#include "view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void tui_session_send(struct tui_session *s, const struct tui_msg *msg)
+{
+    if (s->recorder)
+        tui_recorder_write(s->recorder, msg);
+    if (s->on_msg)
+        s->on_msg(s->arg, msg);
+    tui_model_update(s->model, msg);
+    s->is_changed = 1;
+}
+
+/* In a replay what the user does has the time of the recording. */
+void tui_session_key(struct tui_session *s, enum tui_msg_type type, const char *text, int64_t a, int64_t b)
+{
+    struct tui_msg msg = { .type = type, .at = s->options->replay ? s->model->now : orb_now(), .id = "", .text = text, .text_len = strlen(text), .a = a, .b = b };
+    tui_session_send(s, &msg);
+}
+
+static void on_data(void *arg, const struct tui_msg *msg)
+{
+    struct tui_session *s = arg;
+    s->has.link |= msg->type == TUI_MSG_LINK && msg->a;
+    s->has.counts |= msg->type == TUI_MSG_COUNTS;
+    s->has.workers |= msg->type == TUI_MSG_WORKERS;
+    s->has.queues |= msg->type == TUI_MSG_QUEUES;
+    s->has.walk |= msg->type == TUI_MSG_WALK_END;
+    s->has.detail |= msg->type == TUI_MSG_DETAIL;
+    s->has.stream_end |= msg->type == TUI_MSG_STREAM_END;
+    tui_session_send(s, msg);
+}
+
+/* ---- what was asked for on the command line ---------------------------------------- */
+
+const char *const *tui_screen_names(void)
+{
+    static const char *names[TUI_SCREENS + 1];
+    for (int i = 0; i < TUI_SCREENS; i++)
+        names[i] = tui_views[i]->name;
+    return names;
+}
+
+static int go_to_screen(struct tui_session *s, struct orb_error *err)
+{
+    const struct tui_options *o = s->options;
+    int screen = o->task ? TUI_TASK : TUI_OVERVIEW, rc = 0;
+    if (o->screen)
+        for (screen = 0; screen < TUI_SCREENS && strcmp(tui_views[screen]->name, o->screen) != 0; screen++)
+            ;
+    if (screen == TUI_SCREENS)
+        return orb_error_set(err, ORB_E_USAGE, "'%s' is no screen: overview, queues, workers, tasks, events, task, help or theme", o->screen);
+    if (screen == TUI_TASK && !o->task)
+        return orb_error_set(err, ORB_E_USAGE, "--screen task needs --task ID");
+    if (o->task && !orb_id_is_valid(o->task))
+        return orb_error_set(err, ORB_E_USAGE, "'%s' is not a task id: 1 to 128 of A-Z a-z 0-9 . _ -", o->task);
+    tui_go(s->model, (enum tui_screen)screen);
+    if (o->task)
+        tui_open_task(s->model, o->task);
+    if (o->filter && !tui_model_list(s->model))
+        return orb_error_set(err, ORB_E_USAGE, "--filter is for a screen with a list: queues, workers, tasks or events");
+    if (o->filter && (rc = tui_list_filter(tui_model_list(s->model), o->filter, err))) {
+        char why[300];
+        tui_set(why, sizeof why, err->text);
+        return orb_error_set(err, ORB_E_USAGE, "--filter, column %s", why);
+    }
+    return 0;
+}
+
+static void list_themes(struct tui_session *s)
+{
+    s->model->themes = s->theme_names;
+    if (s->theme_names)
+        return;
+    const struct tui_theme_row *rows = tui_theme_list();
+    size_t n = 0;
+    while (rows[n].name)
+        n++;
+    s->theme_names = tui_alloc(n + 1, sizeof *s->theme_names);
+    for (size_t i = 0; i < n; i++)
+        s->theme_names[i] = tui_strdup(rows[i].name);
+    s->model->themes = s->theme_names;
+}
+
+/* The header of a replay is that of the recording. */
+static int read_head(struct tui_session *s, struct orb_error *err)
+{
+    struct tui_player *player;
+    int rc = tui_player_open(s->options->replay, &player, err);
+    if (!rc) {
+        tui_set(s->model->title, sizeof s->model->title, tui_player_title(player));
+        tui_set(s->model->user, sizeof s->model->user, tui_player_user(player));
+        tui_player_close(player);
+    }
+    return rc;
+}
+
+static int fill_model(struct tui_session *s, struct orb_error *err)
+{
+    const struct tui_options *o = s->options;
+    struct tui_model *m = s->model;
+    tui_set(m->title, sizeof m->title, o->title ? o->title : "");
+    tui_set(m->user, sizeof m->user, o->user ? o->user : "");
+    tui_set(m->hint, sizeof m->hint, o->hint ? o->hint : "");
+    tui_set(m->theme, sizeof m->theme, tui_theme_name(s->theme));
+    m->is_readonly = o->is_readonly || o->replay;
+    m->is_mouse_on = !o->no_mouse && !s->state.is_mouse_off;
+    if (o->rows > 0)
+        m->rows = o->rows;
+    if (o->cols > 0)
+        m->cols = o->cols;
+    list_themes(s);
+    int rc = o->replay ? read_head(s, err) : 0;
+    return rc ? rc : go_to_screen(s, err);
+}
+
+/* A theme that was chosen once and is not there any more is no reason not to start. */
+static int open_theme(struct tui_session *s, struct orb_error *err)
+{
+    const char *name = s->options->theme;
+    if (!name && *s->state.theme && !tui_theme_load(s->state.theme, &s->theme, err))
+        return 0;
+    return tui_theme_load(name ? name : TUI_THEME_DEFAULT, &s->theme, err);
+}
+
+int tui_session_open(struct tui_session *s, const struct tui_options *o, struct orb_error *err)
+{
+    memset(s, 0, sizeof *s);
+    s->options = o;
+    s->keys = tui_keys_new();
+    tui_ascii(o->is_ascii);
+    s->model = tui_model_new(s->keys);
+    s->keeps_state = !o->replay && !o->is_once && !o->is_plain;
+    if (s->keeps_state)
+        tui_state_load(&s->state, &s->model->saved);
+    const char *keys = o->keys ? o->keys : s->keeps_state ? tui_state_keys_file() : NULL;
+    int rc = keys ? tui_keys_load(s->keys, keys, err) : 0;
+    if (!rc)
+        rc = open_theme(s, err);
+    if (!rc) {
+        s->model->now = o->replay ? 0 : orb_now();
+        rc = fill_model(s, err);
+    }
+    if (!rc && o->record)
+        rc = tui_recorder_open(o->record, s->model->title, s->model->user, &s->recorder, err);
+    if (!rc && !o->replay)
+        rc = tui_data_new(o->loop, o->redis, s->model, on_data, s, &s->data, err);
+    if (!rc && s->recorder) /* a replay begins with the same size and theme */
+        tui_session_key(s, TUI_MSG_RESIZE, "", s->model->rows, s->model->cols);
+    return rc;
+}
+
+static void keep_state(struct tui_session *s)
+{
+    struct orb_error err = { 0 };
+    struct tui_model *m = s->model;
+    int is_mouse_off = s->options->no_mouse ? s->state.is_mouse_off : !m->is_mouse_on, is_theme_new = s->is_theme_chosen && strcmp(s->state.theme, m->theme) != 0;
+    if (!m->saved.is_changed && is_mouse_off == s->state.is_mouse_off && !is_theme_new)
+        return;
+    s->state.is_mouse_off = is_mouse_off;
+    if (is_theme_new)
+        tui_set(s->state.theme, sizeof s->state.theme, m->theme);
+    if (tui_state_save(&s->state, &m->saved, &err))
+        fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
+}
+
+void tui_session_close(struct tui_session *s)
+{
+    struct orb_error err = { 0 };
+    tui_data_free(s->data);
+    if (s->keeps_state && s->theme)
+        keep_state(s);
+    if (tui_recorder_close(s->recorder, &err))
+        fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
+    tui_model_free(s->model);
+    tui_theme_free(s->theme);
+    tui_keys_free(s->keys);
+    for (size_t i = 0; s->theme_names && s->theme_names[i]; i++)
+        free((char *)(uintptr_t)s->theme_names[i]);
+    free(s->theme_names);
+    memset(s, 0, sizeof *s);
+}
+
+void tui_session_reset(struct tui_session *s)
+{
+    struct orb_error err;
+    int rows = s->model->rows, cols = s->model->cols;
+    tui_model_free(s->model);
+    s->model = tui_model_new(s->keys);
+    s->model->rows = rows;
+    s->model->cols = cols;
+    (void)!fill_model(s, &err); /* the same as before, when there was nothing wrong with it */
+}
+
+/* ---- what the model asks for --------------------------------------------------------- */
+
+static void note(struct tui_session *s, int is_error, const char *text)
+{
+    tui_session_key(s, TUI_MSG_NOTE, text, is_error, 0);
+}
+
+static void show_theme(struct tui_session *s)
+{
+    struct tui_theme *theme;
+    struct orb_error err = { 0 };
+    char name[64];
+    memcpy(name, s->model->wants_theme, sizeof name);
+    s->model->wants_theme[0] = 0;
+    if (tui_theme_load(name, &theme, &err)) {
+        note(s, 1, orb_error_message(&err));
+        return;
+    }
+    tui_theme_free(s->theme);
+    s->theme = theme;
+    s->is_theme_chosen = 1;
+    tui_session_key(s, TUI_MSG_THEME, tui_theme_name(theme), 0, 0);
+}
+
+/* A file that is there is not overwritten. */
+static void export(struct tui_session *s)
+{
+    struct tui_model *m = s->model;
+    char text[700];
+    int fd = open(m->export_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), is_whole = fd >= 0;
+    for (size_t done = 0; is_whole && done < m->export_len;) {
+        ssize_t n = write(fd, m->export_text + done, m->export_len - done);
+        is_whole = n > 0 || (n < 0 && errno == EINTR);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    int error = errno;
+    if (fd >= 0 && close(fd) && is_whole) {
+        is_whole = 0;
+        error = errno;
+    }
+    if (is_whole)
+        snprintf(text, sizeof text, "written: %s", m->export_path);
+    else
+        snprintf(text, sizeof text, "%.400s: %s", m->export_path, strerror(error));
+    free(m->export_path);
+    free(m->export_text);
+    m->export_path = m->export_text = NULL;
+    note(s, !is_whole, text);
+}
+
+void tui_session_serve(struct tui_session *s)
+{
+    if (*s->model->wants_theme)
+        show_theme(s);
+    if (s->model->export_path)
+        export(s);
+    if (s->data)
+        tui_data_serve(s->data);
+}
+
+struct tui_grid *tui_session_frame(struct tui_session *s)
+{
+    struct tui_grid *grid = tui_grid_new(s->model->rows, s->model->cols);
+    tui_model_settle(s->model);
+    tui_model_draw(s->model, grid);
+    return grid;
+}
+
+/* ---- the entry -------------------------------------------------------------------------- */
+
+int tui_top(const struct tui_options *options, struct orb_error *err)
+{
+    struct tui_session session;
+    int rc = tui_session_open(&session, options, err);
+    if (!rc)
+        rc = options->is_once ? tui_once(&session, err) : options->is_plain ? tui_plain(&session, err) : tui_screen(&session, err);
+    tui_session_close(&session);
+    return rc;
+}

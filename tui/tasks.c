@@ -1,0 +1,374 @@
+/* Rows of tasks: found by id through a hash, chained by row numbers, so that a row costs what tasks.h says and nothing else. */
+#include "model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct tui_field fields[TUI_TASK_FIELDS] = {
+    [TUI_TASK_ID] = { "id", "ID", TUI_ID_FIELD, 8, 0, 1, "the task's id" },
+    [TUI_TASK_STATE] = { "state", "STATE", TUI_STATE_FIELD, 11, 0, 2, "pending, running, completed, failed, cancelled, retrying", 1 },
+    [TUI_TASK_AGENT] = { "agent", "AGENT", TUI_TEXT_FIELD, 9, 0, 3, "the agent's or swarm's name", 1 },
+    [TUI_TASK_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 13, 0, 4, "the queue it is in", 1 },
+    [TUI_TASK_WORKER] = { "worker", "WORKER", TUI_TEXT_FIELD, 9, 0, 5, "who runs it, or ran it last", 1 },
+    [TUI_TASK_TRY] = { "try", "TRY", TUI_COUNT_FIELD, 3, 0, 6, "attempts that were begun" },
+    [TUI_TASK_AGE] = { "age", "AGE", TUI_AGE_FIELD, 4, 0, 7, "since it was submitted" },
+    [TUI_TASK_TOOK] = { "took", "TOOK", TUI_SPAN_FIELD, 6, 0, 101, "how long the last attempt took, or runs already" },
+    [TUI_TASK_TOKENS] = { "tok", "TOK", TUI_COUNT_FIELD, 5, 0, 8, "tokens that were used" },
+    [TUI_TASK_ERROR] = { "error", "ERROR", TUI_TEXT_FIELD, 8, 1, 9, "why it failed", 1 },
+    [TUI_TASK_ERROR_TYPE] = { "type", "TYPE", TUI_TEXT_FIELD, 14, 0, 0, "the class of the error", 1 },
+    [TUI_TASK_TOKENS_IN] = { "tokin", "IN", TUI_COUNT_FIELD, 6, 0, 0, "tokens that went in" },
+    [TUI_TASK_COST] = { "cost", "COST", TUI_MONEY_FIELD, 8, 0, 102, "what it cost, dollars" },
+    [TUI_TASK_PRIORITY] = { "prio", "PRIO", TUI_COUNT_FIELD, 4, 0, 103, "priority, 9 is the most urgent" },
+    [TUI_TASK_QUEUED] = { "queued", "QUEUED", TUI_SPAN_FIELD, 6, 0, 104, "how long it waited for a worker" },
+    [TUI_TASK_CREATED] = { "created", "CREATED", TUI_CLOCK_FIELD, 8, 0, 0, "when it was submitted" },
+    [TUI_TASK_STARTED] = { "started", "STARTED", TUI_CLOCK_FIELD, 8, 0, 0, "when the last attempt was begun" },
+    [TUI_TASK_ENDED] = { "ended", "ENDED", TUI_CLOCK_FIELD, 8, 0, 0, "when it ended" },
+    [TUI_TASK_RETRIES] = { "retries", "RETRIES", TUI_COUNT_FIELD, 7, 0, 0, "failures that led to another attempt" },
+    [TUI_TASK_RECOVERIES] = { "recoveries", "RECOV", TUI_COUNT_FIELD, 5, 0, 0, "attempts that ended with the death of their worker" },
+};
+
+/* ---- finding ---------------------------------------------------------------- */
+
+const char *tui_task_id(const struct tui_tasks *t, uint32_t row)
+{
+    const struct tui_task *task = &t->rows[row];
+    return task->long_id ? task->long_id : task->id;
+}
+
+static uint32_t *bucket(const struct tui_tasks *t, const char *id)
+{
+    return &t->buckets[tui_hash(id, strlen(id)) & (t->bucket_count - 1)];
+}
+
+uint32_t tui_tasks_find(const struct tui_tasks *t, const char *id)
+{
+    for (uint32_t at = t->bucket_count ? *bucket(t, id) : 0; at; at = t->rows[at - 1].next)
+        if (!strcmp(tui_task_id(t, at - 1), id))
+            return at - 1;
+    return UINT32_MAX;
+}
+
+static void rehash(struct tui_tasks *t)
+{
+    t->bucket_count = t->bucket_count ? t->bucket_count * 2 : 256;
+    free(t->buckets);
+    t->buckets = tui_alloc(t->bucket_count, sizeof *t->buckets);
+    for (uint32_t row = 0; row < t->limit; row++) {
+        if (!t->rows[row].is_there)
+            continue;
+        uint32_t *b = bucket(t, tui_task_id(t, row));
+        t->rows[row].next = *b;
+        *b = row + 1;
+    }
+}
+
+static void unlink_row(struct tui_tasks *t, uint32_t row)
+{
+    uint32_t *at = bucket(t, tui_task_id(t, row));
+    while (*at && *at != row + 1)
+        at = &t->rows[*at - 1].next;
+    if (*at)
+        *at = t->rows[row].next;
+    t->by_state[t->rows[row].state]--;
+    t->count--;
+    free(t->rows[row].long_id);
+    t->rows[row].long_id = NULL;
+    t->rows[row].is_there = 0;
+    t->rows[row].next = t->free_row;
+    t->free_row = row + 1;
+}
+
+/* Full: the oldest that has ended makes room. Rarely needed, so that it may look at all. */
+static uint32_t make_room(struct tui_tasks *t)
+{
+    uint32_t oldest = UINT32_MAX;
+    for (uint32_t row = 0; row < t->limit; row++)
+        if (t->rows[row].is_there && orb_status_is_final(t->rows[row].state) &&
+            (oldest == UINT32_MAX || t->rows[row].created_at < t->rows[oldest].created_at))
+            oldest = row;
+    if (oldest != UINT32_MAX)
+        unlink_row(t, oldest);
+    return oldest;
+}
+
+static uint32_t add(struct tui_tasks *t, const char *id)
+{
+    if (!t->free_row && t->limit == TUI_TASKS_MAX && make_room(t) == UINT32_MAX)
+        return UINT32_MAX;
+    uint32_t row = t->free_row ? t->free_row - 1 : t->limit;
+    if (t->free_row) {
+        t->free_row = t->rows[row].next;
+    } else {
+        size_t cap = t->cap;
+        t->rows = tui_grow(t->rows, t->limit, &cap, sizeof *t->rows);
+        t->cap = (uint32_t)cap;
+        t->limit++;
+    }
+    struct tui_task *task = &t->rows[row];
+    memset(task, 0, sizeof *task);
+    task->is_there = 1;
+    task->cost = NAN;
+    if (strlen(id) < sizeof task->id)
+        strcpy(task->id, id);
+    else
+        task->long_id = tui_strdup(id);
+    t->count++;
+    if (t->count > t->bucket_count) {
+        rehash(t);
+    } else {
+        uint32_t *b = bucket(t, id);
+        task->next = *b;
+        *b = row + 1;
+    }
+    return row;
+}
+
+void tui_tasks_init(struct tui_tasks *t)
+{
+    memset(t, 0, sizeof *t);
+}
+
+void tui_tasks_done(struct tui_tasks *t)
+{
+    for (uint32_t row = 0; row < t->limit; row++)
+        free(t->rows[row].long_id);
+    free(t->rows);
+    free(t->buckets);
+    free(t->stale);
+    tui_tasks_init(t);
+}
+
+/* ---- changes ---------------------------------------------------------------- */
+
+static uint16_t small(int64_t n)
+{
+    return n < 0 ? 0 : n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+static uint32_t tokens(int64_t n)
+{
+    return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static void set_state(struct tui_tasks *t, struct tui_task *task, int is_new, enum orb_status state)
+{
+    if (!is_new)
+        t->by_state[task->state]--;
+    task->state = (uint8_t)state;
+    t->by_state[state]++;
+}
+
+uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const struct orb_task_info *info, int *was)
+{
+    uint32_t row = tui_tasks_find(t, info->id);
+    int is_new = row == UINT32_MAX;
+    if (is_new)
+        row = add(t, info->id);
+    if (row == UINT32_MAX)
+        return row;
+    struct tui_task *task = &t->rows[row];
+    *was = is_new ? -1 : task->state;
+    task->generation = t->generation;
+    /* What the feed told meanwhile may be newer than an answer that was on its way. */
+    if (!is_new && info->attempt < task->attempt)
+        return UINT32_MAX;
+    set_state(t, task, is_new, info->status);
+    task->priority = (uint8_t)info->priority;
+    task->attempt = small(info->attempt);
+    task->retries = small(info->retries);
+    task->recoveries = small(info->recoveries);
+    task->agent = tui_texts_number(texts, info->agent);
+    task->queue = tui_texts_number(texts, *info->queue ? info->queue : ORB_QUEUE_DEFAULT);
+    task->worker = tui_texts_number(texts, info->worker_id);
+    task->error = tui_texts_number(texts, info->error);
+    task->error_type = tui_texts_number(texts, info->error_type);
+    task->created_at = info->created_at > 0 ? info->created_at : info->started_at;
+    task->started_at = info->started_at;
+    task->completed_at = info->completed_at;
+    task->tokens_in = tokens(info->input_tokens);
+    task->tokens_out = tokens(info->output_tokens);
+    task->cost = info->cost < 0 ? (float)NAN : (float)info->cost;
+    return row;
+}
+
+static void note_stale(struct tui_tasks *t, uint32_t row)
+{
+    if (t->rows[row].is_stale)
+        return;
+    t->rows[row].is_stale = 1;
+    t->stale = tui_grow(t->stale, t->stale_count, &t->stale_cap, sizeof *t->stale);
+    t->stale[t->stale_count++] = row;
+}
+
+uint32_t tui_tasks_change(struct tui_tasks *t, struct tui_texts *texts, const struct orb_feed_event *change, int *was)
+{
+    if (change->status < 0)
+        return UINT32_MAX;
+    uint32_t row = tui_tasks_find(t, change->task_id);
+    int is_new = row == UINT32_MAX;
+    if (is_new)
+        row = add(t, change->task_id);
+    if (row == UINT32_MAX)
+        return row;
+    struct tui_task *task = &t->rows[row];
+    double at = (double)change->at_ms / 1000;
+    *was = is_new ? -1 : task->state;
+    task->generation = t->generation;
+    if (!is_new && (change->attempt < task->attempt || (task->completed_at > at && orb_status_is_final(task->state))))
+        return UINT32_MAX;
+    set_state(t, task, is_new, (enum orb_status)change->status);
+    task->attempt = small(change->attempt);
+    task->queue = tui_texts_number(texts, *change->queue ? change->queue : ORB_QUEUE_DEFAULT);
+    if (*change->worker_id)
+        task->worker = tui_texts_number(texts, change->worker_id);
+    if (is_new)
+        task->created_at = at;
+    if (change->status == ORB_STATUS_RUNNING) {
+        task->started_at = at;
+        task->completed_at = 0;
+    } else if (orb_status_is_final((enum orb_status)change->status)) {
+        task->completed_at = at;
+    }
+    note_stale(t, row);
+    return row;
+}
+
+uint32_t tui_tasks_drop(struct tui_tasks *t, const char *id)
+{
+    uint32_t row = tui_tasks_find(t, id);
+    if (row != UINT32_MAX)
+        unlink_row(t, row);
+    return row;
+}
+
+void tui_tasks_walk(struct tui_tasks *t)
+{
+    t->generation++;
+}
+
+uint32_t tui_tasks_untold(const struct tui_tasks *t, uint32_t *from)
+{
+    for (; *from < t->limit; ++*from)
+        if (t->rows[*from].is_there && t->rows[*from].generation != t->generation)
+            return (*from)++;
+    return UINT32_MAX;
+}
+
+size_t tui_tasks_stale(struct tui_tasks *t, uint32_t *out, size_t max)
+{
+    size_t n = 0;
+    while (n < max && t->stale_count) {
+        uint32_t row = t->stale[--t->stale_count];
+        if (t->rows[row].is_there && t->rows[row].is_stale)
+            out[n++] = row;
+        t->rows[row].is_stale = 0;
+    }
+    return n;
+}
+
+/* ---- as the source of a list -------------------------------------------------- */
+
+static uint32_t limit(const struct tui_model *m)
+{
+    return m->tasks.limit;
+}
+
+static uint32_t count(const struct tui_model *m)
+{
+    return m->tasks.count;
+}
+
+static int is_there(const struct tui_model *m, uint32_t row)
+{
+    return m->tasks.rows[row].is_there;
+}
+
+static const char *id(const struct tui_model *m, uint32_t row, char room[ORB_ID_MAX + 1])
+{
+    (void)room;
+    return tui_task_id(&m->tasks, row);
+}
+
+static uint32_t find(const struct tui_model *m, const char *task_id)
+{
+    return tui_tasks_find(&m->tasks, task_id);
+}
+
+static void set_text(struct tui_value *out, const char *text)
+{
+    out->text = text;
+    out->len = strlen(text);
+}
+
+/* Running first, then those that will run, then what has ended. */
+static int rank(enum orb_status state)
+{
+    static const int ranks[ORB_STATUS_COUNT] = { [ORB_STATUS_RUNNING] = 0, [ORB_STATUS_RETRYING] = 1, [ORB_STATUS_PENDING] = 2,
+                                                 [ORB_STATUS_FAILED] = 3, [ORB_STATUS_COMPLETED] = 4, [ORB_STATUS_CANCELLED] = 5 };
+    return ranks[state];
+}
+
+static double took(const struct tui_task *task, double now)
+{
+    if (task->started_at <= 0)
+        return NAN;
+    if (task->completed_at > 0)
+        return task->completed_at - task->started_at;
+    return task->state == ORB_STATUS_RUNNING ? now - task->started_at : NAN;
+}
+
+static double known(double at)
+{
+    return at > 0 ? at : NAN;
+}
+
+static void value(const struct tui_model *m, uint32_t row, size_t field, struct tui_value *out)
+{
+    const struct tui_task *task = &m->tasks.rows[row];
+    out->role = TUI_TEXT;
+    switch ((enum tui_task_field)field) {
+    case TUI_TASK_ID:
+        set_text(out, tui_task_id(&m->tasks, row));
+        break;
+    case TUI_TASK_STATE:
+        set_text(out, orb_status_word(task->state));
+        out->number = rank(task->state);
+        out->role = tui_state_role(out->text);
+        break;
+    case TUI_TASK_AGENT:
+        set_text(out, tui_texts_get(m->texts, task->agent));
+        break;
+    case TUI_TASK_QUEUE:
+        set_text(out, tui_texts_get(m->texts, task->queue));
+        break;
+    case TUI_TASK_WORKER:
+        set_text(out, tui_texts_get(m->texts, task->worker));
+        break;
+    case TUI_TASK_ERROR:
+        set_text(out, tui_texts_get(m->texts, task->error));
+        break;
+    case TUI_TASK_ERROR_TYPE:
+        set_text(out, tui_texts_get(m->texts, task->error_type));
+        break;
+    case TUI_TASK_TRY: out->number = task->attempt; break;
+    case TUI_TASK_AGE: out->number = known(task->created_at); break;
+    case TUI_TASK_TOOK: out->number = took(task, tui_age_now(m)); break;
+    case TUI_TASK_TOKENS: out->number = task->tokens_in || task->tokens_out ? (double)task->tokens_in + task->tokens_out : NAN; break;
+    case TUI_TASK_TOKENS_IN: out->number = task->tokens_in ? task->tokens_in : NAN; break;
+    case TUI_TASK_COST: out->number = (double)task->cost; break;
+    case TUI_TASK_PRIORITY: out->number = task->priority; break;
+    case TUI_TASK_QUEUED: out->number = task->started_at > 0 && task->created_at > 0 ? task->started_at - task->created_at : NAN; break;
+    case TUI_TASK_CREATED: out->number = known(task->created_at); break;
+    case TUI_TASK_STARTED: out->number = known(task->started_at); break;
+    case TUI_TASK_ENDED: out->number = known(task->completed_at); break;
+    case TUI_TASK_RETRIES: out->number = task->retries; break;
+    case TUI_TASK_RECOVERIES: out->number = task->recoveries; break;
+    case TUI_TASK_FIELDS: break;
+    }
+}
+
+const struct tui_source tui_task_source = {
+    .name = "tasks", .noun = "task", .fields = fields, .field_count = TUI_TASK_FIELDS,
+    .limit = limit, .count = count, .is_there = is_there, .value = value, .id = id, .find = find,
+};

@@ -1,0 +1,41 @@
+/* A view is one file and one row: what a screen shows and what its own keys do. */
+#ifndef ORB_TUI_VIEW_H
+#define ORB_TUI_VIEW_H
+
+#include "model.h"
+
+struct tui_view {
+    const char *name;           /* for the command line and the palette */
+    const char *title;          /* in the header */
+    enum tui_action action;     /* that goes there */
+    const struct tui_source *source;  /* of its list, or NULL */
+    const char *sort;           /* field that its list is sorted by at first */
+    int is_descending;
+    int panes;                  /* how many take the keys in turn */
+    void (*draw)(struct tui_model *m, struct tui_grid *grid, struct tui_rect body);
+    /* 1 = done; 0 = what every screen does with it. May be NULL. */
+    int (*act)(struct tui_model *m, enum tui_action action);
+    int (*mouse)(struct tui_model *m, const struct tui_msg *msg, struct tui_rect body); /* likewise */
+    void (*want)(const struct tui_model *m, struct tui_want *want);                     /* may be NULL */
+    /* What an act on one of these means here, an id that was painted, or "". NULL: only the list has such. */
+    const char *(*target)(struct tui_model *m, enum tui_subject subject);
+    void (*painted)(struct tui_model *m);                                               /* the frame is on the screen; may be NULL */
+    const char *keys;           /* names of the actions that its key bar shows, with blanks */
+    const char *help;           /* for the help screen and the manual: a paragraph */
+};
+extern const struct tui_view *const tui_views[TUI_SCREENS];
+
+/* ---- around the body: header, status line, key bar (chrome.c) ---- */
+struct tui_rect tui_chrome_body(const struct tui_model *m);
+void tui_chrome_draw(struct tui_model *m, struct tui_grid *grid);
+int tui_chrome_mouse(struct tui_model *m, const struct tui_msg *msg); /* 1 = it was there */
+
+/* ---- parts that views share ---- */
+/* Mouse on the list of the screen, drawn in rect. */
+int tui_list_mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect rect);
+/* A line with a title: "-- queues ------"; right is put at its end, or NULL. */
+void tui_draw_rule(struct tui_grid *grid, struct tui_rect rect, const char *title, const char *right, int is_on);
+/* Label and value pairs. Returns the column behind. */
+int tui_draw_pair(struct tui_grid *grid, int row, int col, int cols, const char *label, enum tui_role role, const char *value);
+
+#endif
