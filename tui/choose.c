@@ -15,7 +15,7 @@ enum copy { COPY_ID, COPY_ROW, COPY_PANE, COPY_SCREEN_LIST, COPY_COMMAND };
 static const char *current_id(struct tui_model *m)
 {
     const struct tui_list *list = tui_model_list(m);
-    return m->screen == TUI_TASK ? m->open.id : list ? list->painted_id : "";
+    return m->screen == TUI_TASK ? m->open.id : list ? list->cursor_id : "";
 }
 
 static void open_copy(struct tui_model *m)

@@ -370,11 +370,6 @@ int tui_list_go_id(struct tui_list *list, const struct tui_model *m, const char 
     return 1;
 }
 
-void tui_list_painted(struct tui_list *list)
-{
-    memcpy(list->painted_id, list->cursor_id, sizeof list->painted_id);
-}
-
 /* ---- marks ------------------------------------------------------------------ */
 
 static size_t mark_place(const struct tui_list *list, const char *id)
@@ -443,7 +438,7 @@ size_t tui_list_targets(const struct tui_list *list, const char *out[], size_t m
     size_t n = 0;
     for (; n < list->mark_count && n < max; n++)
         out[n] = list->marks[n];
-    if (!n && max && *list->painted_id)
-        out[n++] = list->painted_id;
+    if (!n && max && *list->cursor_id)
+        out[n++] = list->cursor_id;
     return n;
 }

@@ -40,8 +40,7 @@ struct tui_list {
     int must_rebuild;         /* all of it */
     int must_filter;          /* 1: look at all rows anew; 2: only at those that were shown, the filter has become narrower */
     /* the cursor */
-    char cursor_id[ORB_ID_MAX + 1];
-    char painted_id[ORB_ID_MAX + 1]; /* under the cursor in the frame that was painted last: what an act means */
+    char cursor_id[ORB_ID_MAX + 1]; /* what an act means: it changes with the frame and with keys, never by what comes between */
     size_t cursor, top;       /* places in order, of the last settle */
     int page;                 /* rows of the body that was drawn last */
     int is_following;         /* the cursor stays at the first row */
@@ -81,14 +80,12 @@ void tui_list_mark(struct tui_list *list, const char *id, int is_marked);
 void tui_list_unmark_all(struct tui_list *list);
 void tui_list_mark_all(struct tui_list *list, const struct tui_model *m);    /* all that the filter shows */
 void tui_list_mark_range(struct tui_list *list, const struct tui_model *m);  /* from the anchor to the cursor; the first call sets the anchor */
-/* What an act means: the marks, or the id that was painted under the cursor; at most max ids. Returns how many. */
+/* What an act means: the marks, or the id under the cursor; at most max ids. Returns how many. */
 size_t tui_list_targets(const struct tui_list *list, const char *out[], size_t max);
 
 /* The table: the line of titles, then rows. Also fits the columns. */
 void tui_list_draw(struct tui_list *list, const struct tui_model *m, struct tui_grid *grid, struct tui_rect rect, double now);
 /* The row and column at a place of the grid, for the mouse: place in order or -1; *field >= 0 when it is a title. */
 long tui_list_hit(const struct tui_list *list, struct tui_rect rect, int row, int col, int *field);
-/* The frame is on the screen: what is under the cursor now is what the user sees. */
-void tui_list_painted(struct tui_list *list);
 
 #endif

@@ -299,7 +299,7 @@ static int act_on_list(struct tui_model *m, struct tui_list *list, enum tui_acti
     case TUI_DO_LEFT_END: list->first_column = 0; return 1;
     case TUI_DO_RIGHT_END: list->first_column = list->column_count > 2 ? (int)list->column_count - 2 : 0; return 1;
     case TUI_DO_MARK:
-        tui_list_mark(list, list->painted_id, !tui_list_is_marked(list, list->painted_id));
+        tui_list_mark(list, list->cursor_id, !tui_list_is_marked(list, list->cursor_id));
         tui_list_move(list, m, 1);
         return 1;
     case TUI_DO_MARK_RANGE: tui_list_mark_range(list, m); return 1;
@@ -437,8 +437,10 @@ void tui_model_settle(struct tui_model *m)
     if (!m->is_paused)
         tui_attention_update(m);
     for (int i = 0; i < TUI_SCREENS; i++)
-        if (m->lists[i].source && (i == (int)m->screen || m->lists[i].must_rebuild || m->lists[i].dirty_count > 10000))
+        if (m->lists[i].source && (i == (int)m->screen || m->lists[i].dirty_count > 10000))
             tui_list_settle(&m->lists[i], m);
+    if (!m->lists[TUI_TASKS].dirty_count && !m->lists[TUI_TASKS].must_rebuild)
+        tui_tasks_settled(&m->tasks);
     if (m->screen == TUI_TASKS && tui_is_wide(m) && *m->lists[TUI_TASKS].cursor_id)
         tui_open_task(m, m->lists[TUI_TASKS].cursor_id); /* its stream is shown beside the list */
     if (m->toast_until && m->now >= m->toast_until) {
@@ -449,9 +451,6 @@ void tui_model_settle(struct tui_model *m)
 
 void tui_model_painted(struct tui_model *m)
 {
-    struct tui_list *list = tui_model_list(m);
-    if (list)
-        tui_list_painted(list);
     if (tui_views[m->screen]->painted)
         tui_views[m->screen]->painted(m);
 }

@@ -22,6 +22,7 @@ struct screen {
     struct orb_timer *timer;
     int is_over;                /* the terminal is gone */
     int must_paint;             /* a key: at once */
+    int has_unseen_key;         /* one whose effect has not been painted */
     int64_t painted_ms;
     double painted_at;          /* wall clock: once a second ages move */
     struct tui_player *player;
@@ -29,6 +30,8 @@ struct screen {
     int has_next, is_replay_over, is_held;
     double replay_from;         /* time of its first message */
     double replay_at, replay_clock, speed; /* seconds into it, at that time of the clock */
+    char *input;                /* to be edited, when it has come */
+    size_t input_len;
     char theme_file[4096];
     struct timespec theme_time;
 };
@@ -118,7 +121,38 @@ static int play(struct screen *s, struct orb_error *err)
     return rc < 0 ? rc : 0;
 }
 
+/* ---- frames --------------------------------------------------------------------------- */
+
+static void say_idle(const struct screen *s)
+{
+    if (s->session->options->test_fd >= 0 && write(s->session->options->test_fd, "idle\n", 5) < 0)
+        return; /* nobody listens any more */
+}
+
+static void paint(struct screen *s)
+{
+    struct tui_grid *grid = tui_session_frame(s->session);
+    tui_term_show(s->term, grid, s->session->theme);
+    tui_model_painted(s->session->model);
+    tui_grid_free(grid);
+    s->session->is_changed = s->must_paint = s->has_unseen_key = 0;
+    s->painted_ms = orb_loop_now_ms(s->session->options->loop);
+    s->painted_at = floor(orb_now());
+    say_idle(s);
+}
+
 /* ---- input ------------------------------------------------------------------------ */
+
+/* Each key that may act sees the frame of the one before, also when several come at once. */
+static void on_key(struct screen *s, const char *key)
+{
+    if (steer(s, key))
+        return;
+    if (s->has_unseen_key && s->session->model->prompt.use == TUI_PROMPT_NONE)
+        paint(s);
+    tui_session_key(s->session, TUI_MSG_KEY, key, 0, 0);
+    s->has_unseen_key = 1;
+}
 
 static void on_mouse(struct screen *s, const struct tui_input *in)
 {
@@ -136,8 +170,7 @@ static void on_input(void *arg, int fd)
         s->must_paint = 1;
         switch (in.kind) {
         case TUI_INPUT_KEY:
-            if (!steer(s, in.key))
-                tui_session_key(s->session, TUI_MSG_KEY, in.key, 0, 0);
+            on_key(s, in.key);
             break;
         case TUI_INPUT_PASTE: {
             struct tui_msg msg = { .type = TUI_MSG_PASTE, .at = s->session->model->now, .id = "", .text = in.text, .text_len = in.len };
@@ -181,19 +214,19 @@ static void run_editor(struct screen *s, const char *text, size_t len)
     free(out);
 }
 
+/* Kept until the turn is over: the editor turns the loop itself. */
 static void on_edit_input(void *arg, const char *text, size_t len, const struct orb_error *err)
 {
     struct screen *s = arg;
-    if (!s->session->model->edit_serial)
+    int serial = s->session->model->edit_serial;
+    if (!serial)
         return;
     s->must_paint = 1;
     if (!err) {
-        char *copy = tui_dup(text, len); /* the loop turns while the editor runs */
-        run_editor(s, copy, len);
-        free(copy);
+        s->input = tui_dup(text, len);
+        s->input_len = len;
         return;
     }
-    int serial = s->session->model->edit_serial;
     s->session->model->edit_serial = 0;
     tui_session_key(s->session, TUI_MSG_EDITED, orb_error_message(err), -1, serial);
 }
@@ -204,11 +237,16 @@ static void edit(struct screen *s)
     struct orb_error err = { 0 };
     if (m->edit_text) {
         run_editor(s, m->edit_text, strlen(m->edit_text));
-        return;
+    } else if (s->input) {
+        char *text = s->input;
+        s->input = NULL;
+        run_editor(s, text, s->input_len);
+        free(text);
+    } else if (!m->is_edit_asked) {
+        m->is_edit_asked = 1;
+        if (!s->session->data || tui_data_input(s->session->data, m->edit_id, on_edit_input, s, &err))
+            on_edit_input(s, NULL, 0, &err);
     }
-    m->is_edit_asked = 1;
-    if (!s->session->data || tui_data_input(s->session->data, m->edit_id, on_edit_input, s, &err))
-        on_edit_input(s, NULL, 0, &err);
 }
 
 static void copy(struct screen *s)
@@ -231,7 +269,7 @@ static void serve(struct screen *s)
     tui_session_serve(s->session);
     if (m->copy)
         copy(s);
-    if (m->edit_serial && !m->is_edit_asked)
+    if (m->edit_serial)
         edit(s);
     if (!m->edit_serial)
         m->is_edit_asked = 0;
@@ -263,25 +301,7 @@ static void check_theme(struct screen *s)
     s->theme_time = time;
 }
 
-/* ---- frames --------------------------------------------------------------------------- */
-
-static void say_idle(const struct screen *s)
-{
-    if (s->session->options->test_fd >= 0 && write(s->session->options->test_fd, "idle\n", 5) < 0)
-        return; /* nobody listens any more */
-}
-
-static void paint(struct screen *s)
-{
-    struct tui_grid *grid = tui_session_frame(s->session);
-    tui_term_show(s->term, grid, s->session->theme);
-    tui_model_painted(s->session->model);
-    tui_grid_free(grid);
-    s->session->is_changed = s->must_paint = 0;
-    s->painted_ms = orb_loop_now_ms(s->session->options->loop);
-    s->painted_at = floor(orb_now());
-    say_idle(s);
-}
+/* ---- when ------------------------------------------------------------------------------ */
 
 /* When the next frame is due, in ms from now. */
 static int64_t wait_ms(struct screen *s)
@@ -354,5 +374,6 @@ out:
     orb_timer_free(s.timer);
     tui_term_close(s.term);
     tui_player_close(s.player);
+    free(s.input);
     return rc;
 }

@@ -72,15 +72,26 @@ static void unlink_row(struct tui_tasks *t, uint32_t row)
         *at = t->rows[row].next;
     t->by_state[t->rows[row].state]--;
     t->count--;
-    free(t->rows[row].long_id);
-    t->rows[row].long_id = NULL;
     t->rows[row].is_there = 0;
-    t->rows[row].next = t->free_row;
-    t->free_row = row + 1;
+    t->rows[row].next = t->dropped_row;
+    t->dropped_row = row + 1;
+}
+
+void tui_tasks_settled(struct tui_tasks *t)
+{
+    while (t->dropped_row) {
+        struct tui_task *task = &t->rows[t->dropped_row - 1];
+        uint32_t next = task->next;
+        free(task->long_id);
+        task->long_id = NULL;
+        task->next = t->free_row;
+        t->free_row = t->dropped_row;
+        t->dropped_row = next;
+    }
 }
 
 /* Full: the oldest that has ended makes room. Rarely needed, so that it may look at all. */
-static uint32_t make_room(struct tui_tasks *t)
+static void make_room(struct tui_tasks *t)
 {
     uint32_t oldest = UINT32_MAX;
     for (uint32_t row = 0; row < t->limit; row++)
@@ -89,13 +100,15 @@ static uint32_t make_room(struct tui_tasks *t)
             oldest = row;
     if (oldest != UINT32_MAX)
         unlink_row(t, oldest);
-    return oldest;
+    /* the row itself is free after the next frame */
 }
 
 static uint32_t add(struct tui_tasks *t, const char *id)
 {
-    if (!t->free_row && t->limit == TUI_TASKS_MAX && make_room(t) == UINT32_MAX)
-        return UINT32_MAX;
+    if (!t->free_row && t->limit == TUI_TASKS_MAX) {
+        make_room(t);
+        return UINT32_MAX; /* this one is told again by the walk */
+    }
     uint32_t row = t->free_row ? t->free_row - 1 : t->limit;
     if (t->free_row) {
         t->free_row = t->rows[row].next;

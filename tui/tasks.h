@@ -28,6 +28,7 @@ struct tui_tasks {
     struct tui_task *rows;
     uint32_t limit, cap;        /* rows used, also free ones */
     uint32_t free_row;          /* first free row + 1, chained by next */
+    uint32_t dropped_row;       /* likewise those that lists may still show: free once these have settled */
     uint32_t *buckets;          /* row + 1 */
     uint32_t bucket_count;
     uint32_t count;
@@ -56,6 +57,8 @@ uint32_t tui_tasks_take(struct tui_tasks *tasks, struct tui_texts *texts, const 
 uint32_t tui_tasks_change(struct tui_tasks *tasks, struct tui_texts *texts, const struct orb_feed_event *change, int *was);
 /* It is not there any more. Returns the row that it had. */
 uint32_t tui_tasks_drop(struct tui_tasks *tasks, const char *id);
+/* The lists have settled: rows that were dropped may be used again. */
+void tui_tasks_settled(struct tui_tasks *tasks);
 /* All tasks are about to be told; all have been: one that is there and was not told, nor has changed meanwhile, is returned, UINT32_MAX when there
  * is none (left). *from is where to go on, 0 at first. */
 void tui_tasks_walk(struct tui_tasks *tasks);

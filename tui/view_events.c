@@ -42,7 +42,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
 static const char *target(struct tui_model *m, enum tui_subject subject)
 {
     const struct tui_list *list = &m->lists[TUI_EVENTS];
-    uint32_t row = tui_log_source.find(m, list->painted_id);
+    uint32_t row = tui_log_source.find(m, list->cursor_id);
     if (row == UINT32_MAX)
         return "";
     const struct tui_log_line *line = &m->log.lines[row];
