@@ -177,14 +177,15 @@ static void swarms_groups_and_handoffs(void **state)
 /* ---- the flow ---------------------------------------------------------- */
 
 static const char *const names[] = { "a", "b", "c", "d", "a | b", "(a|b) x", "\xc3\xa4" };
+static const char *const small[] = { "a", "b", "c", "d", "e", "f" };
 
 /* The order as letters of their places, stages behind a slash; or the error. */
-static const char *flow(const char *text, int is_sorted)
+static const char *flow_of(const char *text, const char *const *list, size_t list_count, int is_sorted)
 {
     static char out[512];
     int *order, *stages;
     size_t count, stage_count, n = 0;
-    if (orb_flow_read(text, names, COUNT(names), is_sorted, &order, &count, &stages, &stage_count, &err))
+    if (orb_flow_read(text, list, list_count, is_sorted, &order, &count, &stages, &stage_count, &err))
         return err.text;
     for (size_t i = 0; i < count; i++)
         n += (size_t)snprintf(out + n, sizeof out - n, "%d", order[i]);
@@ -194,6 +195,11 @@ static const char *flow(const char *text, int is_sorted)
     free(order);
     free(stages);
     return out;
+}
+
+static const char *flow(const char *text, int is_sorted)
+{
+    return flow_of(text, names, COUNT(names), is_sorted);
 }
 
 static void flows(void **state)
@@ -207,8 +213,10 @@ static void flows(void **state)
         { "(b | a) >> (d | c)", 1, "0123/22" },
         { "a >> b >> a", 1, "Cycle in flow DSL: Cycle detected in graph" },
         { "a >> a", 1, "Cycle in flow DSL: Cycle detected in graph" },
-        { "(a|a) >> b", 1, "01/21" },
-        { "(a|a) >> b", 0, "Invalid flow DSL: agent 'a' is there twice, which a parallel swarm cannot run" },
+        { "a >> b >> a", 0, "Cycle in flow DSL: Cycle detected in graph" },
+        { "a >> (b | a)", 0, "Cycle in flow DSL: Cycle detected in graph" },
+        { "(a|a) >> b", 1, "01/11" },
+        { "(b|a|b) >> c", 0, "102/21" },
         { "a | b", 1, "4/1" },
         { "(a|b) x", 1, "5/1" },
         { "\xc3\xa4 >> a", 1, "60/11" },
@@ -222,6 +230,9 @@ static void flows(void **state)
         { "()", 1, "Invalid flow DSL: Empty member in parallel group: '()'" },
         { "(a|)", 1, "Invalid flow DSL: Empty member in parallel group: '(a|)'" },
         { "z", 1, "Flow references unknown agent 'z'" },
+        { "a >> z >> a", 1, "Flow references unknown agent 'z'" },
+        { "z >> y >>", 1, "Invalid flow DSL: Malformed flow DSL: 'z >> y >>'" },
+        { "z >> (a||b)", 0, "Invalid flow DSL: Empty member in parallel group: '(a||b)'" },
         { "(a) | b", 1, "Flow references unknown agent '(a) | b'" },
         { "a > b", 1, "Flow references unknown agent 'a > b'" },
     };
@@ -239,9 +250,79 @@ static void a_flow_is_bounded(void **state)
         memcpy(text + i, "a >>", 4);
     text[200000] = '\0';
     assert_non_null(strstr(flow(text, 1), "over 65536 bytes"));
-    text[4000] = '\0';
-    assert_non_null(strstr(flow(text, 1), "over 256 stages"));
+    text[65535] = '\0';
+    memcpy(text + 65532, "  b", 3);
+    assert_string_equal(flow(text, 1), "Cycle in flow DSL: Cycle detected in graph");
     free(text);
+}
+
+/* ---- the order, as the package finds it -------------------------------- */
+
+#define NODES 6
+
+/* A flow of random stages, as text and as the edges between all members of a stage and all of the next. */
+static void make_flow(unsigned *seed, char text[256], int edges[NODES][NODES], int is_named[NODES])
+{
+    int before[8], n_before = 0;
+    size_t len = 0;
+    int stages = 1 + (int)(rand_r(seed) % 3);
+    memset(edges, 0, NODES * sizeof *edges);
+    memset(is_named, 0, NODES * sizeof *is_named);
+    for (int s = 0; s < stages; s++) {
+        int now[8], n = 1 + (int)(rand_r(seed) % 3);
+        len += (size_t)snprintf(text + len, 256 - len, "%s(", s ? " >> " : "");
+        for (int i = 0; i < n; i++) {
+            now[i] = (int)(rand_r(seed) % NODES);
+            is_named[now[i]] = 1;
+            len += (size_t)snprintf(text + len, 256 - len, "%s%s", i ? "|" : "", small[now[i]]);
+            for (int k = 0; k < n_before; k++)
+                edges[before[k]][now[i]] = 1;
+        }
+        len += (size_t)snprintf(text + len, 256 - len, ")");
+        memcpy(before, now, sizeof before);
+        n_before = n;
+    }
+}
+
+/* Kahn's algorithm with a queue; first ones and successors by name. The nodes are in the order of their names. */
+static const char *by_kahn(int edges[NODES][NODES], const int is_named[NODES])
+{
+    static char out[NODES + 1];
+    int waits[NODES] = { 0 }, queue[NODES], first = 0, last = 0, named = 0;
+    for (int i = 0; i < NODES; i++)
+        for (int k = 0; k < NODES; k++)
+            waits[k] += edges[i][k];
+    for (int i = 0; i < NODES; i++) {
+        named += is_named[i];
+        if (is_named[i] && !waits[i])
+            queue[last++] = i;
+    }
+    for (; first < last; first++)
+        for (int k = 0; k < NODES; k++)
+            if (edges[queue[first]][k] && !--waits[k])
+                queue[last++] = k;
+    for (int i = 0; i < last; i++)
+        out[i] = (char)('0' + queue[i]);
+    out[last] = '\0';
+    return last < named ? "Cycle in flow DSL: Cycle detected in graph" : out;
+}
+
+static void the_order_is_topological(void **state)
+{
+    (void)state;
+    unsigned seed = 7;
+    int cycles = 0;
+    for (int i = 0; i < 5000; i++) {
+        char text[256], got[64];
+        int edges[NODES][NODES], is_named[NODES];
+        make_flow(&seed, text, edges, is_named);
+        const char *want = by_kahn(edges, is_named);
+        snprintf(got, sizeof got, "%.*s", (int)strcspn(flow_of(text, small, NODES, 1), "/"), flow_of(text, small, NODES, 1));
+        if (strcmp(got, want) != 0)
+            fail_msg("'%s' gives %s, not %s", text, got, want);
+        cycles += *want == 'C';
+    }
+    assert_true(cycles > 500 && cycles < 4500);
 }
 
 int main(void)
@@ -249,7 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_and_its_defaults), cmocka_unit_test(all_keys_of_an_agent), cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(nesting_and_counts_are_bounded), cmocka_unit_test(swarms_groups_and_handoffs), cmocka_unit_test(flows),
-        cmocka_unit_test(a_flow_is_bounded),
+        cmocka_unit_test(a_flow_is_bounded), cmocka_unit_test(the_order_is_topological),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
