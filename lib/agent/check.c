@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define MODEL_BYTES_MAX 300
-
 static const char *const agent_keys[] = { "name", "model", "instructions", "max_steps", "temperature", "max_tokens", "tools", "handoffs",
                                           "output_type", "output_schema", "output_name", "output_retries", "model_options" };
 static const char *const swarm_keys[] = { "name", "agents", "flow", "mode", "max_handoffs", "group", "parallel", "separator" };
@@ -39,27 +37,21 @@ static void check_keys(struct orb_doc *doc, const struct orb_doc_node *node, con
     }
 }
 
-/* "openai:a | anthropic:b": each of them. */
+/* Each of a chain. What is wrong with the chain itself, the plan's reader says. */
 static void check_model(struct orb_doc *doc, const struct orb_doc_node *model)
 {
-    const char *text = orb_doc_str(model);
-    for (const char *end; text; text = end ? end + 3 : NULL) {
-        char one[MODEL_BYTES_MAX];
+    struct orb_models models;
+    if (!orb_doc_str(model) || orb_models_read(orb_doc_str(model), &models, NULL))
+        return;
+    for (size_t i = 0; i < models.count; i++) {
         struct orb_error err = { 0 };
-        end = strstr(text, " | ");
-        size_t len = end ? (size_t)(end - text) : strlen(text);
-        if (len >= sizeof one) {
-            orb_doc_error(doc, orb_doc_place(model), "'model': a name is over %d bytes: write provider:model", MODEL_BYTES_MAX - 1);
-            continue;
-        }
-        memcpy(one, text, len);
-        one[len] = '\0';
-        int rc = orb_model_check(one, &err);
+        int rc = orb_model_check(models.at[i], &err);
         if (rc == ORB_E_MODEL_NOT_FOUND)
             orb_doc_warning(doc, orb_doc_place(model), "'model': %s. Only a worker that knows more providers can run it", err.text);
         else if (rc)
             orb_doc_error(doc, orb_doc_place(model), "'model': %s", err.text);
     }
+    orb_models_done(&models);
 }
 
 static int has_member(const struct orb_doc_node *agents, const char *name)

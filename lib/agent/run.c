@@ -104,11 +104,9 @@ void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb
         return;
     struct orb_error *err = run->err = orb_alloc(sizeof *err);
     int is_model = why->code <= ORB_E_MODEL_AUTH && why->code >= ORB_E_MODEL_TRUNCATED;
-    char model[ORB_RUN_MODEL_MAX];
     *err = *why;
     if (talk && is_model) {
-        orb_talk_model(talk, model);
-        orb_error_set(err, why->code, "[%.200s] %s", model, orb_error_message(why));
+        orb_error_set(err, why->code, "[%.200s] %s", orb_talk_model(talk), orb_error_message(why));
         err->retry_after_ms = why->retry_after_ms;
     }
     if (talk)
@@ -190,14 +188,6 @@ static json_t *cut_history(json_t *history)
 
 /* ---- a run -------------------------------------------------------------- */
 
-static int check_chains(const struct orb_plan *plan, struct orb_error *err)
-{
-    int rc = 0;
-    for (size_t i = 0; !rc && i < plan->agent_count; i++)
-        rc = orb_chain_check(plan->agents[i], err);
-    return rc;
-}
-
 /* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
 static void free_choice(struct orb_run *run)
 {
@@ -231,7 +221,7 @@ static void read_used(struct orb_run *run, const char *text)
 
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
 {
-    if (check_history(spec->history, err) || check_chains(spec->plan, err)) {
+    if (check_history(spec->history, err)) {
         orb_plan_free(spec->plan);
         return NULL;
     }
@@ -364,13 +354,11 @@ void orb_run_advanced(struct orb_run *run, double now)
         if (!t->is_settled)
             say_again(run, t->agent, t->text.data, t->text.len);
     for (struct talk *t = run->talks; t; t = t->next) {
-        char model[ORB_RUN_MODEL_MAX];
         if (t->state != TALK_BLOCKED)
             continue;
         t->state = TALK_ASKING;
         t->step_started = now;
-        orb_talk_model(t, model);
-        orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, model);
+        orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, orb_talk_model(t));
         orb_run_emit(run, t->agent, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "started", .step_number = t->step, .started_at = now });
         orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_REQUEST, .talk = t->id });
     }
@@ -406,14 +394,12 @@ void orb_run_usage(const struct orb_run *run, char out[320])
     struct orb_buf b;
     double cost = run->cost, one;
     int has_cost = run->has_cost;
-    char model[ORB_RUN_MODEL_MAX];
     orb_buf_init(&b, 320);
     for (const struct talk *t = run->talks; t; t = t->next) {
         if (t->is_settled || !t->usage.total_tokens)
             continue;
         sum = orb_usage_sum(&sum, &t->usage);
-        orb_talk_model(t, model);
-        if (!orb_prices_cost(run->prices, model, &t->usage, &one)) {
+        if (!orb_prices_cost(run->prices, orb_talk_model(t), &t->usage, &one)) {
             cost += one;
             has_cost = 1;
         }

@@ -14,7 +14,6 @@
 #include "tool/tool.h"
 
 #define ORB_RUN_TEXT_MAX (8 * 1024 * 1024) /* of all steps and agents */
-#define ORB_RUN_MODEL_MAX 512              /* of one model string */
 #define ORB_HISTORY_MESSAGES_MAX 1000      /* of the task's messages: the oldest whole turns beyond it are left out */
 #define ORB_HISTORY_BYTES_MAX (512 * 1024) /* and beyond this */
 #define ORB_REPEATS_MAX 5                  /* the same tool, arguments and result so often in a row stop the run */
@@ -50,7 +49,7 @@ struct orb_run_spec {
 };
 
 struct orb_run;
-/* NULL with err (ORB_E_AGENT) when the history or a model string is wrong. */
+/* NULL with err (ORB_E_AGENT) when the history is wrong. */
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err);
 void orb_run_free(struct orb_run *run);
 const struct orb_plan *orb_run_plan(const struct orb_run *run);
@@ -70,9 +69,9 @@ void orb_run_stop(struct orb_run *run, const struct orb_error *err);
 
 /* What to do now. 1 = out is filled; 0 = the run waits, or has ended. */
 int orb_run_next(struct orb_run *run, struct orb_action *out);
-/* What to ask for a talk. out->messages and out->tools are the caller's: drop them with json_decref when the request is made,
+/* What to ask for a talk; *model is the plan's. out->messages and out->tools are the caller's: drop them with json_decref when the request is made,
  * since a run that waits costs less without them. 0, or ORB_E_NOT_FOUND when the talk asks nothing. */
-int orb_run_call(const struct orb_run *run, int talk, char model[ORB_RUN_MODEL_MAX], struct orb_model_call *out) ORB_MUST_CHECK;
+int orb_run_call(const struct orb_run *run, int talk, const char **model, struct orb_model_call *out) ORB_MUST_CHECK;
 const struct orb_error *orb_run_error(const struct orb_run *run);
 
 /* JSON object: output; text when all text joined differs from it; parsed when the answer had a schema. */

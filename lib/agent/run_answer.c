@@ -1,45 +1,9 @@
-/* Whom a talk asks (chains of models), and whether what it answers fits its schema. */
+/* Does what a talk answers fit its schema? */
 #include "agent/run_state.h"
 #include "base/base.h"
 #include "tool/schema.h"
 
-#include <stdio.h>
 #include <string.h>
-
-int orb_chain_get(const char *models, int index, char out[ORB_RUN_MODEL_MAX])
-{
-    for (const char *from = models;; index--) {
-        const char *end = strchr(from, '|');
-        size_t n = end ? (size_t)(end - from) : strlen(from);
-        const char *start = from + strspn(from, " \t");
-        if (index == 0) {
-            n -= n < (size_t)(start - from) ? n : (size_t)(start - from);
-            while (n && strchr(" \t", start[n - 1]))
-                n--;
-            snprintf(out, ORB_RUN_MODEL_MAX, "%.*s", (int)(n < ORB_RUN_MODEL_MAX ? n : ORB_RUN_MODEL_MAX - 1), start);
-            return (int)n;
-        }
-        if (!end)
-            return -1;
-        from = end + 1;
-    }
-}
-
-int orb_chain_check(const struct orb_agent *agent, struct orb_error *err)
-{
-    char model[ORB_RUN_MODEL_MAX];
-    int is_chain = strchr(agent->model, '|') != NULL;
-    for (int i = 0, n; (n = orb_chain_get(agent->model, i, model)) >= 0; i++) {
-        if (n >= ORB_RUN_MODEL_MAX)
-            return orb_error_set(err, ORB_E_AGENT, "agent '%.100s': a model string is over %d bytes", agent->name, ORB_RUN_MODEL_MAX - 1);
-        if (!n && is_chain)
-            return orb_error_set(err, ORB_E_AGENT, "agent '%.100s': the chain of models '%.200s' has an empty member; write \"a:x | b:y\"", agent->name,
-                                 agent->model);
-    }
-    return 0;
-}
-
-/* ---- structured output ----------------------------------------------------- */
 
 /* The JSON of an answer, which some models put between fences. */
 static json_t *parse_answer(const struct talk *talk, struct orb_error *err)

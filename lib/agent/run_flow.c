@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *orb_node_name(const struct orb_node *node)
-{
-    return node->agent ? node->agent->name : node->name;
-}
-
 void orb_frame_free(struct frame *frame)
 {
     json_decref(frame->outputs);

@@ -48,7 +48,7 @@ static json_t *save_calls(const struct talk *t)
 static json_t *save_talk(const struct talk *t)
 {
     json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:b, s:i, s:I, s:I, s:f, s:i, s:b, s:b}", "id", t->id, "agent", t->agent->index, "frame", t->frame->id,
-        "state", (int)t->state, "history", t->has_history, "model", t->model, "step", (json_int_t)t->step, "asked_again", (json_int_t)t->asked_again,
+        "state", (int)t->state, "history", t->has_history, "model", (int)t->model, "step", (json_int_t)t->step, "asked_again", (json_int_t)t->asked_again,
         "step_started", t->step_started, "transfer", t->transfer, "over_limit", t->is_over_limit, "settled", t->is_settled);
     json_object_set_new(o, "before", copy_or_null(t->before));
     json_object_set_new(o, "input", copy_or_null(t->input));
@@ -241,10 +241,7 @@ static void load_talk(struct loader *l, const json_t *o)
     t->agent = run->plan->agents[number(l, o, "agent", 0, (int64_t)run->plan->agent_count - 1)];
     t->state = (enum talk_state)number(l, o, "state", TALK_ASKING, TALK_BLOCKED);
     t->has_history = (int)number(l, o, "history", 0, 1);
-    t->model = (int)number(l, o, "model", 0, ORB_RUN_MODEL_MAX);
-    char model[ORB_RUN_MODEL_MAX];
-    if (orb_chain_get(t->agent->model, t->model, model) < 0)
-        l->wrong = l->wrong ? l->wrong : "model";
+    t->model = (size_t)number(l, o, "model", 0, (int64_t)t->agent->models.count - 1);
     t->step = number(l, o, "step", 0, IDS_MAX);
     t->asked_again = number(l, o, "asked_again", 0, IDS_MAX);
     t->step_started = json_number_value(json_object_get(o, "step_started"));

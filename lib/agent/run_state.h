@@ -49,7 +49,7 @@ struct talk {
     json_t *input;               /* string, or NULL */
     json_t *turns;               /* array: since the input; NULL until there is one */
     json_t *kept;                /* of this step */
-    int model;                   /* of the chain */
+    size_t model;                /* which of the chain */
     int64_t step, asked_again;   /* asked_again: for an answer that fits the schema */
     double step_started;
     struct orb_buf text;         /* of this step */
@@ -139,14 +139,11 @@ void orb_talk_called(struct orb_run *run, struct talk *talk, double now);
 /* The step's text and calls as a turn of the assistant. */
 void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls_take);
 void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message_take, size_t bytes);
-void orb_talk_model(const struct talk *talk, char out[ORB_RUN_MODEL_MAX]);
+const char *orb_talk_model(const struct talk *talk);
 
 /* run_answer.c */
 /* The JSON of an answer that fits the agent's schema; NULL with ORB_E_AGENT. */
 json_t *orb_answer_check(const struct talk *talk, struct orb_error *err);
-/* A chain of models: ORB_E_AGENT when one is empty or too long. The index-th of it: its length, or -1. */
-int orb_chain_check(const struct orb_agent *agent, struct orb_error *err) ORB_MUST_CHECK;
-int orb_chain_get(const char *models, int index, char out[ORB_RUN_MODEL_MAX]);
 
 /* run_calls.c */
 void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *delta);
@@ -172,7 +169,6 @@ json_t *orb_artifact_read(const struct orb_run *run, const char *id);
 int orb_repeats_check(struct talk *talk, struct orb_error *err);
 
 /* run_flow.c */
-const char *orb_node_name(const struct orb_node *node);
 struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now);
 void orb_frame_answered(struct orb_run *run, struct talk *talk, json_t *output_take, json_t *parsed_take, double now);
 void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int call, json_t *input, double now);

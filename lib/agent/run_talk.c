@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void orb_talk_model(const struct talk *talk, char out[ORB_RUN_MODEL_MAX])
+const char *orb_talk_model(const struct talk *talk)
 {
-    orb_chain_get(talk->agent->model, talk->model, out);
+    return talk->agent->models.at[talk->model];
 }
 
 /* ---- talks --------------------------------------------------------------- */
@@ -58,7 +58,6 @@ void orb_talk_free(struct orb_run *run, struct talk *talk)
 static int check_spending(struct orb_run *run, const struct talk *talk, struct orb_error *err)
 {
     const struct orb_plan *plan = run->plan;
-    char model[ORB_RUN_MODEL_MAX];
     double cost;
     if (plan->max_tokens_total && run->total.total_tokens >= plan->max_tokens_total)
         return orb_error_set(err, ORB_E_BUDGET, "the task has used %lld tokens, and max_tokens_total is %lld; raise it, or ask for less",
@@ -67,10 +66,9 @@ static int check_spending(struct orb_run *run, const struct talk *talk, struct o
         return 0;
     if (run->cost >= plan->max_cost)
         return orb_error_set(err, ORB_E_BUDGET, "the task has cost $%.6f, and max_cost is $%g; raise it, or ask for less", run->cost, plan->max_cost);
-    orb_talk_model(talk, model);
-    if (orb_prices_cost(run->prices, model, &(struct orb_usage){ 0 }, &cost))
+    if (orb_prices_cost(run->prices, orb_talk_model(talk), &(struct orb_usage){ 0 }, &cost))
         return orb_error_set(err, ORB_E_BUDGET, "max_cost is set, and there is no price for the model '%.200s': add a row to the worker's table of prices "
-                             "(--prices FILE)", model);
+                             "(--prices FILE)", orb_talk_model(talk));
     return 0;
 }
 
@@ -114,7 +112,7 @@ void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_a
     start_step(run, talk, now);
 }
 
-int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX], struct orb_model_call *out)
+int orb_run_call(const struct orb_run *run, int id, const char **model, struct orb_model_call *out)
 {
     const struct talk *talk = orb_talk_find(run, id);
     if (!talk || talk->state != TALK_ASKING)
@@ -131,7 +129,7 @@ int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX
         json_array_append_new(messages, orb_run_message("user", json_incref(talk->input)));
     if (talk->turns)
         json_array_extend(messages, talk->turns);
-    orb_talk_model(talk, model);
+    *model = orb_talk_model(talk);
     const json_t *later = run->later && talk->step > 1 ? run->later[agent->index] : NULL;
     *out = (struct orb_model_call){
         .messages = messages, .tools = orb_calls_offer(run, talk), .temperature = agent->temperature, .max_tokens = agent->max_tokens,
@@ -195,11 +193,9 @@ void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
 /* What the step's call used goes to the task's account; its cost, or -1 when there is no price. */
 static double charge(struct orb_run *run, struct talk *talk)
 {
-    char model[ORB_RUN_MODEL_MAX];
     double cost = -1;
     run->total = orb_usage_sum(&run->total, &talk->usage);
-    orb_talk_model(talk, model);
-    if (!orb_prices_cost(run->prices, model, &talk->usage, &cost)) {
+    if (!orb_prices_cost(run->prices, orb_talk_model(talk), &talk->usage, &cost)) {
         run->cost += cost;
         run->has_cost = 1;
     }
@@ -208,10 +204,8 @@ static double charge(struct orb_run *run, struct talk *talk)
 
 static void usage_event(struct orb_run *run, struct talk *talk, double cost)
 {
-    char model[ORB_RUN_MODEL_MAX];
     const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
-    orb_talk_model(talk, model);
-    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = model,
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = orb_talk_model(talk),
         .has_spending = 1, .cached_tokens = talk->usage.cached_tokens, .reasoning_tokens = talk->usage.reasoning_tokens,
         .cost = cost, .total_cost = run->has_cost ? run->cost : -1 });
 }
@@ -261,18 +255,14 @@ void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message, size_
 
 void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls)
 {
-    char model[ORB_RUN_MODEL_MAX];
     json_t *text = take_text(talk);
     size_t bytes = json_string_length(text);
     json_t *turn = orb_run_message("assistant", text);
     if (calls)
         json_object_set_new(turn, "tool_calls", calls);
     if (talk->kept) {
-        orb_talk_model(talk, model);
-        model[strcspn(model, ":")] = '\0';
-        char whole[ORB_RUN_MODEL_MAX];
-        orb_talk_model(talk, whole);
-        json_object_set_new(turn, "kept_by", json_string(strchr(whole, ':') ? model : "openai"));
+        const char *model = orb_talk_model(talk), *colon = strchr(model, ':');
+        json_object_set_new(turn, "kept_by", colon ? json_stringn(model, (size_t)(colon - model)) : json_string("openai"));
         json_object_set_new(turn, "kept", talk->kept);
         talk->kept = NULL;
     }
@@ -367,17 +357,16 @@ static int is_providers_fault(int code)
 void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *err, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    char model[ORB_RUN_MODEL_MAX], text[640];
+    char text[640];
     int is_first = 1;
     (void)now;
     if (!talk || talk->state != TALK_ASKING)
         return;
-    if (!is_providers_fault(err->code) || orb_chain_get(talk->agent->model, talk->model + 1, model) < 0) {
+    if (!is_providers_fault(err->code) || talk->model + 1 == talk->agent->models.count) {
         orb_run_fail(run, talk, err);
         return;
     }
-    orb_talk_model(talk, model);
-    snprintf(text, sizeof text, "[%.120s] %s", model, orb_error_message(err));
+    snprintf(text, sizeof text, "[%.120s] %s", orb_talk_model(talk), orb_error_message(err));
     orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = "ModelError",
         .step_number = talk->step, .is_recoverable = 1 });
     charge(run, talk);

@@ -133,10 +133,10 @@ static void on_answer(void *arg, int code, const struct orb_error *err)
 void orb_work_ask(struct orb_attempt *a, int talk)
 {
     static const struct orb_model_callbacks callbacks = { .delta = on_delta, .done = on_answer };
-    char model[ORB_RUN_MODEL_MAX];
+    const char *model;
     struct orb_model_call call;
     struct orb_error why = { 0 };
-    if (orb_run_call(a->run, talk, model, &call))
+    if (orb_run_call(a->run, talk, &model, &call))
         return;
     struct orb_work *w = work_new(a, talk, 0);
     int rc = orb_model_stream_start(a->loop, model, &call, &callbacks, w, &w->model, &why);

@@ -29,9 +29,9 @@ static void say(struct play *p, int talk, enum orb_delta_type type, const char *
 
 static void show_request(struct play *p, int talk)
 {
-    char model[ORB_RUN_MODEL_MAX];
+    const char *model;
     struct orb_model_call call;
-    assert_int_equal(orb_run_call(p->run, talk, model, &call), 0);
+    assert_int_equal(orb_run_call(p->run, talk, &model, &call), 0);
     if (call.options) {
         char *options = json_dumps(call.options, JSON_COMPACT);
         play_put(p, "   options %s\n", options);

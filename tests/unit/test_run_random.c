@@ -327,9 +327,9 @@ static void long_history_is_cut_at_whole_turns(void **state)
     p->input = "hi";
     p->is_quiet = 1;
     assert_int_equal(play_start(p), 0);
-    char model[ORB_RUN_MODEL_MAX];
+    const char *model;
     struct orb_model_call ask;
-    assert_int_equal(orb_run_call(p->run, p->pending[0].talk, model, &ask), 0);
+    assert_int_equal(orb_run_call(p->run, p->pending[0].talk, &model, &ask), 0);
     size_t count = json_array_size(ask.messages);
     assert_int_equal(count, 1 + 333 * 3 + 1);
     assert_string_equal(orb_json_get_str(json_array_get(ask.messages, 0), "content", ""), "rules");
