@@ -130,62 +130,6 @@ const struct orb_error *orb_run_error(const struct orb_run *run)
     return run->err;
 }
 
-/* ---- history ----------------------------------------------------------- */
-
-static int check_history(const json_t *history, struct orb_error *err)
-{
-    size_t i;
-    json_t *m;
-    json_array_foreach(history, i, m) {
-        const char *role = orb_json_get_str(m, "role", "");
-        if (strcmp(role, "user") && strcmp(role, "system") && strcmp(role, "assistant") && strcmp(role, "tool"))
-            return orb_error_set(err, ORB_E_AGENT, "Unknown message role: '%s' (messages[%zu])", role, i);
-        if (!strcmp(role, "tool") && (!json_is_string(json_object_get(m, "tool_call_id")) || !json_is_string(json_object_get(m, "tool_name"))))
-            return orb_error_set(err, ORB_E_AGENT, "messages[%zu]: a tool message needs tool_call_id and tool_name", i);
-    }
-    return 0;
-}
-
-/* About how many bytes a value is. */
-static size_t size_of(const json_t *value)
-{
-    size_t n = 16, i;
-    const char *key;
-    json_t *item;
-    if (json_is_string(value))
-        return n + json_string_length(value);
-    json_array_foreach((json_t *)value, i, item)
-        n += size_of(item);
-    json_object_foreach((json_t *)value, key, item)
-        n += strlen(key) + size_of(item);
-    return n;
-}
-
-/* A turn begins with what the user says, and ends before the next of these. Whole ones are left out, the oldest first; what
- * the system says before all of them stays. */
-static json_t *cut_history(json_t *history)
-{
-    size_t count = json_array_size(history), first = 0, bytes = 0, from = count;
-    while (first < count && !strcmp(orb_json_get_str(json_array_get(history, first), "role", ""), "system"))
-        first++;
-    for (size_t i = count; i-- > first;) {
-        bytes += size_of(json_array_get(history, i));
-        if (count - i > ORB_HISTORY_MESSAGES_MAX || bytes > ORB_HISTORY_BYTES_MAX)
-            break;
-        if (i == first || !strcmp(orb_json_get_str(json_array_get(history, i), "role", ""), "user"))
-            from = i;
-    }
-    if (!count)
-        return NULL;
-    if (from == first)
-        return json_incref(history);
-    json_t *out = json_array();
-    for (size_t i = 0; i < count; i++)
-        if (i < first || i >= from)
-            json_array_append(out, json_array_get(history, i));
-    return out;
-}
-
 /* ---- a run -------------------------------------------------------------- */
 
 /* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
@@ -221,14 +165,14 @@ static void read_used(struct orb_run *run, const char *text)
 
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
 {
-    if (check_history(spec->history, err)) {
+    if (orb_history_check(spec->history, err)) {
         orb_plan_free(spec->plan);
         return NULL;
     }
     struct orb_run *run = orb_alloc(sizeof *run);
     run->plan = spec->plan;
     run->prices = spec->prices ? spec->prices : orb_prices_builtin();
-    run->history = cut_history(spec->history);
+    run->history = orb_history_cut(spec->history);
     run->input = json_stringn_nocheck(spec->input, spec->input_len);
     run->is_detailed = spec->is_detailed;
     run->may_retry = spec->may_retry;

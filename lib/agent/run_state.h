@@ -141,6 +141,14 @@ void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls_tak
 void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message_take, size_t bytes);
 const char *orb_talk_model(const struct talk *talk);
 
+/* run_history.c */
+/* ORB_E_AGENT */
+int orb_history_check(const json_t *history, struct orb_error *err) ORB_MUST_CHECK;
+/* What of it goes to the model; NULL when there is none. */
+json_t *orb_history_cut(json_t *history);
+/* About how many bytes a value takes. */
+size_t orb_json_bytes(const json_t *value);
+
 /* run_answer.c */
 /* The JSON of an answer that fits the agent's schema; NULL with ORB_E_AGENT. */
 json_t *orb_answer_check(const struct talk *talk, struct orb_error *err);
