@@ -84,18 +84,43 @@ void orb_run_done(struct orb_run *run, json_t *output, json_t *parsed)
     json_decref(parsed);
 }
 
-static void name_groups(const struct talk *talk, struct orb_error *err)
+void orb_run_forget(struct orb_run *run, int talk)
+{
+    size_t kept = run->action_pos;
+    for (size_t i = run->action_pos; i < run->action_count; i++)
+        if (run->actions[i].talk != talk)
+            run->actions[kept++] = run->actions[i];
+    run->action_count = kept;
+}
+
+static int is_models(int code)
+{
+    return code <= ORB_E_MODEL_AUTH && code >= ORB_E_MODEL_TRUNCATED;
+}
+
+void orb_run_explain(const struct talk *talk, const struct frame *top, const struct orb_error *why, struct orb_error *out)
 {
     const char *name = talk->agent->name;
-    for (const struct frame *f = talk->frame; f && f->parent; f = f->parent) {
+    *out = *why;
+    if (is_models(why->code))
+        orb_error_set(out, why->code, "[%.200s] %s", orb_talk_model(talk), orb_error_message(why));
+    for (const struct frame *f = talk->frame; f != top && f->parent; f = f->parent) {
         const struct orb_node *group = f->parent->node;
-        struct orb_error plain = *err;
+        struct orb_error plain = *out;
         if (group->type == ORB_NODE_PARALLEL || group->type == ORB_NODE_SERIAL)
-            orb_error_set(err, plain.code, "%s '%.60s' failed: Agent '%.60s' failed: %s",
+            orb_error_set(out, plain.code, "%s '%.60s' failed: Agent '%.60s' failed: %s",
                           group->type == ORB_NODE_PARALLEL ? "ParallelGroup" : "SerialGroup", group->name, name, orb_error_message(&plain));
-        err->retry_after_ms = plain.retry_after_ms;
         name = orb_node_name(group);
     }
+    out->retry_after_ms = why->retry_after_ms;
+}
+
+void orb_run_emit_error(struct orb_run *run, const struct talk *talk, const struct orb_error *err, int is_recoverable)
+{
+    const char *text = orb_error_message(err);
+    orb_run_emit(run, talk ? talk->agent : run->plan->agents[0], &(struct orb_event_out){
+        .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = is_models(err->code) ? "ModelError" : orb_error_type(err->code),
+        .step_number = talk ? talk->step : 0, .is_recoverable = is_recoverable });
 }
 
 void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb_error *why)
@@ -103,19 +128,11 @@ void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb
     if (!end(run))
         return;
     struct orb_error *err = run->err = orb_alloc(sizeof *err);
-    int is_model = why->code <= ORB_E_MODEL_AUTH && why->code >= ORB_E_MODEL_TRUNCATED;
     *err = *why;
-    if (talk && is_model) {
-        orb_error_set(err, why->code, "[%.200s] %s", orb_talk_model(talk), orb_error_message(why));
-        err->retry_after_ms = why->retry_after_ms;
-    }
     if (talk)
-        name_groups(talk, err);
-    const char *text = orb_error_message(err);
+        orb_run_explain(talk, NULL, why, err);
     if (err->code != ORB_E_CANCELLED)
-        orb_run_emit(run, talk ? talk->agent : run->plan->agents[0], &(struct orb_event_out){
-            .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = is_model ? "ModelError" : orb_error_type(err->code),
-            .step_number = talk ? talk->step : 0, .is_recoverable = run->may_retry && orb_error_is_retryable(err->code) });
+        orb_run_emit_error(run, talk, err, run->may_retry && orb_error_is_retryable(err->code));
     orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_FAILED });
 }
 

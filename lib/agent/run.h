@@ -13,7 +13,7 @@
 #include "model/prices.h"
 #include "tool/tool.h"
 
-#define ORB_RUN_TEXT_MAX (8 * 1024 * 1024) /* of all steps and agents */
+#define ORB_RUN_TEXT_MAX (8 * 1024 * 1024) /* of all steps and agents; the same for reasoning */
 #define ORB_HISTORY_MESSAGES_MAX 1000      /* of the task's messages: the oldest whole turns beyond it are left out */
 #define ORB_HISTORY_BYTES_MAX (512 * 1024) /* and beyond this */
 #define ORB_REPEATS_MAX 5                  /* the same tool, arguments and result so often in a row stop the run */
@@ -24,6 +24,7 @@ typedef void (*orb_run_event_fn)(void *arg, const struct orb_event_out *event);
 enum orb_action_type {
     ORB_ACTION_REQUEST,  /* ask the model of a talk: orb_run_call() */
     ORB_ACTION_TOOL,     /* start a call of a tool; its end is told by orb_run_tool_result() */
+    ORB_ACTION_STOP,     /* end what is under way for a talk: nobody waits for it any more */
     ORB_ACTION_ATTEMPT,  /* take the next attempt, then orb_run_advanced(): a provider failed and another goes on */
     ORB_ACTION_DONE,     /* finished: orb_run_result() */
     ORB_ACTION_FAILED    /* orb_run_error() says why; what is under way is to be stopped */

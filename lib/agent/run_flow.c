@@ -154,7 +154,7 @@ static void frame_done(struct orb_run *run, struct frame *frame, json_t *output,
     if (!parent) {
         orb_run_done(run, output, parsed);
     } else if (talk) {
-        orb_calls_answer(run, talk, slot, output, now);
+        orb_calls_answer(run, talk, slot, &(struct orb_tool_result){ .content = json_string_value(output), .len = json_string_length(output) }, now);
         json_decref(output);
         json_decref(parsed);
     } else {
@@ -162,12 +162,55 @@ static void frame_done(struct orb_run *run, struct frame *frame, json_t *output,
     }
 }
 
+/* ---- workers of a team ------------------------------------------------------------ */
+
 void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int call, json_t *input, double now)
 {
     struct frame *team = lead->frame;
     int member = team->node->order[place];
     struct frame *frame = orb_frame_start(run, team, team->node->members[member], member, call, input, now);
     frame->talk = lead->id;
+}
+
+struct frame *orb_frame_worker(const struct talk *talk)
+{
+    struct frame *frame = talk->frame;
+    while (frame && !frame->talk)
+        frame = frame->parent;
+    return frame;
+}
+
+static int is_below(const struct frame *frame, const struct frame *top)
+{
+    while (frame && frame != top)
+        frame = frame->parent;
+    return frame != NULL;
+}
+
+void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct orb_error *why, double now)
+{
+    int lead = worker->talk, call = worker->slot;
+    const char *name = orb_node_name(worker->node);
+    char tool[ORB_TOOL_NAME_MAX + 1];
+    orb_plan_tool_name("delegate_to_", name, tool);
+    json_t *words = worker->node->agent ? orb_run_words("Tool '%s' failed: Agent '%.100s' failed: %s", tool, name, orb_error_message(why))
+                                        : orb_run_words("Tool '%s' failed: %s", tool, orb_error_message(why));
+    for (struct talk *t = run->talks, *next; t; t = next) {
+        next = t->next;
+        if (!is_below(t->frame, worker))
+            continue;
+        orb_run_forget(run, t->id);
+        orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_STOP, .talk = t->id });
+        orb_talk_drop(run, t);
+    }
+    /* The newest stand in front: those below the worker's before it. */
+    for (struct frame *f = run->frames, *next; f; f = f == worker ? NULL : next) {
+        next = f->next;
+        if (is_below(f, worker))
+            drop(run, f);
+    }
+    orb_calls_answer(run, lead, call, &(struct orb_tool_result){ .error = json_string_value(words) }, now);
+    json_decref(words);
 }
 
 /* ---- handing over ----------------------------------------------------------------- */
@@ -186,10 +229,9 @@ int orb_frame_may_hand_over(const struct talk *talk, int agent)
     return 0;
 }
 
-/* The agent whose name is all that was said; -1 = none. */
-static int word_target(const struct orb_run *run, const struct talk *talk, const json_t *output)
+int orb_frame_word(const struct orb_run *run, const struct talk *talk)
 {
-    const char *from = json_string_value(output), *end = from + json_string_length(output);
+    const char *from = talk->text.data ? talk->text.data : "", *end = from + talk->text.len;
     while (from < end && strchr(" \t\r\n\f\v", *from))
         from++;
     while (end > from && strchr(" \t\r\n\f\v", end[-1]))
@@ -225,7 +267,7 @@ void orb_frame_handoff(struct orb_run *run, struct talk *talk, int agent, json_t
     struct orb_error err = { 0 };
     if (++frame->handoffs > most) {
         orb_error_set(&err, ORB_E_SWARM, "Max handoffs (%lld) exceeded in swarm", (long long)most);
-        orb_run_fail(run, talk, &err);
+        orb_talk_fail(run, talk, &err, now);
         return;
     }
     orb_run_status(run, to->name, "running", "Handoff from '%s' to '%s'", talk->agent->name, to->name);
@@ -239,13 +281,6 @@ void orb_frame_handoff(struct orb_run *run, struct talk *talk, int agent, json_t
 void orb_frame_answered(struct orb_run *run, struct talk *talk, json_t *output, json_t *parsed, double now)
 {
     struct frame *frame = talk->frame;
-    int to = word_target(run, talk, output);
-    if (to >= 0) {
-        orb_frame_handoff(run, talk, to, output, now);
-        json_decref(output);
-        json_decref(parsed);
-        return;
-    }
     orb_talk_free(run, talk);
     frame_done(run, frame, output, parsed, now);
 }

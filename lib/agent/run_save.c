@@ -47,9 +47,9 @@ static json_t *save_calls(const struct talk *t)
 
 static json_t *save_talk(const struct talk *t)
 {
-    json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:b, s:i, s:I, s:I, s:f, s:i, s:b, s:b}", "id", t->id, "agent", t->agent->index, "frame", t->frame->id,
+    json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:b, s:i, s:I, s:I, s:f, s:i, s:b}", "id", t->id, "agent", t->agent->index, "frame", t->frame->id,
         "state", (int)t->state, "history", t->has_history, "model", (int)t->model, "step", (json_int_t)t->step, "asked_again", (json_int_t)t->asked_again,
-        "step_started", t->step_started, "transfer", t->transfer, "over_limit", t->is_over_limit, "settled", t->is_settled);
+        "step_started", t->step_started, "transfer", t->transfer, "settled", t->is_settled);
     json_object_set_new(o, "before", copy_or_null(t->before));
     json_object_set_new(o, "input", copy_or_null(t->input));
     json_object_set_new(o, "turns", copy_or_null(t->turns));
@@ -79,9 +79,9 @@ json_t *orb_run_save(const struct orb_run *run)
         json_array_insert_new(frames, 0, save_frame(f));
     for (size_t i = 0; i < run->segment_count; i++)
         json_array_append_new(segments, json_pack("[i, I]", run->segments[i].agent, (json_int_t)run->segments[i].len));
-    json_t *o = json_pack("{s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:o, s:f, s:b, s:o, s:o}", "version", STATE_VERSION, "last_id", run->last_id,
+    json_t *o = json_pack("{s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:f, s:b, s:o, s:o}", "version", STATE_VERSION, "last_id", run->last_id,
         "over", run->is_over, "frames", frames, "talks", talks, "text", text_of(&run->text), "segments", segments, "turns_bytes", (json_int_t)run->turns_bytes,
-        "live_bytes", (json_int_t)run->live_bytes, "artifacts", copy_or_null(run->artifacts), "artifact_count", (json_int_t)run->artifact_count,
+        "live_bytes", (json_int_t)run->live_bytes, "reasoning_bytes", (json_int_t)run->reasoning_bytes, "artifacts", copy_or_null(run->artifacts), "artifact_count", (json_int_t)run->artifact_count,
         "usage", save_usage(&run->total), "cost", run->cost, "has_cost", run->has_cost, "output", copy_or_null(run->output), "parsed", copy_or_null(run->parsed));
     if (run->err)
         json_object_set_new(o, "error", json_pack("{s:i, s:I, s:s}", "code", run->err->code, "retry_after_ms", (json_int_t)run->err->retry_after_ms,
@@ -246,7 +246,6 @@ static void load_talk(struct loader *l, const json_t *o)
     t->asked_again = number(l, o, "asked_again", 0, IDS_MAX);
     t->step_started = json_number_value(json_object_get(o, "step_started"));
     t->transfer = (int)number(l, o, "transfer", -1, (int64_t)run->plan->agent_count - 1);
-    t->is_over_limit = (int)number(l, o, "over_limit", 0, 1);
     t->is_settled = (int)number(l, o, "settled", 0, 1);
     t->before = value_of(l, o, "before", JSON_ARRAY);
     t->input = value_of(l, o, "input", JSON_STRING);
@@ -300,6 +299,7 @@ static void load(struct loader *l, const json_t *state)
     load_segments(l, state);
     run->turns_bytes = (size_t)number(l, state, "turns_bytes", 0, IDS_MAX);
     run->live_bytes = (size_t)number(l, state, "live_bytes", 0, ORB_RUN_TEXT_MAX);
+    run->reasoning_bytes = (size_t)number(l, state, "reasoning_bytes", 0, IDS_MAX);
     run->artifacts = value_of(l, state, "artifacts", JSON_OBJECT);
     run->artifact_count = number(l, state, "artifact_count", 0, IDS_MAX);
     load_usage(state, &run->total);

@@ -58,7 +58,6 @@ struct talk {
     int transfer;                /* index of the agent that takes over after this step; -1 = none */
     struct orb_usage usage;      /* of this step */
     struct repeat same_call, same_step;
-    int is_over_limit;
     int is_settled;              /* the step's text and usage are in the run's */
 };
 
@@ -105,6 +104,7 @@ struct orb_run {
     struct segment *segments;    /* whose it is */
     size_t segment_count, segment_cap;
     size_t turns_bytes, live_bytes; /* live: text of the steps under way */
+    size_t reasoning_bytes;      /* of all steps */
     json_t *artifacts;           /* name: text */
     size_t artifact_total;
     int64_t artifact_count;
@@ -121,6 +121,11 @@ void orb_run_emit(struct orb_run *run, const struct orb_agent *agent, const stru
 void orb_run_status(struct orb_run *run, const char *agent_name, const char *word, const char *format, ...) ORB_PRINTF(4, 5);
 void orb_run_push(struct orb_run *run, const struct orb_action *action);
 void orb_run_done(struct orb_run *run, json_t *output, json_t *parsed);
+/* What is said of a talk's failure above its own frames up to the top (NULL: all). */
+void orb_run_explain(const struct talk *talk, const struct frame *top, const struct orb_error *why, struct orb_error *out);
+void orb_run_emit_error(struct orb_run *run, const struct talk *talk, const struct orb_error *err, int is_recoverable);
+/* Those for a talk that goes are not taken any more. */
+void orb_run_forget(struct orb_run *run, int talk);
 /* talk NULL: nobody's fault. */
 void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb_error *err);
 struct orb_usage orb_usage_sum(const struct orb_usage *a, const struct orb_usage *b);
@@ -134,6 +139,12 @@ struct talk *orb_talk_find(const struct orb_run *run, int id);
 void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_agent *agent, json_t *input, json_t *before_take, double now);
 void orb_talk_free(struct orb_run *run, struct talk *talk);
 void orb_talk_drop_calls(struct talk *talk);
+/* It has come to nothing. */
+void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_error *err, double now);
+/* The model says more than a limit of this worker allows. */
+void orb_talk_too_large(struct orb_run *run, const struct talk *talk);
+/* Given up in the middle: what it has said and used stays with the run. */
+void orb_talk_drop(struct orb_run *run, struct talk *talk);
 /* The step's tools have answered. */
 void orb_talk_called(struct orb_run *run, struct talk *talk, double now);
 /* The step's text and calls as a turn of the assistant. */
@@ -159,8 +170,8 @@ void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_de
 void orb_calls_begin(struct orb_run *run, struct talk *talk, double now);
 /* The step as turns of the conversation. */
 void orb_calls_record(struct orb_run *run, struct talk *talk);
-/* A worker's answer to a call. */
-void orb_calls_answer(struct orb_run *run, int talk, int call, json_t *text, double now);
+/* A worker's answer to a call; how long it took is known here. */
+void orb_calls_answer(struct orb_run *run, int talk, int call, const struct orb_tool_result *result, double now);
 /* Those that a talk may call, as the model is told; NULL = none. */
 json_t *orb_calls_offer(const struct orb_run *run, const struct talk *talk);
 
@@ -180,6 +191,12 @@ int orb_repeats_check(struct talk *talk, struct orb_error *err);
 struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now);
 void orb_frame_answered(struct orb_run *run, struct talk *talk, json_t *output_take, json_t *parsed_take, double now);
 void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int call, json_t *input, double now);
+/* The frame that a lead has delegated to and that a talk is part of; NULL = none. */
+struct frame *orb_frame_worker(const struct talk *talk);
+/* Ends it with all that is below it; the lead is told why. */
+void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct orb_error *why, double now);
+/* The agent whose name is all that was said in the step; -1 = none. */
+int orb_frame_word(const struct orb_run *run, const struct talk *talk);
 /* Control passes to another agent, with the conversation; word: what was said for it, or NULL. */
 void orb_frame_handoff(struct orb_run *run, struct talk *talk, int agent, json_t *word, double now);
 /* May this talk hand over? And to whom: is that agent among them? */

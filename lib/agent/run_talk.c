@@ -140,12 +140,20 @@ int orb_run_call(const struct orb_run *run, int id, const char **model, struct o
 
 /* ---- what the model says -------------------------------------------------- */
 
+void orb_talk_too_large(struct orb_run *run, const struct talk *talk)
+{
+    struct orb_error err = { 0 };
+    orb_error_set(&err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text or reasoning, %d tool calls a step, %d MiB of "
+                  "arguments, %d MiB of conversation a task)", ORB_RUN_TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, TURNS_BYTES_MAX >> 20);
+    orb_run_fail(run, talk, &err);
+}
+
 static void text_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
 {
-    if (!d->len || talk->is_over_limit)
+    if (!d->len)
         return;
     if (run->text.len + run->live_bytes + d->len > ORB_RUN_TEXT_MAX) {
-        talk->is_over_limit = 1;
+        orb_talk_too_large(run, talk);
         return;
     }
     run->live_bytes += d->len;
@@ -153,12 +161,22 @@ static void text_delta(struct orb_run *run, struct talk *talk, const struct orb_
     orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = d->text, .text_len = d->len });
 }
 
-static void keep(struct talk *talk, json_t *item)
+static void reasoning_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
+{
+    run->reasoning_bytes += d->len;
+    if (run->reasoning_bytes > ORB_RUN_TEXT_MAX)
+        orb_talk_too_large(run, talk);
+    else if (d->len)
+        orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
+}
+
+static void keep(struct orb_run *run, struct talk *talk, json_t *item)
 {
     if (!talk->kept)
         talk->kept = json_array();
-    if (json_array_size(talk->kept) >= KEEP_MAX)
-        talk->is_over_limit = 1;
+    run->turns_bytes += orb_json_bytes(item);
+    if (json_array_size(talk->kept) >= KEEP_MAX || run->turns_bytes > TURNS_BYTES_MAX)
+        orb_talk_too_large(run, talk);
     else
         json_array_append(talk->kept, item);
 }
@@ -173,8 +191,7 @@ void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
         text_delta(run, talk, d);
         break;
     case ORB_DELTA_REASONING:
-        if (d->len)
-            orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
+        reasoning_delta(run, talk, d);
         break;
     case ORB_DELTA_TOOL_CALL:
         orb_calls_delta(run, talk, d);
@@ -183,7 +200,7 @@ void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
         talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
         break;
     case ORB_DELTA_KEEP:
-        keep(talk, d->keep);
+        keep(run, talk, d->keep);
         break;
     case ORB_DELTA_FINISH:
         break;
@@ -237,6 +254,36 @@ static void settle_text(struct orb_run *run, struct talk *talk)
     run->live_bytes -= talk->text.len;
 }
 
+void orb_talk_drop(struct orb_run *run, struct talk *talk)
+{
+    if (!talk->is_settled) {
+        charge(run, talk);
+        settle_text(run, talk);
+    }
+    orb_talk_free(run, talk);
+}
+
+/* A worker that was asked for what it cannot do, or that goes round in a circle, is its lead's to deal with, as a tool that fails is.
+ * What a later attempt may mend, or a person must, ends the run. */
+static int is_for_lead(int code)
+{
+    return code == ORB_E_AGENT || code == ORB_E_SWARM || code == ORB_E_LOOP || code == ORB_E_MODEL_INVALID || code == ORB_E_MODEL_CONTEXT ||
+           code == ORB_E_MODEL_FILTER;
+}
+
+void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_error *why, double now)
+{
+    struct frame *worker = orb_frame_worker(talk);
+    struct orb_error err;
+    if (!worker || !is_for_lead(why->code)) {
+        orb_run_fail(run, talk, why);
+        return;
+    }
+    orb_run_explain(talk, worker, why, &err);
+    orb_run_emit_error(run, talk, &err, 1);
+    orb_frame_give_up(run, worker, &err, now);
+}
+
 static json_t *take_text(struct talk *talk)
 {
     json_t *text = json_stringn_nocheck(talk->text.data ? talk->text.data : "", talk->text.len);
@@ -285,36 +332,28 @@ static void finish(struct orb_run *run, struct talk *talk, double now)
 {
     struct orb_error err = { 0 };
     json_t *parsed = NULL;
+    int to = orb_frame_word(run, talk);
+    if (to >= 0) {
+        json_t *word = take_text(talk);
+        orb_frame_handoff(run, talk, to, word, now);
+        json_decref(word);
+        return;
+    }
     if (talk->agent->output_schema && !(parsed = orb_answer_check(talk, &err))) {
         if (talk->asked_again < talk->agent->output_retries)
             ask_again(run, talk, &err, now);
         else
-            orb_run_fail(run, talk, &err);
+            orb_talk_fail(run, talk, &err, now);
         return;
     }
     orb_frame_answered(run, talk, take_text(talk), parsed, now);
 }
 
-static int check_limits(const struct orb_run *run, const struct talk *talk, struct orb_error *err)
-{
-    if (talk->is_over_limit)
-        return orb_error_set(err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text, %d tool calls a step, %d MiB of "
-                             "arguments, %d MiB of conversation a task)", ORB_RUN_TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, TURNS_BYTES_MAX >> 20);
-    if (run->turns_bytes > TURNS_BYTES_MAX)
-        return orb_error_set(err, ORB_E_TOO_LARGE, "the task's conversations are over %d MiB", TURNS_BYTES_MAX >> 20);
-    return 0;
-}
-
 void orb_run_answered(struct orb_run *run, int id, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    struct orb_error err = { 0 };
     if (!talk || talk->state != TALK_ASKING)
         return;
-    if (check_limits(run, talk, &err)) {
-        orb_run_fail(run, talk, &err);
-        return;
-    }
     usage_event(run, talk, charge(run, talk));
     settle_text(run, talk);
     talk->is_settled = 1;
@@ -331,8 +370,13 @@ void orb_talk_called(struct orb_run *run, struct talk *talk, double now)
 {
     struct orb_error err = { 0 };
     step_completed(run, talk, now);
-    if (orb_repeats_check(talk, &err) || check_limits(run, talk, &err)) {
+    if (run->turns_bytes > TURNS_BYTES_MAX) {
+        orb_error_set(&err, ORB_E_TOO_LARGE, "the task's conversations are over %d MiB", TURNS_BYTES_MAX >> 20);
         orb_run_fail(run, talk, &err);
+        return;
+    }
+    if (orb_repeats_check(talk, &err)) {
+        orb_talk_fail(run, talk, &err, now);
         return;
     }
     int is_last = talk->transfer < 0 && talk->step >= talk->agent->max_steps;
@@ -357,24 +401,21 @@ static int is_providers_fault(int code)
 void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *err, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    char text[640];
+    struct orb_error told;
     int is_first = 1;
-    (void)now;
     if (!talk || talk->state != TALK_ASKING)
         return;
     if (!is_providers_fault(err->code) || talk->model + 1 == talk->agent->models.count) {
-        orb_run_fail(run, talk, err);
+        orb_talk_fail(run, talk, err, now);
         return;
     }
-    snprintf(text, sizeof text, "[%.120s] %s", orb_talk_model(talk), orb_error_message(err));
-    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = "ModelError",
-        .step_number = talk->step, .is_recoverable = 1 });
+    orb_run_explain(talk, talk->frame, err, &told);
+    orb_run_emit_error(run, talk, &told, 1);
     charge(run, talk);
     talk->usage = (struct orb_usage){ 0 };
     run->live_bytes -= talk->text.len;
     json_decref(take_text(talk));
     orb_talk_drop_calls(talk);
-    talk->is_over_limit = 0;
     talk->model++;
     for (const struct talk *t = run->talks; t; t = t->next)
         is_first &= t->state != TALK_BLOCKED;

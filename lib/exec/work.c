@@ -40,10 +40,11 @@ static void cancel(struct orb_work *w)
         orb_tool_call_cancel(w->tool);
 }
 
-void orb_work_cancel_all(struct orb_attempt *a)
+void orb_work_cancel(struct orb_attempt *a, int talk)
 {
     for (struct orb_work *w = a->works; w; w = w->next)
-        cancel(w);
+        if (!talk || w->talk == talk)
+            cancel(w);
 }
 
 void orb_work_leave_all(struct orb_attempt *a)
@@ -112,6 +113,7 @@ static void on_delta(void *arg, const struct orb_delta *delta)
     if (delta->type == ORB_DELTA_TEXT || delta->type == ORB_DELTA_REASONING)
         w->attempt->tokens++;
     orb_run_delta(w->attempt->run, w->talk, delta);
+    orb_attempt_drive(w->attempt); /* it may have been too much */
 }
 
 static void on_answer(void *arg, int code, const struct orb_error *err)

@@ -96,7 +96,7 @@ static struct orb_run_spec spec_of(struct play *p)
 {
     struct orb_run_spec spec = {
         .history = p->history, .input = p->input, .input_len = strlen(p->input), .is_detailed = p->is_detailed, .may_retry = 1,
-        .prices = p->prices, .fn = on_event, .arg = p,
+        .prices = p->prices, .artifact_bytes = p->artifact_bytes, .fn = on_event, .arg = p,
     };
     struct orb_error err;
     if (orb_plan_read(p->config, &spec.plan, &err))
@@ -176,10 +176,16 @@ static void add_item(struct play *p, const struct orb_action *action, int type)
     }
 }
 
+static void drop_talk(struct play *p, int talk)
+{
+    for (size_t i = p->count; i-- > 0;)
+        if (p->pending[i].talk == talk)
+            play_drop_item(p, i);
+}
+
 void play_drain(struct play *p)
 {
     struct orb_action action;
-    size_t first = p->count;
     while (orb_run_next(p->run, &action)) {
         assert_false(p->ends);
         switch (action.type) {
@@ -188,6 +194,9 @@ void play_drain(struct play *p)
             break;
         case ORB_ACTION_TOOL:
             add_item(p, &action, PLAY_TOOL);
+            break;
+        case ORB_ACTION_STOP:
+            drop_talk(p, action.talk);
             break;
         case ORB_ACTION_ATTEMPT:
             add_item(p, &action, PLAY_ADVANCE);
@@ -199,8 +208,8 @@ void play_drain(struct play *p)
             break;
         }
     }
-    for (size_t i = first; i < p->count; i++)
-        if (p->pending[i].type == PLAY_MODEL)
+    for (size_t i = 0; i < p->count; i++)
+        if (p->pending[i].type == PLAY_MODEL && !*p->pending[i].agent)
             snprintf(p->pending[i].agent, sizeof p->pending[i].agent, "%s", agent_of(p->run, p->pending[i].talk));
     if (p->reload_percent && (int)play_random(p, 100) < p->reload_percent)
         play_reload(p);

@@ -22,6 +22,7 @@ struct play {
     int is_detailed, is_interleaved;
     int reload_percent;              /* how often, after an input, the state is written out and read back */
     const struct orb_prices *prices;
+    size_t artifact_bytes;           /* 0 = as usual */
     struct orb_run *run;
     struct orb_buf trace;            /* the events, a line each */
     int is_quiet;                    /* no trace */

@@ -226,27 +226,63 @@ static void answers_over_a_limit_fail_the_run(void **state)
     piece[MIB] = '\0';
     struct play *p = start("{\"name\": \"bot\"}");
     call(p, 128, "a", "");
-    orb_run_answered(p->run, p->pending[0].talk, 1);
     stop(p, ORB_E_TOO_LARGE);
 
     p = start("{\"name\": \"bot\"}");
     call(p, 0, "a", piece);
     call(p, 0, NULL, "y");
-    orb_run_answered(p->run, p->pending[0].talk, 1);
     stop(p, ORB_E_TOO_LARGE);
 
     p = start("{\"name\": \"bot\"}");
     for (int i = 0; i < 8; i++)
         orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_TEXT, .text = piece, .len = MIB - 1 });
     orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_TEXT, .text = "123456789", .len = 9 });
-    orb_run_answered(p->run, p->pending[0].talk, 1);
     struct orb_buf text;
     orb_buf_init(&text, 16 * MIB);
     orb_run_text(p->run, &text);
     assert_int_equal(text.len, 8 * (MIB - 1)); /* the part before is kept */
     orb_buf_done(&text);
     stop(p, ORB_E_TOO_LARGE);
+
+    p = start("{\"name\": \"bot\"}");
+    for (int i = 0; i < 8; i++)
+        orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_REASONING, .text = piece, .len = MIB });
+    assert_null(orb_run_error(p->run));
+    orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_REASONING, .text = "1", .len = 1 });
+    stop(p, ORB_E_TOO_LARGE);
+
+    p = start("{\"name\": \"bot\"}");
+    json_t *keep = json_stringn(piece, MIB);
+    for (int i = 0; i < 32; i++)
+        orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_KEEP, .keep = keep });
+    json_decref(keep);
+    stop(p, ORB_E_TOO_LARGE);
     free(piece);
+}
+
+/* What a model reads again is sent again with every step. */
+static void artifacts_that_are_read_count(void **state)
+{
+    (void)state;
+    static char piece[MIB];
+    memset(piece, 'x', sizeof piece);
+    struct play *p = start("{\"name\": \"bot\", \"tools\": [\"big\"]}");
+    orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_TOOL_CALL, .id = "a", .name = "big" });
+    orb_run_answered(p->run, p->pending[0].talk, 1);
+    p->count = 0;
+    play_drain(p);
+    orb_run_tool_result(p->run, p->pending[0].talk, 0, &(struct orb_tool_result){ .content = piece, .len = sizeof piece }, 2);
+    p->count = 0;
+    play_drain(p);
+    json_t *saved = orb_run_save(p->run);
+    char text[256];
+    snprintf(text, sizeof text, "{\"id\": \"%s\"}", json_object_iter_key(json_object_iter(json_object_get(saved, "artifacts"))));
+    json_decref(saved);
+    for (int i = 0; i < 33; i++)
+        orb_run_delta(p->run, p->pending[0].talk, &(struct orb_delta){ .type = ORB_DELTA_TOOL_CALL, .index = i, .id = "b", .name = "retrieve_artifact",
+                                                                       .text = text, .len = strlen(text) });
+    orb_run_answered(p->run, p->pending[0].talk, 3);
+    stop(p, ORB_E_TOO_LARGE);
 }
 
 /* Each step is within its limits, all of them together are not. */
@@ -388,7 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_run_ends_exactly_once),
-        cmocka_unit_test(answers_over_a_limit_fail_the_run),
+        cmocka_unit_test(answers_over_a_limit_fail_the_run), cmocka_unit_test(artifacts_that_are_read_count),
         cmocka_unit_test(a_conversation_that_grows_without_end_fails_the_run),
         cmocka_unit_test(absurd_token_counts_are_cut),
         cmocka_unit_test(bad_history_is_refused),
