@@ -141,8 +141,6 @@ void orb_talk_free(struct orb_run *run, struct talk *talk);
 void orb_talk_drop_calls(struct talk *talk);
 /* It has come to nothing. */
 void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_error *err, double now);
-/* The model says more than a limit of this worker allows. */
-void orb_talk_too_large(struct orb_run *run, const struct talk *talk);
 /* Given up in the middle: what it has said and used stays with the run. */
 void orb_talk_drop(struct orb_run *run, struct talk *talk);
 /* The step's tools have answered. */
@@ -161,6 +159,8 @@ json_t *orb_history_cut(json_t *history);
 size_t orb_json_bytes(const json_t *value);
 
 /* run_answer.c */
+/* The model says more than a limit of this worker allows. */
+void orb_talk_too_large(struct orb_run *run, const struct talk *talk);
 /* The JSON of an answer that fits the agent's schema; NULL with ORB_E_AGENT. */
 json_t *orb_answer_check(const struct talk *talk, struct orb_error *err);
 

@@ -138,74 +138,7 @@ int orb_run_call(const struct orb_run *run, int id, const char **model, struct o
     return 0;
 }
 
-/* ---- what the model says -------------------------------------------------- */
-
-void orb_talk_too_large(struct orb_run *run, const struct talk *talk)
-{
-    struct orb_error err = { 0 };
-    orb_error_set(&err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text or reasoning, %d tool calls a step, %d MiB of "
-                  "arguments, %d MiB of conversation a task)", ORB_RUN_TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, TURNS_BYTES_MAX >> 20);
-    orb_run_fail(run, talk, &err);
-}
-
-static void text_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
-{
-    if (!d->len)
-        return;
-    if (run->text.len + run->live_bytes + d->len > ORB_RUN_TEXT_MAX) {
-        orb_talk_too_large(run, talk);
-        return;
-    }
-    run->live_bytes += d->len;
-    orb_buf_add(&talk->text, d->text, d->len);
-    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = d->text, .text_len = d->len });
-}
-
-static void reasoning_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
-{
-    run->reasoning_bytes += d->len;
-    if (run->reasoning_bytes > ORB_RUN_TEXT_MAX)
-        orb_talk_too_large(run, talk);
-    else if (d->len)
-        orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
-}
-
-static void keep(struct orb_run *run, struct talk *talk, json_t *item)
-{
-    if (!talk->kept)
-        talk->kept = json_array();
-    run->turns_bytes += orb_json_bytes(item);
-    if (json_array_size(talk->kept) >= KEEP_MAX || run->turns_bytes > TURNS_BYTES_MAX)
-        orb_talk_too_large(run, talk);
-    else
-        json_array_append(talk->kept, item);
-}
-
-void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
-{
-    struct talk *talk = orb_talk_find(run, id);
-    if (!talk || talk->state != TALK_ASKING)
-        return;
-    switch (d->type) {
-    case ORB_DELTA_TEXT:
-        text_delta(run, talk, d);
-        break;
-    case ORB_DELTA_REASONING:
-        reasoning_delta(run, talk, d);
-        break;
-    case ORB_DELTA_TOOL_CALL:
-        orb_calls_delta(run, talk, d);
-        break;
-    case ORB_DELTA_USAGE:
-        talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
-        break;
-    case ORB_DELTA_KEEP:
-        keep(run, talk, d->keep);
-        break;
-    case ORB_DELTA_FINISH:
-        break;
-    }
-}
+/* ---- what it has come to -------------------------------------------------- */
 
 /* What the step's call used goes to the task's account; its cost, or -1 when there is no price. */
 static double charge(struct orb_run *run, struct talk *talk)
