@@ -146,7 +146,7 @@ static void delegate(struct orb_run *run, struct talk *talk, int index, int plac
         fail(run, call, 0, orb_run_words("Tool '%.64s' failed: it needs task, a string", call->name));
         return;
     }
-    call->state = CALL_RUNNING;
+    call->state = CALL_DELEGATED;
     call->started_at = now;
     orb_frame_delegate(run, talk, place, index, task, now);
 }
@@ -188,13 +188,18 @@ static void tell_results(struct orb_run *run, struct talk *talk)
     }
 }
 
+static int is_under_way(const struct call *call)
+{
+    return call->state == CALL_RUNNING || call->state == CALL_DELEGATED;
+}
+
 /* As many as may run at once; then the step is over, or waits for those that run. */
 static void go_on(struct orb_run *run, struct talk *talk, double now)
 {
     int64_t running = 0;
     int id = talk->id;
     for (int i = 0; i < talk->ncalls; i++)
-        running += talk->calls[i].state == CALL_RUNNING;
+        running += is_under_way(&talk->calls[i]);
     for (int i = 0; i < talk->ncalls && running < run->plan->tool_concurrency; i++) {
         if (talk->calls[i].state != CALL_WAITING)
             continue;
@@ -202,7 +207,7 @@ static void go_on(struct orb_run *run, struct talk *talk, double now)
         /* A worker's beginning may have been the end of all. */
         if (!orb_talk_find(run, id))
             return;
-        running += talk->calls[i].state == CALL_RUNNING;
+        running += is_under_way(&talk->calls[i]);
     }
     for (int i = 0; i < talk->ncalls; i++)
         if (talk->calls[i].state != CALL_DONE)
@@ -226,9 +231,10 @@ void orb_calls_begin(struct orb_run *run, struct talk *talk, double now)
     go_on(run, talk, now);
 }
 
-static struct call *running_call(struct talk *talk, int index)
+/* The call that waits in that state; NULL: nobody does. */
+static struct call *waiting_call(struct talk *talk, int index, enum call_state state)
 {
-    if (!talk || talk->state != TALK_CALLING || index < 0 || index >= talk->ncalls || talk->calls[index].state != CALL_RUNNING)
+    if (!talk || talk->state != TALK_CALLING || index < 0 || index >= talk->ncalls || talk->calls[index].state != state)
         return NULL;
     return &talk->calls[index];
 }
@@ -264,7 +270,7 @@ static void take_result(struct orb_run *run, struct call *call, const struct orb
 void orb_run_tool_result(struct orb_run *run, int id, int index, const struct orb_tool_result *result, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    struct call *call = running_call(talk, index);
+    struct call *call = waiting_call(talk, index, CALL_RUNNING);
     if (!call)
         return;
     const struct orb_tool *tool = find_tool(run, talk, call->name);
@@ -275,7 +281,7 @@ void orb_run_tool_result(struct orb_run *run, int id, int index, const struct or
 void orb_calls_answer(struct orb_run *run, int id, int index, const struct orb_tool_result *result, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    struct call *call = running_call(talk, index);
+    struct call *call = waiting_call(talk, index, CALL_DELEGATED);
     struct orb_tool_result timed = *result;
     if (!call)
         return;

@@ -19,7 +19,7 @@
 #define TALKS_MAX 1024                      /* at once */
 #define HANDOFFS_DEFAULT 10                 /* of a task that is one agent */
 
-enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DONE };
+enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DELEGATED, CALL_DONE };
 struct call {
     char *id, *name;
     struct orb_buf arguments;

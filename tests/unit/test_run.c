@@ -160,7 +160,7 @@ static void step(struct play *p)
         tool_ends(p, &item);
     } else if (item.type == PLAY_ADVANCE) {
         play_put(p, "-- attempt %d\n", ++p->attempts + 1);
-        orb_run_advanced(p->run, p->now);
+        play_advance(p);
     } else if (!answer(p, &item)) {
         assert_true(p->count < PLAY_PENDING_MAX);
         p->pending[p->count++] = item;
