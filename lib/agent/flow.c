@@ -51,16 +51,14 @@ static int is_group(const char *from, const char *to)
 
 static int read_group(struct flow *f, const char *group, const char *group_end, struct orb_error *err)
 {
-    const char *from = group + 1, *end;
-    do {
+    for (const char *from = group + 1, *end; from; from = end ? end + 1 : NULL) {
         end = memchr(from, '|', (size_t)(group_end - 1 - from));
         const char *start = from, *stop = end ? end : group_end - 1;
         trim(&start, &stop);
         if (start == stop)
             return orb_error_set(err, ORB_E_SWARM, "Invalid flow DSL: Empty member in parallel group: '%.*s'", (int)(group_end - group), group);
         add_name(f, start, stop);
-        from = end + 1;
-    } while (end);
+    }
     return 0;
 }
 

@@ -19,9 +19,11 @@ static int is_content(const json_t *content)
 {
     size_t i;
     const json_t *block;
-    json_array_foreach(content, i, block)
-        if (!*orb_json_get_str(block, "type", ""))
+    json_array_foreach(content, i, block) {
+        const char *type = orb_json_get_str(block, "type", "");
+        if (!*type || (!strcmp(type, "text") && !json_is_string(json_object_get(block, "text"))))
             return 0;
+    }
     return json_is_string(content) || json_is_array(content);
 }
 
@@ -45,7 +47,7 @@ static const char *check_message(const json_t *m)
     if (is_tool && (!json_is_string(json_object_get(m, "tool_call_id")) || !json_is_string(json_object_get(m, "tool_name"))))
         return "a tool message needs tool_call_id and tool_name";
     if (!is_content(content) && !(may_be_empty && is_missing(content)))
-        return "content must be a string, or an array of blocks with a type each";
+        return "content must be a string, or an array of blocks, each with a type, and a text when that is text";
     if (!is_calls(json_object_get(m, "tool_calls")))
         return "tool_calls must be an array of objects with id, name and arguments, which is a string of JSON";
     return NULL;

@@ -407,7 +407,8 @@ static void bad_history_is_refused(void **state)
         { "[{\"role\": \"tool\", \"tool_call_id\": 1, \"tool_name\": \"n\"}]", "tool_call_id" },
         { "[{\"role\": \"user\"}]", "messages[0]: content must be a string" },
         { "[{\"role\": \"system\", \"content\": null}]", "messages[0]: content must be a string" },
-        { "[{\"role\": \"user\", \"content\": [{\"text\": \"x\"}]}]", "an array of blocks with a type each" },
+        { "[{\"role\": \"user\", \"content\": [{\"text\": \"x\"}]}]", "an array of blocks, each with a type" },
+        { "[{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"uext\": \"x\"}]}]", "and a text when that is text" },
         { "[{\"role\": \"assistant\", \"content\": 7}]", "messages[0]: content must be a string" },
         { "[{\"role\": \"assistant\", \"tool_calls\": {}}]", "tool_calls must be an array of objects" },
         /* as OpenAI writes them */
