@@ -83,11 +83,14 @@ static void is_ref(struct walk *w, const json_t *value)
         wrong(w, "must be a string");
     for (int hops = 0; json_is_string(at); hops++) {
         const json_t *target = orb_schema_target(w->root, json_string_value(at));
+        int is_far = hops == ORB_SCHEMA_DEPTH_MAX, is_over = ++w->steps > ORB_SCHEMA_STEPS_MAX;
         if (!target)
             wrong(w, "'%.60s' leads nowhere; write #/$defs/NAME with a NAME that $defs of the top has", json_string_value(at));
-        else if (hops == ORB_SCHEMA_DEPTH_MAX)
+        else if (is_far)
             wrong(w, "'%.60s' leads to itself", json_string_value(value));
-        at = target && hops < ORB_SCHEMA_DEPTH_MAX ? json_object_get(target, "$ref") : NULL;
+        else if (is_over)
+            wrong(w, "the whole leads over too many of them");
+        at = is_far || is_over ? NULL : json_object_get(target, "$ref");
     }
 }
 
