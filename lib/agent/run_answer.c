@@ -64,7 +64,8 @@ void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
         orb_calls_delta(run, talk, d);
         break;
     case ORB_DELTA_USAGE:
-        talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
+        if (d->usage.total_tokens > 0) /* some servers end with zeros */
+            talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
         break;
     case ORB_DELTA_KEEP:
         keep(run, talk, d->keep);
