@@ -29,12 +29,14 @@ static size_t member_of(const struct orb_node *node, size_t place)
     return node->type == ORB_NODE_WORKFLOW ? (size_t)node->order[place] : place;
 }
 
-static size_t total_of(const struct orb_node *node)
+size_t orb_stage_count(const struct orb_node *node)
 {
-    return node->type == ORB_NODE_WORKFLOW ? node->order_count : node->member_count;
+    if (node->type == ORB_NODE_WORKFLOW)
+        return node->is_parallel ? node->stage_count : node->order_count;
+    return node->type == ORB_NODE_SERIAL ? node->member_count : node->type == ORB_NODE_PARALLEL;
 }
 
-static size_t stage_size(const struct orb_node *node, size_t stage)
+size_t orb_stage_size(const struct orb_node *node, size_t stage)
 {
     if (node->type == ORB_NODE_PARALLEL)
         return node->member_count;
@@ -44,7 +46,7 @@ static size_t stage_size(const struct orb_node *node, size_t stage)
 static void start_stage(struct orb_run *run, struct frame *frame, json_t *input, double now)
 {
     const struct orb_node *node = frame->node;
-    size_t count = stage_size(node, frame->stage);
+    size_t count = orb_stage_size(node, frame->stage);
     json_decref(frame->outputs);
     frame->outputs = json_array();
     for (size_t i = 0; i < count; i++)
@@ -101,8 +103,8 @@ static void member_done(struct orb_run *run, struct frame *frame, int slot, json
         orb_run_fail(run, NULL, &err);
         return;
     }
-    frame->first += stage_size(node, frame->stage++);
-    if (frame->first >= total_of(node)) {
+    frame->first += orb_stage_size(node, frame->stage++);
+    if (frame->stage == orb_stage_count(node)) {
         frame_done(run, frame, text, parsed, now);
         return;
     }
@@ -113,18 +115,23 @@ static void member_done(struct orb_run *run, struct frame *frame, int slot, json
 
 /* ---- frames -------------------------------------------------------------------- */
 
-struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now)
+struct frame *orb_frame_new(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot)
 {
     struct frame *frame = orb_alloc(sizeof *frame);
-    const struct orb_node *first = node->order_count ? node->members[node->order[0]] : NULL;
-    frame->id = ++run->last_id;
     frame->parent = parent;
     frame->node = node;
     frame->member = member;
     frame->slot = slot;
-    frame->has_history = parent ? parent->has_history && parent->node->type != ORB_NODE_TEAM : 1;
     frame->next = run->frames;
     run->frames = frame;
+    return frame;
+}
+
+void orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now)
+{
+    struct frame *frame = orb_frame_new(run, parent, node, member, slot);
+    const struct orb_node *first = node->order_count ? node->members[node->order[0]] : NULL;
+    frame->id = ++run->last_id;
     switch (node->type) {
     case ORB_NODE_AGENT:
         orb_talk_start(run, frame, node->agent, input, NULL, now);
@@ -143,18 +150,31 @@ struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const s
         start_stage(run, frame, input, now);
         break;
     }
-    return frame;
+}
+
+static int is_workers(const struct frame *frame)
+{
+    return frame->parent && frame->parent->node->type == ORB_NODE_TEAM;
+}
+
+/* The answer to the call that a worker's frame stands for. */
+static void answer_lead(struct orb_run *run, const struct frame *team, int call, const struct orb_tool_result *result, double now)
+{
+    const struct talk *lead = run->talks;
+    while (lead->frame != team)
+        lead = lead->next;
+    orb_calls_answer(run, lead->id, call, result, now);
 }
 
 static void frame_done(struct orb_run *run, struct frame *frame, json_t *output, json_t *parsed, double now)
 {
     struct frame *parent = frame->parent;
-    int slot = frame->slot, talk = frame->talk;
+    int slot = frame->slot, is_worker = is_workers(frame);
     drop(run, frame);
     if (!parent) {
         orb_run_done(run, output, parsed);
-    } else if (talk) {
-        orb_calls_answer(run, talk, slot, &(struct orb_tool_result){ .content = json_string_value(output), .len = json_string_length(output) }, now);
+    } else if (is_worker) {
+        answer_lead(run, parent, slot, &(struct orb_tool_result){ .content = json_string_value(output), .len = json_string_length(output) }, now);
         json_decref(output);
         json_decref(parsed);
     } else {
@@ -168,14 +188,12 @@ void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int c
 {
     struct frame *team = lead->frame;
     int member = team->node->order[place];
-    struct frame *frame = orb_frame_start(run, team, team->node->members[member], member, call, input, now);
-    frame->talk = lead->id;
+    orb_frame_start(run, team, team->node->members[member], member, call, input, now);
 }
 
-struct frame *orb_frame_worker(const struct talk *talk)
+struct frame *orb_frame_worker(struct frame *frame)
 {
-    struct frame *frame = talk->frame;
-    while (frame && !frame->talk)
+    while (frame && !is_workers(frame))
         frame = frame->parent;
     return frame;
 }
@@ -189,9 +207,10 @@ static int is_below(const struct frame *frame, const struct frame *top)
 
 void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct orb_error *why, double now)
 {
-    int lead = worker->talk, call = worker->slot;
+    const struct frame *team = worker->parent;
     const char *name = orb_node_name(worker->node);
     char tool[ORB_TOOL_NAME_MAX + 1];
+    int call = worker->slot;
     orb_plan_tool_name("delegate_to_", name, tool);
     json_t *words = worker->node->agent ? orb_run_words("Tool '%s' failed: Agent '%.100s' failed: %s", tool, name, orb_error_message(why))
                                         : orb_run_words("Tool '%s' failed: %s", tool, orb_error_message(why));
@@ -209,7 +228,7 @@ void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct o
         if (is_below(f, worker))
             drop(run, f);
     }
-    orb_calls_answer(run, lead, call, &(struct orb_tool_result){ .error = json_string_value(words) }, now);
+    answer_lead(run, team, call, &(struct orb_tool_result){ .error = json_string_value(words) }, now);
     json_decref(words);
 }
 

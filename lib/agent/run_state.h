@@ -18,6 +18,7 @@
 #define KEEP_MAX 1024                       /* items that a provider wants back with one turn */
 #define TALKS_MAX 1024                      /* at once */
 #define HANDOFFS_DEFAULT 10                 /* of a task that is one agent */
+#define RUN_STATE_VERSION 1                 /* of what run_save.c writes */
 
 enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DELEGATED, CALL_DONE };
 struct call {
@@ -44,7 +45,6 @@ struct talk {
     const struct orb_agent *agent;
     struct frame *frame;         /* that gets the answer */
     enum talk_state state;
-    int has_history;             /* the task's messages come first */
     json_t *before;              /* array: a conversation that was passed on, or NULL */
     json_t *input;               /* string, or NULL */
     json_t *turns;               /* array: since the input; NULL until there is one */
@@ -66,9 +66,7 @@ struct frame {
     int id;
     const struct orb_node *node;
     int member;                  /* which of the parent's members it is */
-    int slot;                    /* its place among the outputs of a stage; of a team's worker: the call */
-    int talk;                    /* of a team's worker: the lead's talk that called it; else 0 */
-    int has_history;
+    int slot;                    /* its place among the outputs of a stage; of a team's worker (its parent is a team's): the call */
     size_t stage, first;         /* workflow: which stage runs, and where in the order it begins */
     int waiting;                 /* members under way */
     json_t *outputs;             /* array of the stage's outputs */
@@ -188,11 +186,16 @@ json_t *orb_artifact_read(const struct orb_run *run, const char *id);
 int orb_repeats_check(struct talk *talk, struct orb_error *err);
 
 /* run_flow.c */
-struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now);
+/* The members of a node run in so many stages, of so many members each; 0 for those that have talks. */
+size_t orb_stage_count(const struct orb_node *node);
+size_t orb_stage_size(const struct orb_node *node, size_t stage);
+/* Nothing is started. */
+struct frame *orb_frame_new(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot);
+void orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now);
 void orb_frame_answered(struct orb_run *run, struct talk *talk, json_t *output_take, json_t *parsed_take, double now);
 void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int call, json_t *input, double now);
-/* The frame that a lead has delegated to and that a talk is part of; NULL = none. */
-struct frame *orb_frame_worker(const struct talk *talk);
+/* The frame that a lead has delegated to and that this one is, or is below; NULL = none. */
+struct frame *orb_frame_worker(struct frame *frame);
 /* Ends it with all that is below it; the lead is told why. */
 void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct orb_error *why, double now);
 /* The agent whose name is all that was said in the step; -1 = none. */

@@ -99,7 +99,6 @@ void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_a
     talk->id = ++run->last_id;
     talk->agent = agent;
     talk->frame = frame;
-    talk->has_history = frame->has_history;
     talk->input = json_incref(input);
     talk->before = before;
     orb_buf_init(&talk->text, ORB_RUN_TEXT_MAX);
@@ -121,7 +120,7 @@ int orb_run_call(const struct orb_run *run, int id, const char **model, struct o
     json_t *messages = json_array();
     if (*agent->instructions)
         json_array_append_new(messages, orb_run_message("system", json_string(agent->instructions)));
-    if (talk->has_history && run->history)
+    if (run->history && !orb_frame_worker(talk->frame))
         json_array_extend(messages, run->history);
     if (talk->before)
         json_array_extend(messages, talk->before);
@@ -206,7 +205,7 @@ static int is_for_lead(int code)
 
 void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_error *why, double now)
 {
-    struct frame *worker = orb_frame_worker(talk);
+    struct frame *worker = orb_frame_worker(talk->frame);
     struct orb_error err;
     if (!worker || !is_for_lead(why->code)) {
         orb_run_fail(run, talk, why);

@@ -466,38 +466,6 @@ static void long_history_is_cut_at_whole_turns(void **state)
     free(p);
 }
 
-static void a_state_that_is_none_is_refused(void **state)
-{
-    (void)state;
-    struct play *p = start(configs[6]);
-    json_t *saved = orb_run_save(p->run);
-    const char *key;
-    json_t *value;
-    void *next;
-    static const char *const optional[] = { "output", "parsed", "artifacts", "usage", "cost", "error", "talks", "frames", "segments" };
-    json_object_foreach_safe(saved, next, key, value) {
-        int is_optional = 0;
-        for (size_t i = 0; i < ORB_COUNT(optional); i++)
-            is_optional |= !strcmp(key, optional[i]);
-        if (is_optional)
-            continue;
-        json_t *bad = json_copy(saved);
-        json_object_set_new(bad, key, json_string("\x01"));
-        if (!strcmp(key, "text"))
-            json_object_set_new(bad, key, json_integer(1));
-        struct orb_error err = { 0 };
-        struct orb_run_spec spec = { .input = "hi", .input_len = 2, .fn = NULL };
-        assert_int_equal(orb_plan_read(p->config, &spec.plan, &err), 0);
-        if (orb_run_load(&spec, bad, &err))
-            fail_msg("a state with a wrong %s was taken", key);
-        assert_int_equal(err.code, ORB_E_INVALID);
-        json_decref(bad);
-    }
-    json_decref(saved);
-    orb_run_stop(p->run, &(struct orb_error){ .code = ORB_E_CANCELLED });
-    stop(p, ORB_E_CANCELLED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,7 +476,6 @@ int main(void)
         cmocka_unit_test(absurd_token_counts_are_cut),
         cmocka_unit_test(bad_history_is_refused),
         cmocka_unit_test(long_history_is_cut_at_whole_turns),
-        cmocka_unit_test(a_state_that_is_none_is_refused),
     };
     static const char table[] = "sim:a 1 2 0.5 1\nsim:b 10 20 5 10\n";
     struct orb_error err;
