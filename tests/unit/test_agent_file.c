@@ -213,6 +213,9 @@ static void a_part_or_a_swarm(void **state)
         { J, "{\"agents\": [{\"name\": \"a\"}]}", "{\"agents\": [{\"name\": \"a\"}], \"parallel\": true}" },
         { J, "{\"agents\": [{\"name\": \"a\"}], \"parallel\": false}", "{\"agents\": [{\"name\": \"a\"}], \"parallel\": false}" },
         { J, "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"handoff\"}", "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"handoff\"}" },
+        /* also those inside */
+        { J, "{\"agents\": [{\"name\": \"a\"}, {\"group\": \"serial\", \"name\": \"g\", \"agents\": [{\"agents\": [{\"name\": \"b\"}]}, {\"agents\": [{\"name\": \"c\"}], \"parallel\": false}]}], \"mode\": \"team\"}",
+          "{\"agents\": [{\"name\": \"a\"}, {\"group\": \"serial\", \"name\": \"g\", \"agents\": [{\"agents\": [{\"name\": \"b\"}], \"parallel\": true}, {\"agents\": [{\"name\": \"c\"}], \"parallel\": false}]}], \"mode\": \"team\"}" },
     }, one[] = { { J, "{\"name\": \"a\"}", "{\"name\": \"a\"}" } },
        no_swarms[] = { { J, "{\"name\": \"a\"}", "0:0 it holds one agent and no swarm: give --agent, or put it under 'agents'\n" } };
     (void)state;
