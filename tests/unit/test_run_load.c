@@ -16,8 +16,7 @@
 
 static const char *const configs[] = {
     "{\"name\": \"a\", \"tools\": [\"add\", \"big\", \"look\"], \"max_steps\": 6, \"tool_concurrency\": 2}",
-    "{\"mode\": \"team\", \"agents\": [{\"name\": \"a\", \"max_steps\": 4}, {\"name\": \"b\", \"model\": \"sim:a|sim:b\", \"tools\": [\"look\"]}, "
-    "{\"group\": \"parallel\", \"name\": \"c\", \"agents\": [{\"name\": \"x\"}, {\"name\": \"y\", \"tools\": [\"add\"]}]}]}",
+    "{\"mode\": \"team\", \"agents\": [{\"name\": \"a\", \"max_steps\": 4}, {\"name\": \"b\", \"model\": \"sim:a|sim:b\", \"tools\": [\"look\"]}, {\"group\": \"parallel\", \"name\": \"c\", \"agents\": [{\"name\": \"x\"}, {\"name\": \"y\", \"tools\": [\"add\"]}]}]}",
     "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:a|sim:b\"}, {\"name\": \"b\"}, {\"name\": \"c\", \"tools\": [\"big\"]}], \"flow\": \"a >> (b | c)\", \"parallel\": true}",
     "{\"mode\": \"handoff\", \"agents\": [{\"name\": \"a\", \"handoffs\": [{\"name\": \"b\"}]}, {\"name\": \"b\", \"handoffs\": [{\"name\": \"a\"}], \"tools\": [\"add\"]}]}",
 };
