@@ -67,7 +67,7 @@ char *plan_text(struct plan_reader *r, const json_t *config, const char *key, co
     const json_t *value = json_object_get(config, key);
     int is_text = json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
     if (value && !is_text)
-        plan_wrong(r, key, "a string");
+        plan_wrong(r, key, json_is_string(value) ? "a string without NUL characters" : "a string");
     return orb_strdup(is_text ? json_string_value(value) : def);
 }
 

@@ -18,7 +18,7 @@ static struct orb_error err;
 static struct orb_plan *read_plan(const char *text)
 {
     json_error_t where;
-    json_t *config = json_loads(text, 0, &where);
+    json_t *config = json_loads(text, JSON_ALLOW_NUL, &where);
     struct orb_plan *plan = NULL;
     if (!config)
         fail_msg("%s: %s", text, where.text);
@@ -91,6 +91,7 @@ static void what_is_wrong_is_said(void **state)
         { "{\"name\": 1}", ORB_E_AGENT, "agent_config: 'name' must be a string" },
         { "{\"name\": \"\"}", ORB_E_AGENT, "agent_config: 'name' is empty" },
         { "{\"name\": \"a\", \"model\": null}", ORB_E_AGENT, "agent_config: 'model' must be a string" },
+        { "{\"name\": \"a\", \"model\": \"a\\u0000b\"}", ORB_E_AGENT, "agent_config: 'model' must be a string without NUL characters" },
         { "{\"name\": \"a\", \"max_steps\": 0}", ORB_E_AGENT, "max_steps must be >= 1, got 0" },
         { "{\"name\": \"a\", \"max_steps\": 1001}", ORB_E_AGENT, "max_steps must be <= 1000, got 1001" },
         { "{\"name\": \"a\", \"max_steps\": 1.5}", ORB_E_AGENT, "agent_config: 'max_steps' must be a whole number" },
