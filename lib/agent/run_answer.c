@@ -41,7 +41,7 @@ static void keep(struct orb_run *run, struct talk *talk, json_t *item)
 {
     if (!talk->kept)
         talk->kept = json_array();
-    run->turns_bytes += orb_json_bytes(item);
+    run->turns_bytes += orb_run_bytes(item);
     if (json_array_size(talk->kept) >= KEEP_MAX || run->turns_bytes > TURNS_BYTES_MAX)
         orb_talk_too_large(run, talk);
     else

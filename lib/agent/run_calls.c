@@ -264,7 +264,7 @@ static void take_result(struct orb_run *run, struct call *call, const struct orb
     done(run, call, is_large ? orb_artifact_keep(run, call->name, r->content, r->len) : json_stringn_nocheck(r->len ? r->content : "", r->len), r->duration_ms);
     if (r->blocks)
         call->blocks = is_large ? replace_text(r->blocks, call->text) : json_incref((json_t *)r->blocks);
-    run->turns_bytes += call->blocks ? orb_json_bytes(call->blocks) : 0;
+    run->turns_bytes += call->blocks ? orb_run_bytes(call->blocks) : 0;
 }
 
 void orb_run_tool_result(struct orb_run *run, int id, int index, const struct orb_tool_result *result, double now)

@@ -68,7 +68,7 @@ int orb_history_check(const json_t *history, struct orb_error *err)
     return 0;
 }
 
-size_t orb_json_bytes(const json_t *value)
+size_t orb_run_bytes(const json_t *value)
 {
     size_t n = 16, i;
     const char *key;
@@ -76,9 +76,9 @@ size_t orb_json_bytes(const json_t *value)
     if (json_is_string(value))
         return n + json_string_length(value);
     json_array_foreach((json_t *)value, i, item)
-        n += orb_json_bytes(item);
+        n += orb_run_bytes(item);
     json_object_foreach((json_t *)value, key, item)
-        n += strlen(key) + orb_json_bytes(item);
+        n += strlen(key) + orb_run_bytes(item);
     return n;
 }
 
@@ -90,7 +90,7 @@ json_t *orb_history_cut(json_t *history)
     while (first < count && !strcmp(role_of(json_array_get(history, first)), "system"))
         first++;
     for (size_t i = count; i-- > first;) {
-        bytes += orb_json_bytes(json_array_get(history, i));
+        bytes += orb_run_bytes(json_array_get(history, i));
         if (count - i > ORB_HISTORY_MESSAGES_MAX || bytes > ORB_HISTORY_BYTES_MAX)
             break;
         if (i == first || !strcmp(role_of(json_array_get(history, i)), "user"))

@@ -154,7 +154,7 @@ int orb_history_check(const json_t *history, struct orb_error *err) ORB_MUST_CHE
 /* What of it goes to the model; NULL when there is none. */
 json_t *orb_history_cut(json_t *history);
 /* About how many bytes a value takes. */
-size_t orb_json_bytes(const json_t *value);
+size_t orb_run_bytes(const json_t *value);
 
 /* run_answer.c */
 /* The model says more than a limit of this worker allows. */
