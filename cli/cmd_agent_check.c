@@ -64,7 +64,7 @@ const struct cli_command cli_cmd_agent_check = {
     .brief = "tell what is wrong with agent files",
     .help = "Reads JSON, YAML or Markdown files as submit --agent does and prints every mistake with its line and column: keys, "
             "values, names, flows, handoffs, limits and schemas. What may be meant otherwise is a warning: a key that nothing reads, a "
-            "provider that is not built in, a variable that is not set. FILE#NAME checks one agent of FILE. Nothing is sent.\n"
+            "provider that is not built in, a variable that is not set, an agent that the flow leaves out. FILE#NAME checks one agent of FILE. Nothing is sent.\n"
             "\n"
             "The exit status is 2 when there is a mistake in one of the files, and 0 with warnings only.\n"
             "\n"

@@ -60,7 +60,7 @@ static void print_text(struct cli_events *v, const struct orb_event *e)
         cli_note(v->cli, "tool call: %s", e->word);
     } else if (e->type == ORB_EVENT_ERROR && e->ok) {
         end_line(v);
-        cli_note(v->cli, "error, to be tried again: %s", e->text);
+        cli_note(v->cli, "error, the task goes on: %s", e->text);
     }
 }
 

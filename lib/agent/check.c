@@ -6,9 +6,8 @@
 #include "model/model.h"
 #include <orbiter/options.h>
 
+#include <stdlib.h>
 #include <string.h>
-
-#define MODEL_BYTES_MAX 300
 
 static const char *const agent_keys[] = { "name", "model", "instructions", "max_steps", "temperature", "max_tokens", "tools", "handoffs",
                                           "output_type", "output_schema", "output_name", "output_retries", "model_options" };
@@ -39,27 +38,21 @@ static void check_keys(struct orb_doc *doc, const struct orb_doc_node *node, con
     }
 }
 
-/* "openai:a | anthropic:b": each of them. */
+/* Each of a chain. What is wrong with the chain itself, the plan's reader says. */
 static void check_model(struct orb_doc *doc, const struct orb_doc_node *model)
 {
-    const char *text = orb_doc_str(model);
-    for (const char *end; text; text = end ? end + 3 : NULL) {
-        char one[MODEL_BYTES_MAX];
+    struct orb_models models;
+    if (!orb_doc_str(model) || orb_models_read(orb_doc_str(model), &models, NULL))
+        return;
+    for (size_t i = 0; i < models.count; i++) {
         struct orb_error err = { 0 };
-        end = strstr(text, " | ");
-        size_t len = end ? (size_t)(end - text) : strlen(text);
-        if (len >= sizeof one) {
-            orb_doc_error(doc, orb_doc_place(model), "'model': a name is over %d bytes: write provider:model", MODEL_BYTES_MAX - 1);
-            continue;
-        }
-        memcpy(one, text, len);
-        one[len] = '\0';
-        int rc = orb_model_check(one, &err);
+        int rc = orb_model_check(models.at[i], &err);
         if (rc == ORB_E_MODEL_NOT_FOUND)
             orb_doc_warning(doc, orb_doc_place(model), "'model': %s. Only a worker that knows more providers can run it", err.text);
         else if (rc)
             orb_doc_error(doc, orb_doc_place(model), "'model': %s", err.text);
     }
+    orb_models_done(&models);
 }
 
 static int has_member(const struct orb_doc_node *agents, const char *name)
@@ -70,21 +63,45 @@ static int has_member(const struct orb_doc_node *agents, const char *name)
     return 0;
 }
 
-/* In a swarm of handoffs control passes between its members only. */
+/* In a swarm of handoffs control passes between its members only, in others not at all. */
 static void check_targets(struct orb_doc *doc, const struct orb_doc_node *swarm)
 {
     const char *mode = orb_doc_str(orb_doc_get(swarm, "mode"));
     const struct orb_doc_node *agents = orb_doc_get(swarm, "agents");
-    if (!mode || strcmp(mode, "handoff") != 0)
-        return;
+    int is_handoff = mode && !strcmp(mode, "handoff") && !orb_doc_get(swarm, "group");
     for (const struct orb_doc_node *one = agents->first; one; one = one->next) {
         const struct orb_doc_node *handoffs = orb_doc_get(one, "handoffs");
+        if (handoffs && handoffs->first && !is_handoff) {
+            orb_doc_warning(doc, orb_doc_place(handoffs), "only in mode 'handoff' control passes: here nothing reads 'handoffs'");
+            continue;
+        }
         for (const struct orb_doc_node *to = handoffs ? handoffs->first : NULL; to; to = to->next) {
             const char *name = orb_doc_str(orb_doc_get(to, "name"));
             if (name && !has_member(agents, name))
                 orb_doc_warning(doc, orb_doc_place(to), "'%.100s' is not a member of this swarm: put it under 'agents', too, or control never passes to it", name);
         }
     }
+}
+
+static void check_flow(struct orb_doc *doc, const struct orb_doc_node *swarm)
+{
+    const char *flow = orb_doc_str(orb_doc_get(swarm, "flow")), *names[ORB_AGENTS_MAX];
+    const struct orb_doc_node *first = orb_doc_get(swarm, "agents")->first, *one = first;
+    int *order, *stages, is_there[ORB_AGENTS_MAX] = { 0 };
+    size_t count = 0, named, stage_count;
+    while (count < ORB_AGENTS_MAX && one && orb_doc_str(orb_doc_get(one, "name"))) {
+        names[count++] = orb_doc_str(orb_doc_get(one, "name"));
+        one = one->next;
+    }
+    if (one || orb_flow_read(flow, names, count, 0, &order, &named, &stages, &stage_count, NULL))
+        return; /* one has no name of its own, or the plan's reader says what is wrong */
+    while (named)
+        is_there[order[--named]] = 1;
+    for (one = first; one; one = one->next, named++)
+        if (!is_there[named])
+            orb_doc_warning(doc, one->at, "'%.100s' is not in the flow: it is left out", names[named]);
+    free(order);
+    free(stages);
 }
 
 /* An agent, swarm or group, and what is inside. */
@@ -96,6 +113,8 @@ static void check_node(struct orb_doc *doc, const struct orb_doc_node *node, int
     if (inside) {
         check_keys(doc, node, swarm_keys, ORB_COUNT(swarm_keys), is_root);
         check_targets(doc, node);
+        if (orb_doc_str(orb_doc_get(node, "flow")))
+            check_flow(doc, node);
     } else {
         check_keys(doc, node, agent_keys, ORB_COUNT(agent_keys), is_root);
         if (orb_doc_get(node, "model"))

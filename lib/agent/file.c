@@ -80,12 +80,17 @@ static int check_swarm(struct orb_doc *doc, const struct orb_doc_node *root)
     return -1;
 }
 
-static int make_parallel(struct orb_doc *doc, struct orb_doc_node *root)
+/* Every workflow of it that does not say otherwise. */
+static int make_parallel(struct orb_doc *doc, struct orb_doc_node *node)
 {
-    const char *mode = orb_doc_str(orb_doc_get(root, "mode"));
-    if (!orb_doc_get(root, "agents") || orb_doc_get(root, "group") || orb_doc_get(root, "parallel") || (mode && strcmp(mode, "workflow") != 0))
+    const char *mode = orb_doc_str(orb_doc_get(node, "mode"));
+    const struct orb_doc_node *agents = orb_doc_get(node, "agents");
+    for (struct orb_doc_node *one = agents ? agents->first : NULL; one; one = one->next)
+        if (make_parallel(doc, one))
+            return -1;
+    if (!agents || orb_doc_get(node, "group") || orb_doc_get(node, "parallel") || (mode && strcmp(mode, "workflow") != 0))
         return 0;
-    return orb_doc_set(doc, root, "parallel", orb_doc_scalar(doc, json_true(), root->at), root->at);
+    return orb_doc_set(doc, node, "parallel", orb_doc_scalar(doc, json_true(), node->at), node->at);
 }
 
 /* ---- reading ---------------------------------------------------------- */

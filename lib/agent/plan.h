@@ -5,14 +5,18 @@
 #define ORB_AGENT_PLAN_H
 
 #include "base/json.h"
+#include "model/model.h"
+#include "tool/tool.h"
 
 #define ORB_AGENTS_MAX 256        /* of one plan, nested ones and handoffs included */
 #define ORB_PLAN_DEPTH_MAX 16     /* swarms in swarms, handoffs of handoffs */
 #define ORB_STEPS_MAX 1000        /* max_steps */
+#define ORB_AGENT_NAME_MAX 256    /* bytes: every event has it */
 
 struct orb_agent {
     int index;                    /* in the plan */
-    char *name, *model, *instructions; /* model: "provider:model", or several with " | " between: each when the one before fails */
+    char *name, *instructions;
+    struct orb_models models;     /* each is asked when the one before fails */
     int64_t max_steps, max_tokens; /* max_tokens 0 = not set */
     double temperature;
     json_t *tools;                /* array: the config's items, not resolved; NULL = none */
@@ -68,6 +72,11 @@ int orb_plan_read(const json_t *config, struct orb_plan **out, struct orb_error 
 typedef void (*orb_plan_mistake_fn)(void *arg, const char *pointer, const char *text);
 void orb_plan_check(const json_t *config, orb_plan_mistake_fn fn, void *arg);
 void orb_plan_free(struct orb_plan *plan);
+
+const char *orb_node_name(const struct orb_node *node);
+/* The tool that stands for an agent: providers take letters, digits, _ and - in its name, and 64 of them; agents may be called
+ * anything. No two that one agent is offered have the same. */
+void orb_plan_tool_name(const char *prefix, const char *agent, char out[ORB_TOOL_NAME_MAX + 1]);
 
 /* flow.c: the flow DSL, "a >> (b | c) >> d". names: the members there are. *order and *stages are the caller's: indexes of names
  * in running order (sorted: as the Python package orders them; else as written) and the sizes of the stages. ORB_E_SWARM with the

@@ -84,18 +84,43 @@ void orb_run_done(struct orb_run *run, json_t *output, json_t *parsed)
     json_decref(parsed);
 }
 
-static void name_groups(const struct talk *talk, struct orb_error *err)
+void orb_run_forget(struct orb_run *run, int talk)
+{
+    size_t kept = run->action_pos;
+    for (size_t i = run->action_pos; i < run->action_count; i++)
+        if (run->actions[i].talk != talk)
+            run->actions[kept++] = run->actions[i];
+    run->action_count = kept;
+}
+
+static int is_models(int code)
+{
+    return code <= ORB_E_MODEL_AUTH && code >= ORB_E_MODEL_TRUNCATED;
+}
+
+void orb_run_explain(const struct talk *talk, const struct frame *top, const struct orb_error *why, struct orb_error *out)
 {
     const char *name = talk->agent->name;
-    for (const struct frame *f = talk->frame; f && f->parent; f = f->parent) {
+    *out = *why;
+    if (is_models(why->code))
+        orb_error_set(out, why->code, "[%.200s] %s", orb_talk_model(talk), orb_error_message(why));
+    for (const struct frame *f = talk->frame; f != top && f->parent; f = f->parent) {
         const struct orb_node *group = f->parent->node;
-        struct orb_error plain = *err;
+        struct orb_error plain = *out;
         if (group->type == ORB_NODE_PARALLEL || group->type == ORB_NODE_SERIAL)
-            orb_error_set(err, plain.code, "%s '%.60s' failed: Agent '%.60s' failed: %s",
+            orb_error_set(out, plain.code, "%s '%.60s' failed: Agent '%.60s' failed: %s",
                           group->type == ORB_NODE_PARALLEL ? "ParallelGroup" : "SerialGroup", group->name, name, orb_error_message(&plain));
-        err->retry_after_ms = plain.retry_after_ms;
         name = orb_node_name(group);
     }
+    out->retry_after_ms = why->retry_after_ms;
+}
+
+void orb_run_emit_error(struct orb_run *run, const struct talk *talk, const struct orb_error *err, int is_recoverable)
+{
+    const char *text = orb_error_message(err);
+    orb_run_emit(run, talk ? talk->agent : run->plan->agents[0], &(struct orb_event_out){
+        .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = is_models(err->code) ? "ModelError" : orb_error_type(err->code),
+        .step_number = talk ? talk->step : 0, .is_recoverable = is_recoverable });
 }
 
 void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb_error *why)
@@ -103,21 +128,11 @@ void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb
     if (!end(run))
         return;
     struct orb_error *err = run->err = orb_alloc(sizeof *err);
-    int is_model = why->code <= ORB_E_MODEL_AUTH && why->code >= ORB_E_MODEL_TRUNCATED;
-    char model[ORB_RUN_MODEL_MAX];
     *err = *why;
-    if (talk && is_model) {
-        orb_talk_model(talk, model);
-        orb_error_set(err, why->code, "[%.200s] %s", model, orb_error_message(why));
-        err->retry_after_ms = why->retry_after_ms;
-    }
     if (talk)
-        name_groups(talk, err);
-    const char *text = orb_error_message(err);
+        orb_run_explain(talk, NULL, why, err);
     if (err->code != ORB_E_CANCELLED)
-        orb_run_emit(run, talk ? talk->agent : run->plan->agents[0], &(struct orb_event_out){
-            .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = is_model ? "ModelError" : orb_error_type(err->code),
-            .step_number = talk ? talk->step : 0, .is_recoverable = run->may_retry && orb_error_is_retryable(err->code) });
+        orb_run_emit_error(run, talk, err, run->may_retry && orb_error_is_retryable(err->code));
     orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_FAILED });
 }
 
@@ -132,71 +147,7 @@ const struct orb_error *orb_run_error(const struct orb_run *run)
     return run->err;
 }
 
-/* ---- history ----------------------------------------------------------- */
-
-static int check_history(const json_t *history, struct orb_error *err)
-{
-    size_t i;
-    json_t *m;
-    json_array_foreach(history, i, m) {
-        const char *role = orb_json_get_str(m, "role", "");
-        if (strcmp(role, "user") && strcmp(role, "system") && strcmp(role, "assistant") && strcmp(role, "tool"))
-            return orb_error_set(err, ORB_E_AGENT, "Unknown message role: '%s' (messages[%zu])", role, i);
-        if (!strcmp(role, "tool") && (!json_is_string(json_object_get(m, "tool_call_id")) || !json_is_string(json_object_get(m, "tool_name"))))
-            return orb_error_set(err, ORB_E_AGENT, "messages[%zu]: a tool message needs tool_call_id and tool_name", i);
-    }
-    return 0;
-}
-
-/* About how many bytes a value is. */
-static size_t size_of(const json_t *value)
-{
-    size_t n = 16, i;
-    const char *key;
-    json_t *item;
-    if (json_is_string(value))
-        return n + json_string_length(value);
-    json_array_foreach((json_t *)value, i, item)
-        n += size_of(item);
-    json_object_foreach((json_t *)value, key, item)
-        n += strlen(key) + size_of(item);
-    return n;
-}
-
-/* A turn begins with what the user says, and ends before the next of these. Whole ones are left out, the oldest first; what
- * the system says before all of them stays. */
-static json_t *cut_history(json_t *history)
-{
-    size_t count = json_array_size(history), first = 0, bytes = 0, from = count;
-    while (first < count && !strcmp(orb_json_get_str(json_array_get(history, first), "role", ""), "system"))
-        first++;
-    for (size_t i = count; i-- > first;) {
-        bytes += size_of(json_array_get(history, i));
-        if (count - i > ORB_HISTORY_MESSAGES_MAX || bytes > ORB_HISTORY_BYTES_MAX)
-            break;
-        if (i == first || !strcmp(orb_json_get_str(json_array_get(history, i), "role", ""), "user"))
-            from = i;
-    }
-    if (!count)
-        return NULL;
-    if (from == first)
-        return json_incref(history);
-    json_t *out = json_array();
-    for (size_t i = 0; i < count; i++)
-        if (i < first || i >= from)
-            json_array_append(out, json_array_get(history, i));
-    return out;
-}
-
 /* ---- a run -------------------------------------------------------------- */
-
-static int check_chains(const struct orb_plan *plan, struct orb_error *err)
-{
-    int rc = 0;
-    for (size_t i = 0; !rc && i < plan->agent_count; i++)
-        rc = orb_chain_check(plan->agents[i], err);
-    return rc;
-}
 
 /* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
 static void free_choice(struct orb_run *run)
@@ -231,14 +182,14 @@ static void read_used(struct orb_run *run, const char *text)
 
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
 {
-    if (check_history(spec->history, err) || check_chains(spec->plan, err)) {
+    if (orb_history_check(spec->history, err)) {
         orb_plan_free(spec->plan);
         return NULL;
     }
     struct orb_run *run = orb_alloc(sizeof *run);
     run->plan = spec->plan;
     run->prices = spec->prices ? spec->prices : orb_prices_builtin();
-    run->history = cut_history(spec->history);
+    run->history = orb_history_cut(spec->history);
     run->input = json_stringn_nocheck(spec->input, spec->input_len);
     run->is_detailed = spec->is_detailed;
     run->may_retry = spec->may_retry;
@@ -364,13 +315,11 @@ void orb_run_advanced(struct orb_run *run, double now)
         if (!t->is_settled)
             say_again(run, t->agent, t->text.data, t->text.len);
     for (struct talk *t = run->talks; t; t = t->next) {
-        char model[ORB_RUN_MODEL_MAX];
         if (t->state != TALK_BLOCKED)
             continue;
         t->state = TALK_ASKING;
         t->step_started = now;
-        orb_talk_model(t, model);
-        orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, model);
+        orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, orb_talk_model(t));
         orb_run_emit(run, t->agent, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "started", .step_number = t->step, .started_at = now });
         orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_REQUEST, .talk = t->id });
     }
@@ -406,14 +355,12 @@ void orb_run_usage(const struct orb_run *run, char out[320])
     struct orb_buf b;
     double cost = run->cost, one;
     int has_cost = run->has_cost;
-    char model[ORB_RUN_MODEL_MAX];
     orb_buf_init(&b, 320);
     for (const struct talk *t = run->talks; t; t = t->next) {
         if (t->is_settled || !t->usage.total_tokens)
             continue;
         sum = orb_usage_sum(&sum, &t->usage);
-        orb_talk_model(t, model);
-        if (!orb_prices_cost(run->prices, model, &t->usage, &one)) {
+        if (!orb_prices_cost(run->prices, orb_talk_model(t), &t->usage, &one)) {
             cost += one;
             has_cost = 1;
         }

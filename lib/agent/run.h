@@ -13,8 +13,7 @@
 #include "model/prices.h"
 #include "tool/tool.h"
 
-#define ORB_RUN_TEXT_MAX (8 * 1024 * 1024) /* of all steps and agents */
-#define ORB_RUN_MODEL_MAX 512              /* of one model string */
+#define ORB_RUN_TEXT_MAX (8 * 1024 * 1024) /* of all steps and agents; the same for reasoning */
 #define ORB_HISTORY_MESSAGES_MAX 1000      /* of the task's messages: the oldest whole turns beyond it are left out */
 #define ORB_HISTORY_BYTES_MAX (512 * 1024) /* and beyond this */
 #define ORB_REPEATS_MAX 5                  /* the same tool, arguments and result so often in a row stop the run */
@@ -25,6 +24,7 @@ typedef void (*orb_run_event_fn)(void *arg, const struct orb_event_out *event);
 enum orb_action_type {
     ORB_ACTION_REQUEST,  /* ask the model of a talk: orb_run_call() */
     ORB_ACTION_TOOL,     /* start a call of a tool; its end is told by orb_run_tool_result() */
+    ORB_ACTION_STOP,     /* end what is under way for a talk: nobody waits for it any more */
     ORB_ACTION_ATTEMPT,  /* take the next attempt, then orb_run_advanced(): a provider failed and another goes on */
     ORB_ACTION_DONE,     /* finished: orb_run_result() */
     ORB_ACTION_FAILED    /* orb_run_error() says why; what is under way is to be stopped */
@@ -50,7 +50,7 @@ struct orb_run_spec {
 };
 
 struct orb_run;
-/* NULL with err (ORB_E_AGENT) when the history or a model string is wrong. */
+/* NULL with err (ORB_E_AGENT) when the history is wrong. */
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err);
 void orb_run_free(struct orb_run *run);
 const struct orb_plan *orb_run_plan(const struct orb_run *run);
@@ -70,9 +70,9 @@ void orb_run_stop(struct orb_run *run, const struct orb_error *err);
 
 /* What to do now. 1 = out is filled; 0 = the run waits, or has ended. */
 int orb_run_next(struct orb_run *run, struct orb_action *out);
-/* What to ask for a talk. out->messages and out->tools are the caller's: drop them with json_decref when the request is made,
+/* What to ask for a talk; *model is the plan's. out->messages and out->tools are the caller's: drop them with json_decref when the request is made,
  * since a run that waits costs less without them. 0, or ORB_E_NOT_FOUND when the talk asks nothing. */
-int orb_run_call(const struct orb_run *run, int talk, char model[ORB_RUN_MODEL_MAX], struct orb_model_call *out) ORB_MUST_CHECK;
+int orb_run_call(const struct orb_run *run, int talk, const char **model, struct orb_model_call *out) ORB_MUST_CHECK;
 const struct orb_error *orb_run_error(const struct orb_run *run);
 
 /* JSON object: output; text when all text joined differs from it; parsed when the answer had a schema. */

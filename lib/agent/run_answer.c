@@ -1,45 +1,81 @@
-/* Whom a talk asks (chains of models), and whether what it answers fits its schema. */
+/* A model's answer: its pieces as they come, and whether the whole fits a schema. */
 #include "agent/run_state.h"
 #include "base/base.h"
 #include "tool/schema.h"
 
-#include <stdio.h>
 #include <string.h>
 
-int orb_chain_get(const char *models, int index, char out[ORB_RUN_MODEL_MAX])
+/* ---- pieces ------------------------------------------------------------------ */
+
+void orb_talk_too_large(struct orb_run *run, const struct talk *talk)
 {
-    for (const char *from = models;; index--) {
-        const char *end = strchr(from, '|');
-        size_t n = end ? (size_t)(end - from) : strlen(from);
-        const char *start = from + strspn(from, " \t");
-        if (index == 0) {
-            n -= n < (size_t)(start - from) ? n : (size_t)(start - from);
-            while (n && strchr(" \t", start[n - 1]))
-                n--;
-            snprintf(out, ORB_RUN_MODEL_MAX, "%.*s", (int)(n < ORB_RUN_MODEL_MAX ? n : ORB_RUN_MODEL_MAX - 1), start);
-            return (int)n;
-        }
-        if (!end)
-            return -1;
-        from = end + 1;
+    struct orb_error err = { 0 };
+    orb_error_set(&err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text or reasoning, %d tool calls a step, %d MiB of "
+                  "arguments, %d MiB of conversation a task)", ORB_RUN_TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, TURNS_BYTES_MAX >> 20);
+    orb_run_fail(run, talk, &err);
+}
+
+static void text_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
+{
+    if (!d->len)
+        return;
+    if (run->text.len + run->live_bytes + d->len > ORB_RUN_TEXT_MAX) {
+        orb_talk_too_large(run, talk);
+        return;
+    }
+    run->live_bytes += d->len;
+    orb_buf_add(&talk->text, d->text, d->len);
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = d->text, .text_len = d->len });
+}
+
+static void reasoning_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
+{
+    run->reasoning_bytes += d->len;
+    if (run->reasoning_bytes > ORB_RUN_TEXT_MAX)
+        orb_talk_too_large(run, talk);
+    else if (d->len)
+        orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
+}
+
+static void keep(struct orb_run *run, struct talk *talk, json_t *item)
+{
+    if (!talk->kept)
+        talk->kept = json_array();
+    run->turns_bytes += orb_run_bytes(item);
+    if (json_array_size(talk->kept) >= KEEP_MAX || run->turns_bytes > TURNS_BYTES_MAX)
+        orb_talk_too_large(run, talk);
+    else
+        json_array_append(talk->kept, item);
+}
+
+void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
+{
+    struct talk *talk = orb_talk_find(run, id);
+    if (!talk || talk->state != TALK_ASKING)
+        return;
+    switch (d->type) {
+    case ORB_DELTA_TEXT:
+        text_delta(run, talk, d);
+        break;
+    case ORB_DELTA_REASONING:
+        reasoning_delta(run, talk, d);
+        break;
+    case ORB_DELTA_TOOL_CALL:
+        orb_calls_delta(run, talk, d);
+        break;
+    case ORB_DELTA_USAGE:
+        if (d->usage.total_tokens > 0) /* some servers end with zeros */
+            talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
+        break;
+    case ORB_DELTA_KEEP:
+        keep(run, talk, d->keep);
+        break;
+    case ORB_DELTA_FINISH:
+        break;
     }
 }
 
-int orb_chain_check(const struct orb_agent *agent, struct orb_error *err)
-{
-    char model[ORB_RUN_MODEL_MAX];
-    int is_chain = strchr(agent->model, '|') != NULL;
-    for (int i = 0, n; (n = orb_chain_get(agent->model, i, model)) >= 0; i++) {
-        if (n >= ORB_RUN_MODEL_MAX)
-            return orb_error_set(err, ORB_E_AGENT, "agent '%.100s': a model string is over %d bytes", agent->name, ORB_RUN_MODEL_MAX - 1);
-        if (!n && is_chain)
-            return orb_error_set(err, ORB_E_AGENT, "agent '%.100s': the chain of models '%.200s' has an empty member; write \"a:x | b:y\"", agent->name,
-                                 agent->model);
-    }
-    return 0;
-}
-
-/* ---- structured output ----------------------------------------------------- */
+/* ---- structured output ------------------------------------------------------- */
 
 /* The JSON of an answer, which some models put between fences. */
 static json_t *parse_answer(const struct talk *talk, struct orb_error *err)

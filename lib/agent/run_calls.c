@@ -33,8 +33,8 @@ static void replace(char **to, const char *text)
 
 void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
 {
-    if (d->index < 0 || d->index >= CALLS_MAX || talk->is_over_limit) {
-        talk->is_over_limit = 1;
+    if (d->index < 0 || d->index >= CALLS_MAX) {
+        orb_talk_too_large(run, talk);
         return;
     }
     if (d->index >= talk->ncalls)
@@ -42,7 +42,7 @@ void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_de
     /* The answer repeats the id and the name. */
     run->turns_bytes += (d->id ? 2 * strlen(d->id) : 0) + (d->name ? 2 * strlen(d->name) : 0) + (d->text ? d->len : 0);
     if (run->turns_bytes > TURNS_BYTES_MAX) {
-        talk->is_over_limit = 1;
+        orb_talk_too_large(run, talk);
         return;
     }
     grow(talk, d->index + 1);
@@ -52,7 +52,7 @@ void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_de
     if (d->text)
         orb_buf_add(&call->arguments, d->text, d->len);
     if (call->arguments.err)
-        talk->is_over_limit = 1;
+        orb_talk_too_large(run, talk);
 }
 
 json_t *orb_calls_offer(const struct orb_run *run, const struct talk *talk)
@@ -88,24 +88,27 @@ static struct orb_tool *find_tool(const struct orb_run *run, const struct talk *
 
 /* ---- one call -------------------------------------------------------------- */
 
-static void done(struct call *call, json_t *text, double duration_ms)
+/* Takes the text, which is sent with every step from now on. */
+static void done(struct orb_run *run, struct call *call, json_t *text, double duration_ms)
 {
     call->state = CALL_DONE;
     call->text = text;
     call->duration_ms = duration_ms;
+    run->turns_bytes += json_string_length(text);
 }
 
 /* Takes the words of what went wrong. */
-static void fail(struct call *call, double duration_ms, json_t *words)
+static void fail(struct orb_run *run, struct call *call, double duration_ms, json_t *words)
 {
     call->state = CALL_DONE;
     call->error = orb_strdup(json_string_value(words));
     call->duration_ms = duration_ms;
+    run->turns_bytes += json_string_length(words);
     json_decref(words);
 }
 
 /* Arguments as an object; what is wrong with them becomes the call's error. */
-static void read_arguments(struct call *call)
+static void read_arguments(struct orb_run *run, struct call *call)
 {
     const char *text = call->arguments.data ? call->arguments.data : "";
     size_t len = call->arguments.len;
@@ -116,9 +119,9 @@ static void read_arguments(struct call *call)
     }
     call->parsed = orb_json_parse(text, len, &orb_json_limits_default, &err);
     if (!call->parsed) {
-        fail(call, 0, orb_run_words("Invalid JSON in arguments for tool '%.64s': %.150s", call->name, err.text));
+        fail(run, call, 0, orb_run_words("Invalid JSON in arguments for tool '%.64s': %.150s", call->name, err.text));
     } else if (!json_is_object(call->parsed)) {
-        fail(call, 0, orb_run_words("Tool '%.64s' arguments must be a JSON object, got %s", call->name, json_is_array(call->parsed) ? "list" :
+        fail(run, call, 0, orb_run_words("Tool '%.64s' arguments must be a JSON object, got %s", call->name, json_is_array(call->parsed) ? "list" :
              json_is_string(call->parsed) ? "str" : json_is_number(call->parsed) ? "number" : json_is_null(call->parsed) ? "null" : "bool"));
         json_decref(call->parsed);
         call->parsed = NULL;
@@ -128,11 +131,11 @@ static void read_arguments(struct call *call)
 static void transfer(struct orb_run *run, struct talk *talk, struct call *call, int agent)
 {
     if (talk->transfer >= 0) {
-        fail(call, 0, orb_run_words("Control already passes to '%.100s'", run->plan->agents[talk->transfer]->name));
+        fail(run, call, 0, orb_run_words("Control already passes to '%.100s'", run->plan->agents[talk->transfer]->name));
         return;
     }
     talk->transfer = agent;
-    done(call, orb_run_words("Transferred to '%.100s'", run->plan->agents[agent]->name), 0);
+    done(run, call, orb_run_words("Transferred to '%.100s'", run->plan->agents[agent]->name), 0);
 }
 
 static void delegate(struct orb_run *run, struct talk *talk, int index, int place, double now)
@@ -140,10 +143,10 @@ static void delegate(struct orb_run *run, struct talk *talk, int index, int plac
     struct call *call = &talk->calls[index];
     json_t *task = json_object_get(call->parsed, "task");
     if (!json_is_string(task)) {
-        fail(call, 0, orb_run_words("Tool '%.64s' failed: it needs task, a string", call->name));
+        fail(run, call, 0, orb_run_words("Tool '%.64s' failed: it needs task, a string", call->name));
         return;
     }
-    call->state = CALL_RUNNING;
+    call->state = CALL_DELEGATED;
     call->started_at = now;
     orb_frame_delegate(run, talk, place, index, task, now);
 }
@@ -153,7 +156,7 @@ static void start(struct orb_run *run, struct talk *talk, int index, double now)
     struct call *call = &talk->calls[index];
     int target = 0;
     struct orb_tool *tool;
-    read_arguments(call);
+    read_arguments(run, call);
     if (call->state == CALL_DONE)
         return;
     enum special kind = orb_special_find(run, talk, call->name, &target);
@@ -167,9 +170,9 @@ static void start(struct orb_run *run, struct talk *talk, int index, double now)
     } else if (kind == SPECIAL_TRANSFER) {
         transfer(run, talk, call, target);
     } else if (kind == SPECIAL_ARTIFACT) {
-        done(call, orb_artifact_read(run, orb_json_get_str(call->parsed, "id", "")), 0);
+        done(run, call, orb_artifact_read(run, orb_json_get_str(call->parsed, "id", "")), 0);
     } else {
-        fail(call, 0, orb_run_words("Unknown tool '%.200s'", call->name));
+        fail(run, call, 0, orb_run_words("Unknown tool '%.200s'", call->name));
     }
 }
 
@@ -185,13 +188,18 @@ static void tell_results(struct orb_run *run, struct talk *talk)
     }
 }
 
+static int is_under_way(const struct call *call)
+{
+    return call->state == CALL_RUNNING || call->state == CALL_DELEGATED;
+}
+
 /* As many as may run at once; then the step is over, or waits for those that run. */
 static void go_on(struct orb_run *run, struct talk *talk, double now)
 {
     int64_t running = 0;
     int id = talk->id;
     for (int i = 0; i < talk->ncalls; i++)
-        running += talk->calls[i].state == CALL_RUNNING;
+        running += is_under_way(&talk->calls[i]);
     for (int i = 0; i < talk->ncalls && running < run->plan->tool_concurrency; i++) {
         if (talk->calls[i].state != CALL_WAITING)
             continue;
@@ -199,7 +207,7 @@ static void go_on(struct orb_run *run, struct talk *talk, double now)
         /* A worker's beginning may have been the end of all. */
         if (!orb_talk_find(run, id))
             return;
-        running += talk->calls[i].state == CALL_RUNNING;
+        running += is_under_way(&talk->calls[i]);
     }
     for (int i = 0; i < talk->ncalls; i++)
         if (talk->calls[i].state != CALL_DONE)
@@ -213,7 +221,7 @@ void orb_calls_begin(struct orb_run *run, struct talk *talk, double now)
     for (int i = 0; i < talk->ncalls; i++) {
         struct call *call = &talk->calls[i];
         char id[64];
-        snprintf(id, sizeof id, "call_%lld_%d", (long long)talk->step, i);
+        snprintf(id, sizeof id, "call_%d_%lld_%d", talk->id, (long long)talk->step, i); /* a conversation may be handed on */
         if (!call->name)
             call->name = orb_strdup("");
         if (!call->id || !*call->id)
@@ -223,67 +231,83 @@ void orb_calls_begin(struct orb_run *run, struct talk *talk, double now)
     go_on(run, talk, now);
 }
 
-static struct call *running_call(struct talk *talk, int index)
+/* The call that waits in that state; NULL: nobody does. */
+static struct call *waiting_call(struct talk *talk, int index, enum call_state state)
 {
-    if (!talk || talk->state != TALK_CALLING || index < 0 || index >= talk->ncalls || talk->calls[index].state != CALL_RUNNING)
+    if (!talk || talk->state != TALK_CALLING || index < 0 || index >= talk->ncalls || talk->calls[index].state != state)
         return NULL;
     return &talk->calls[index];
 }
 
-void orb_calls_answer(struct orb_run *run, int id, int index, json_t *text, double now)
+/* The blocks with other text; NULL when there was nothing but text. */
+static json_t *replace_text(const json_t *blocks, json_t *text)
 {
-    struct talk *talk = orb_talk_find(run, id);
-    struct call *call = running_call(talk, index);
-    if (!call)
-        return;
-    done(call, json_incref(text), (now - call->started_at) * 1000);
-    run->turns_bytes += json_string_length(text);
-    go_on(run, talk, now);
+    json_t *out = json_pack("[{s:s, s:O}]", "type", "text", "text", text), *block;
+    size_t i;
+    json_array_foreach((json_t *)blocks, i, block)
+        if (strcmp(orb_json_get_str(block, "type", ""), "text"))
+            json_array_append(out, block);
+    if (json_array_size(out) > 1)
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
-static void take_result(struct orb_run *run, const struct talk *talk, struct call *call, const struct orb_tool_result *r)
+/* A large text becomes an artifact. */
+static void take_result(struct orb_run *run, struct call *call, const struct orb_tool_result *r, int is_large)
 {
-    const struct orb_tool *tool = find_tool(run, talk, call->name);
     if (r->error) {
-        fail(call, r->duration_ms, orb_run_words("%s", r->error));
-        run->turns_bytes += strlen(call->error);
-    } else if (r->len > run->artifact_bytes || (tool && tool->is_large)) {
-        done(call, orb_artifact_keep(run, call->name, r->content, r->len), r->duration_ms);
-    } else {
-        done(call, json_stringn_nocheck(r->len ? r->content : "", r->len), r->duration_ms);
-        call->blocks = json_incref((json_t *)r->blocks);
-        size_t i;
-        json_t *block;
-        json_array_foreach((json_t *)r->blocks, i, block)
-            run->turns_bytes += json_string_length(json_object_get(block, "data"));
-        run->turns_bytes += r->len;
+        fail(run, call, r->duration_ms, orb_run_words("%s", r->error));
+        return;
     }
+    is_large = is_large || r->len > run->artifact_bytes;
+    done(run, call, is_large ? orb_artifact_keep(run, call->name, r->content, r->len) : json_stringn_nocheck(r->len ? r->content : "", r->len), r->duration_ms);
+    if (r->blocks)
+        call->blocks = is_large ? replace_text(r->blocks, call->text) : json_incref((json_t *)r->blocks);
+    run->turns_bytes += call->blocks ? orb_run_bytes(call->blocks) : 0;
 }
 
 void orb_run_tool_result(struct orb_run *run, int id, int index, const struct orb_tool_result *result, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    struct call *call = running_call(talk, index);
+    struct call *call = waiting_call(talk, index, CALL_RUNNING);
     if (!call)
         return;
-    take_result(run, talk, call, result);
+    const struct orb_tool *tool = find_tool(run, talk, call->name);
+    take_result(run, call, result, tool && tool->is_large);
+    go_on(run, talk, now);
+}
+
+void orb_calls_answer(struct orb_run *run, int id, int index, const struct orb_tool_result *result, double now)
+{
+    struct talk *talk = orb_talk_find(run, id);
+    struct call *call = waiting_call(talk, index, CALL_DELEGATED);
+    struct orb_tool_result timed = *result;
+    if (!call)
+        return;
+    timed.duration_ms = (now - call->started_at) * 1000;
+    take_result(run, call, &timed, 0);
     go_on(run, talk, now);
 }
 
 void orb_calls_record(struct orb_run *run, struct talk *talk)
 {
     json_t *calls = json_array();
+    char name[ORB_TOOL_NAME_MAX + 1];
     for (int i = 0; i < talk->ncalls; i++) {
         const struct call *c = &talk->calls[i];
-        json_array_append_new(calls, json_pack("{s:s, s:s, s:s}", "id", c->id, "name", c->name, "arguments", c->arguments.data ? c->arguments.data : ""));
+        /* Models make names up, and providers refuse a conversation with one that no tool could have. */
+        orb_plan_tool_name("", *c->name ? c->name : "unknown", name);
+        json_array_append_new(calls, json_pack("{s:s, s:s, s:s}", "id", c->id, "name", name, "arguments", c->arguments.data ? c->arguments.data : ""));
     }
     orb_talk_add_turn(run, talk, calls);
     for (int i = 0; i < talk->ncalls; i++) {
         const struct call *c = &talk->calls[i];
         json_t *content = c->error ? json_string(c->error) : json_incref(c->blocks ? c->blocks : c->text);
         json_t *m = orb_run_message("tool", content);
+        orb_plan_tool_name("", *c->name ? c->name : "unknown", name);
         json_object_set_new(m, "tool_call_id", json_string(c->id));
-        json_object_set_new(m, "tool_name", json_string(c->name));
+        json_object_set_new(m, "tool_name", json_string(name));
         json_object_set_new(m, "error", c->error ? json_string(c->error) : json_null());
         orb_talk_add(run, talk, m, 0);
     }

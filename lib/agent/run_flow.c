@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *orb_node_name(const struct orb_node *node)
-{
-    return node->agent ? node->agent->name : node->name;
-}
-
 void orb_frame_free(struct frame *frame)
 {
     json_decref(frame->outputs);
@@ -34,12 +29,14 @@ static size_t member_of(const struct orb_node *node, size_t place)
     return node->type == ORB_NODE_WORKFLOW ? (size_t)node->order[place] : place;
 }
 
-static size_t total_of(const struct orb_node *node)
+size_t orb_stage_count(const struct orb_node *node)
 {
-    return node->type == ORB_NODE_WORKFLOW ? node->order_count : node->member_count;
+    if (node->type == ORB_NODE_WORKFLOW)
+        return node->is_parallel ? node->stage_count : node->order_count;
+    return node->type == ORB_NODE_SERIAL ? node->member_count : node->type == ORB_NODE_PARALLEL;
 }
 
-static size_t stage_size(const struct orb_node *node, size_t stage)
+size_t orb_stage_size(const struct orb_node *node, size_t stage)
 {
     if (node->type == ORB_NODE_PARALLEL)
         return node->member_count;
@@ -49,7 +46,7 @@ static size_t stage_size(const struct orb_node *node, size_t stage)
 static void start_stage(struct orb_run *run, struct frame *frame, json_t *input, double now)
 {
     const struct orb_node *node = frame->node;
-    size_t count = stage_size(node, frame->stage);
+    size_t count = orb_stage_size(node, frame->stage);
     json_decref(frame->outputs);
     frame->outputs = json_array();
     for (size_t i = 0; i < count; i++)
@@ -106,8 +103,8 @@ static void member_done(struct orb_run *run, struct frame *frame, int slot, json
         orb_run_fail(run, NULL, &err);
         return;
     }
-    frame->first += stage_size(node, frame->stage++);
-    if (frame->first >= total_of(node)) {
+    frame->first += orb_stage_size(node, frame->stage++);
+    if (frame->stage == orb_stage_count(node)) {
         frame_done(run, frame, text, parsed, now);
         return;
     }
@@ -118,18 +115,23 @@ static void member_done(struct orb_run *run, struct frame *frame, int slot, json
 
 /* ---- frames -------------------------------------------------------------------- */
 
-struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now)
+struct frame *orb_frame_new(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot)
 {
     struct frame *frame = orb_alloc(sizeof *frame);
-    const struct orb_node *first = node->order_count ? node->members[node->order[0]] : NULL;
-    frame->id = ++run->last_id;
     frame->parent = parent;
     frame->node = node;
     frame->member = member;
     frame->slot = slot;
-    frame->has_history = parent ? parent->has_history && parent->node->type != ORB_NODE_TEAM : 1;
     frame->next = run->frames;
     run->frames = frame;
+    return frame;
+}
+
+void orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now)
+{
+    struct frame *frame = orb_frame_new(run, parent, node, member, slot);
+    const struct orb_node *first = node->order_count ? node->members[node->order[0]] : NULL;
+    frame->id = ++run->last_id;
     switch (node->type) {
     case ORB_NODE_AGENT:
         orb_talk_start(run, frame, node->agent, input, NULL, now);
@@ -148,18 +150,31 @@ struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const s
         start_stage(run, frame, input, now);
         break;
     }
-    return frame;
+}
+
+static int is_workers(const struct frame *frame)
+{
+    return frame->parent && frame->parent->node->type == ORB_NODE_TEAM;
+}
+
+/* The answer to the call that a worker's frame stands for. */
+static void answer_lead(struct orb_run *run, const struct frame *team, int call, const struct orb_tool_result *result, double now)
+{
+    const struct talk *lead = run->talks;
+    while (lead->frame != team)
+        lead = lead->next;
+    orb_calls_answer(run, lead->id, call, result, now);
 }
 
 static void frame_done(struct orb_run *run, struct frame *frame, json_t *output, json_t *parsed, double now)
 {
     struct frame *parent = frame->parent;
-    int slot = frame->slot, talk = frame->talk;
+    int slot = frame->slot, is_worker = is_workers(frame);
     drop(run, frame);
     if (!parent) {
         orb_run_done(run, output, parsed);
-    } else if (talk) {
-        orb_calls_answer(run, talk, slot, output, now);
+    } else if (is_worker) {
+        answer_lead(run, parent, slot, &(struct orb_tool_result){ .content = json_string_value(output), .len = json_string_length(output) }, now);
         json_decref(output);
         json_decref(parsed);
     } else {
@@ -167,12 +182,54 @@ static void frame_done(struct orb_run *run, struct frame *frame, json_t *output,
     }
 }
 
+/* ---- workers of a team ------------------------------------------------------------ */
+
 void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int call, json_t *input, double now)
 {
     struct frame *team = lead->frame;
     int member = team->node->order[place];
-    struct frame *frame = orb_frame_start(run, team, team->node->members[member], member, call, input, now);
-    frame->talk = lead->id;
+    orb_frame_start(run, team, team->node->members[member], member, call, input, now);
+}
+
+struct frame *orb_frame_worker(struct frame *frame)
+{
+    while (frame && !is_workers(frame))
+        frame = frame->parent;
+    return frame;
+}
+
+static int is_below(const struct frame *frame, const struct frame *top)
+{
+    while (frame && frame != top)
+        frame = frame->parent;
+    return frame != NULL;
+}
+
+void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct orb_error *why, double now)
+{
+    const struct frame *team = worker->parent;
+    const char *name = orb_node_name(worker->node);
+    char tool[ORB_TOOL_NAME_MAX + 1];
+    int call = worker->slot;
+    orb_plan_tool_name("delegate_to_", name, tool);
+    json_t *words = worker->node->agent ? orb_run_words("Tool '%s' failed: Agent '%.100s' failed: %s", tool, name, orb_error_message(why))
+                                        : orb_run_words("Tool '%s' failed: %s", tool, orb_error_message(why));
+    for (struct talk *t = run->talks, *next; t; t = next) {
+        next = t->next;
+        if (!is_below(t->frame, worker))
+            continue;
+        orb_run_forget(run, t->id);
+        orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_STOP, .talk = t->id });
+        orb_talk_drop(run, t);
+    }
+    /* The newest stand in front: those below the worker's before it. */
+    for (struct frame *f = run->frames, *next; f; f = f == worker ? NULL : next) {
+        next = f->next;
+        if (is_below(f, worker))
+            drop(run, f);
+    }
+    answer_lead(run, team, call, &(struct orb_tool_result){ .error = json_string_value(words) }, now);
+    json_decref(words);
 }
 
 /* ---- handing over ----------------------------------------------------------------- */
@@ -191,10 +248,9 @@ int orb_frame_may_hand_over(const struct talk *talk, int agent)
     return 0;
 }
 
-/* The agent whose name is all that was said; -1 = none. */
-static int word_target(const struct orb_run *run, const struct talk *talk, const json_t *output)
+int orb_frame_word(const struct orb_run *run, const struct talk *talk)
 {
-    const char *from = json_string_value(output), *end = from + json_string_length(output);
+    const char *from = talk->text.data ? talk->text.data : "", *end = from + talk->text.len;
     while (from < end && strchr(" \t\r\n\f\v", *from))
         from++;
     while (end > from && strchr(" \t\r\n\f\v", end[-1]))
@@ -230,7 +286,7 @@ void orb_frame_handoff(struct orb_run *run, struct talk *talk, int agent, json_t
     struct orb_error err = { 0 };
     if (++frame->handoffs > most) {
         orb_error_set(&err, ORB_E_SWARM, "Max handoffs (%lld) exceeded in swarm", (long long)most);
-        orb_run_fail(run, talk, &err);
+        orb_talk_fail(run, talk, &err, now);
         return;
     }
     orb_run_status(run, to->name, "running", "Handoff from '%s' to '%s'", talk->agent->name, to->name);
@@ -244,13 +300,6 @@ void orb_frame_handoff(struct orb_run *run, struct talk *talk, int agent, json_t
 void orb_frame_answered(struct orb_run *run, struct talk *talk, json_t *output, json_t *parsed, double now)
 {
     struct frame *frame = talk->frame;
-    int to = word_target(run, talk, output);
-    if (to >= 0) {
-        orb_frame_handoff(run, talk, to, output, now);
-        json_decref(output);
-        json_decref(parsed);
-        return;
-    }
     orb_talk_free(run, talk);
     frame_done(run, frame, output, parsed, now);
 }

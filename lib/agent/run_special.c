@@ -6,18 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char artifact_tool[] = "retrieve_artifact";
-
 /* ---- names ---------------------------------------------------------------- */
-
-/* Providers take letters, digits, _ and - in the name of a tool; agents may be called anything. */
-static void tool_name(const char *prefix, const char *agent, char out[ORB_TOOL_NAME_MAX + 1])
-{
-    snprintf(out, ORB_TOOL_NAME_MAX + 1, "%s%s", prefix, agent);
-    for (char *p = out; *p; p++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", *p))
-            *p = '_';
-}
 
 static const struct orb_node *team_of(const struct talk *talk)
 {
@@ -25,38 +14,24 @@ static const struct orb_node *team_of(const struct talk *talk)
     return node->type == ORB_NODE_TEAM ? node : NULL;
 }
 
-/* The index-th agent that a talk can call by a tool, and that tool's name; the target. */
-static int candidate(const struct orb_run *run, const struct talk *talk, size_t index, char name[ORB_TOOL_NAME_MAX + 1])
-{
-    const struct orb_node *team = team_of(talk);
-    int target = team ? (int)index + 1 : talk->agent->handoffs[index];
-    if (team)
-        tool_name("delegate_to_", orb_node_name(team->members[team->order[target]]), name);
-    else
-        tool_name("transfer_to_", run->plan->agents[target]->name, name);
-    return target;
-}
-
-/* name is "" when one before has the same: it cannot be called, since nobody could say which is meant. */
+/* name is "" for an agent that control cannot pass to from here. */
 enum special orb_special_at(const struct orb_run *run, const struct talk *talk, size_t index, char name[ORB_TOOL_NAME_MAX + 1], int *target)
 {
     const struct orb_node *team = team_of(talk);
     size_t count = team ? team->order_count - 1 : talk->agent->handoff_count;
-    char other[ORB_TOOL_NAME_MAX + 1];
     if (index == count && json_object_size(run->artifacts)) {
-        strcpy(name, artifact_tool);
+        strcpy(name, ORB_TOOL_RETRIEVE);
         return SPECIAL_ARTIFACT;
     }
     if (index >= count)
         return SPECIAL_NONE;
-    *target = candidate(run, talk, index, name);
-    if (!team && !orb_frame_may_hand_over(talk, *target))
+    *target = team ? (int)index + 1 : talk->agent->handoffs[index];
+    if (team)
+        orb_plan_tool_name("delegate_to_", orb_node_name(team->members[team->order[*target]]), name);
+    else if (orb_frame_may_hand_over(talk, *target))
+        orb_plan_tool_name("transfer_to_", run->plan->agents[*target]->name, name);
+    else
         *name = '\0';
-    for (size_t i = 0; i < index && *name; i++) {
-        candidate(run, talk, i, other);
-        if (!strcmp(other, name))
-            *name = '\0';
-    }
     return team ? SPECIAL_DELEGATE : SPECIAL_TRANSFER;
 }
 
@@ -67,7 +42,7 @@ enum special orb_special_find(const struct orb_run *run, const struct talk *talk
     for (size_t i = 0; (kind = orb_special_at(run, talk, i, name, target)); i++)
         if (*name && !strcmp(name, wanted))
             return kind;
-    return strcmp(wanted, artifact_tool) ? SPECIAL_NONE : SPECIAL_ARTIFACT;
+    return strcmp(wanted, ORB_TOOL_RETRIEVE) ? SPECIAL_NONE : SPECIAL_ARTIFACT;
 }
 
 /* Takes the words. */

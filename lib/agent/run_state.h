@@ -18,8 +18,9 @@
 #define KEEP_MAX 1024                       /* items that a provider wants back with one turn */
 #define TALKS_MAX 1024                      /* at once */
 #define HANDOFFS_DEFAULT 10                 /* of a task that is one agent */
+#define RUN_STATE_VERSION 1                 /* of what run_save.c writes */
 
-enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DONE };
+enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DELEGATED, CALL_DONE };
 struct call {
     char *id, *name;
     struct orb_buf arguments;
@@ -44,12 +45,11 @@ struct talk {
     const struct orb_agent *agent;
     struct frame *frame;         /* that gets the answer */
     enum talk_state state;
-    int has_history;             /* the task's messages come first */
     json_t *before;              /* array: a conversation that was passed on, or NULL */
     json_t *input;               /* string, or NULL */
     json_t *turns;               /* array: since the input; NULL until there is one */
     json_t *kept;                /* of this step */
-    int model;                   /* of the chain */
+    size_t model;                /* which of the chain */
     int64_t step, asked_again;   /* asked_again: for an answer that fits the schema */
     double step_started;
     struct orb_buf text;         /* of this step */
@@ -58,7 +58,6 @@ struct talk {
     int transfer;                /* index of the agent that takes over after this step; -1 = none */
     struct orb_usage usage;      /* of this step */
     struct repeat same_call, same_step;
-    int is_over_limit;
     int is_settled;              /* the step's text and usage are in the run's */
 };
 
@@ -67,9 +66,7 @@ struct frame {
     int id;
     const struct orb_node *node;
     int member;                  /* which of the parent's members it is */
-    int slot;                    /* its place among the outputs of a stage; of a team's worker: the call */
-    int talk;                    /* of a team's worker: the lead's talk that called it; else 0 */
-    int has_history;
+    int slot;                    /* its place among the outputs of a stage; of a team's worker (its parent is a team's): the call */
     size_t stage, first;         /* workflow: which stage runs, and where in the order it begins */
     int waiting;                 /* members under way */
     json_t *outputs;             /* array of the stage's outputs */
@@ -105,6 +102,7 @@ struct orb_run {
     struct segment *segments;    /* whose it is */
     size_t segment_count, segment_cap;
     size_t turns_bytes, live_bytes; /* live: text of the steps under way */
+    size_t reasoning_bytes;      /* of all steps */
     json_t *artifacts;           /* name: text */
     size_t artifact_total;
     int64_t artifact_count;
@@ -121,6 +119,11 @@ void orb_run_emit(struct orb_run *run, const struct orb_agent *agent, const stru
 void orb_run_status(struct orb_run *run, const char *agent_name, const char *word, const char *format, ...) ORB_PRINTF(4, 5);
 void orb_run_push(struct orb_run *run, const struct orb_action *action);
 void orb_run_done(struct orb_run *run, json_t *output, json_t *parsed);
+/* What is said of a talk's failure above its own frames up to the top (NULL: all). */
+void orb_run_explain(const struct talk *talk, const struct frame *top, const struct orb_error *why, struct orb_error *out);
+void orb_run_emit_error(struct orb_run *run, const struct talk *talk, const struct orb_error *err, int is_recoverable);
+/* Those for a talk that goes are not taken any more. */
+void orb_run_forget(struct orb_run *run, int talk);
 /* talk NULL: nobody's fault. */
 void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb_error *err);
 struct orb_usage orb_usage_sum(const struct orb_usage *a, const struct orb_usage *b);
@@ -134,19 +137,30 @@ struct talk *orb_talk_find(const struct orb_run *run, int id);
 void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_agent *agent, json_t *input, json_t *before_take, double now);
 void orb_talk_free(struct orb_run *run, struct talk *talk);
 void orb_talk_drop_calls(struct talk *talk);
+/* It has come to nothing. */
+void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_error *err, double now);
+/* Given up in the middle: what it has said and used stays with the run. */
+void orb_talk_drop(struct orb_run *run, struct talk *talk);
 /* The step's tools have answered. */
 void orb_talk_called(struct orb_run *run, struct talk *talk, double now);
 /* The step's text and calls as a turn of the assistant. */
 void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls_take);
 void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message_take, size_t bytes);
-void orb_talk_model(const struct talk *talk, char out[ORB_RUN_MODEL_MAX]);
+const char *orb_talk_model(const struct talk *talk);
+
+/* run_history.c */
+/* ORB_E_AGENT */
+int orb_history_check(const json_t *history, struct orb_error *err) ORB_MUST_CHECK;
+/* What of it goes to the model; NULL when there is none. */
+json_t *orb_history_cut(json_t *history);
+/* About how many bytes a value takes. */
+size_t orb_run_bytes(const json_t *value);
 
 /* run_answer.c */
+/* The model says more than a limit of this worker allows. */
+void orb_talk_too_large(struct orb_run *run, const struct talk *talk);
 /* The JSON of an answer that fits the agent's schema; NULL with ORB_E_AGENT. */
 json_t *orb_answer_check(const struct talk *talk, struct orb_error *err);
-/* A chain of models: ORB_E_AGENT when one is empty or too long. The index-th of it: its length, or -1. */
-int orb_chain_check(const struct orb_agent *agent, struct orb_error *err) ORB_MUST_CHECK;
-int orb_chain_get(const char *models, int index, char out[ORB_RUN_MODEL_MAX]);
 
 /* run_calls.c */
 void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *delta);
@@ -154,8 +168,8 @@ void orb_calls_delta(struct orb_run *run, struct talk *talk, const struct orb_de
 void orb_calls_begin(struct orb_run *run, struct talk *talk, double now);
 /* The step as turns of the conversation. */
 void orb_calls_record(struct orb_run *run, struct talk *talk);
-/* A worker's answer to a call. */
-void orb_calls_answer(struct orb_run *run, int talk, int call, json_t *text, double now);
+/* A worker's answer to a call; how long it took is known here. */
+void orb_calls_answer(struct orb_run *run, int talk, int call, const struct orb_tool_result *result, double now);
 /* Those that a talk may call, as the model is told; NULL = none. */
 json_t *orb_calls_offer(const struct orb_run *run, const struct talk *talk);
 
@@ -172,10 +186,20 @@ json_t *orb_artifact_read(const struct orb_run *run, const char *id);
 int orb_repeats_check(struct talk *talk, struct orb_error *err);
 
 /* run_flow.c */
-const char *orb_node_name(const struct orb_node *node);
-struct frame *orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now);
+/* The members of a node run in so many stages, of so many members each; 0 for those that have talks. */
+size_t orb_stage_count(const struct orb_node *node);
+size_t orb_stage_size(const struct orb_node *node, size_t stage);
+/* Nothing is started. */
+struct frame *orb_frame_new(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot);
+void orb_frame_start(struct orb_run *run, struct frame *parent, const struct orb_node *node, int member, int slot, json_t *input, double now);
 void orb_frame_answered(struct orb_run *run, struct talk *talk, json_t *output_take, json_t *parsed_take, double now);
 void orb_frame_delegate(struct orb_run *run, struct talk *lead, int place, int call, json_t *input, double now);
+/* The frame that a lead has delegated to and that this one is, or is below; NULL = none. */
+struct frame *orb_frame_worker(struct frame *frame);
+/* Ends it with all that is below it; the lead is told why. */
+void orb_frame_give_up(struct orb_run *run, struct frame *worker, const struct orb_error *why, double now);
+/* The agent whose name is all that was said in the step; -1 = none. */
+int orb_frame_word(const struct orb_run *run, const struct talk *talk);
 /* Control passes to another agent, with the conversation; word: what was said for it, or NULL. */
 void orb_frame_handoff(struct orb_run *run, struct talk *talk, int agent, json_t *word, double now);
 /* May this talk hand over? And to whom: is that agent among them? */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void orb_talk_model(const struct talk *talk, char out[ORB_RUN_MODEL_MAX])
+const char *orb_talk_model(const struct talk *talk)
 {
-    orb_chain_get(talk->agent->model, talk->model, out);
+    return talk->agent->models.at[talk->model];
 }
 
 /* ---- talks --------------------------------------------------------------- */
@@ -58,7 +58,6 @@ void orb_talk_free(struct orb_run *run, struct talk *talk)
 static int check_spending(struct orb_run *run, const struct talk *talk, struct orb_error *err)
 {
     const struct orb_plan *plan = run->plan;
-    char model[ORB_RUN_MODEL_MAX];
     double cost;
     if (plan->max_tokens_total && run->total.total_tokens >= plan->max_tokens_total)
         return orb_error_set(err, ORB_E_BUDGET, "the task has used %lld tokens, and max_tokens_total is %lld; raise it, or ask for less",
@@ -67,10 +66,9 @@ static int check_spending(struct orb_run *run, const struct talk *talk, struct o
         return 0;
     if (run->cost >= plan->max_cost)
         return orb_error_set(err, ORB_E_BUDGET, "the task has cost $%.6f, and max_cost is $%g; raise it, or ask for less", run->cost, plan->max_cost);
-    orb_talk_model(talk, model);
-    if (orb_prices_cost(run->prices, model, &(struct orb_usage){ 0 }, &cost))
+    if (orb_prices_cost(run->prices, orb_talk_model(talk), &(struct orb_usage){ 0 }, &cost))
         return orb_error_set(err, ORB_E_BUDGET, "max_cost is set, and there is no price for the model '%.200s': add a row to the worker's table of prices "
-                             "(--prices FILE)", model);
+                             "(--prices FILE)", orb_talk_model(talk));
     return 0;
 }
 
@@ -101,7 +99,6 @@ void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_a
     talk->id = ++run->last_id;
     talk->agent = agent;
     talk->frame = frame;
-    talk->has_history = frame->has_history;
     talk->input = json_incref(input);
     talk->before = before;
     orb_buf_init(&talk->text, ORB_RUN_TEXT_MAX);
@@ -114,7 +111,7 @@ void orb_talk_start(struct orb_run *run, struct frame *frame, const struct orb_a
     start_step(run, talk, now);
 }
 
-int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX], struct orb_model_call *out)
+int orb_run_call(const struct orb_run *run, int id, const char **model, struct orb_model_call *out)
 {
     const struct talk *talk = orb_talk_find(run, id);
     if (!talk || talk->state != TALK_ASKING)
@@ -123,7 +120,7 @@ int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX
     json_t *messages = json_array();
     if (*agent->instructions)
         json_array_append_new(messages, orb_run_message("system", json_string(agent->instructions)));
-    if (talk->has_history && run->history)
+    if (run->history && !orb_frame_worker(talk->frame))
         json_array_extend(messages, run->history);
     if (talk->before)
         json_array_extend(messages, talk->before);
@@ -131,7 +128,7 @@ int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX
         json_array_append_new(messages, orb_run_message("user", json_incref(talk->input)));
     if (talk->turns)
         json_array_extend(messages, talk->turns);
-    orb_talk_model(talk, model);
+    *model = orb_talk_model(talk);
     const json_t *later = run->later && talk->step > 1 ? run->later[agent->index] : NULL;
     *out = (struct orb_model_call){
         .messages = messages, .tools = orb_calls_offer(run, talk), .temperature = agent->temperature, .max_tokens = agent->max_tokens,
@@ -140,66 +137,14 @@ int orb_run_call(const struct orb_run *run, int id, char model[ORB_RUN_MODEL_MAX
     return 0;
 }
 
-/* ---- what the model says -------------------------------------------------- */
-
-static void text_delta(struct orb_run *run, struct talk *talk, const struct orb_delta *d)
-{
-    if (!d->len || talk->is_over_limit)
-        return;
-    if (run->text.len + run->live_bytes + d->len > ORB_RUN_TEXT_MAX) {
-        talk->is_over_limit = 1;
-        return;
-    }
-    run->live_bytes += d->len;
-    orb_buf_add(&talk->text, d->text, d->len);
-    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .text = d->text, .text_len = d->len });
-}
-
-static void keep(struct talk *talk, json_t *item)
-{
-    if (!talk->kept)
-        talk->kept = json_array();
-    if (json_array_size(talk->kept) >= KEEP_MAX)
-        talk->is_over_limit = 1;
-    else
-        json_array_append(talk->kept, item);
-}
-
-void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
-{
-    struct talk *talk = orb_talk_find(run, id);
-    if (!talk || talk->state != TALK_ASKING)
-        return;
-    switch (d->type) {
-    case ORB_DELTA_TEXT:
-        text_delta(run, talk, d);
-        break;
-    case ORB_DELTA_REASONING:
-        if (d->len)
-            orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_REASONING, .text = d->text, .text_len = d->len });
-        break;
-    case ORB_DELTA_TOOL_CALL:
-        orb_calls_delta(run, talk, d);
-        break;
-    case ORB_DELTA_USAGE:
-        talk->usage = orb_usage_sum(&d->usage, &(struct orb_usage){ 0 });
-        break;
-    case ORB_DELTA_KEEP:
-        keep(talk, d->keep);
-        break;
-    case ORB_DELTA_FINISH:
-        break;
-    }
-}
+/* ---- what it has come to -------------------------------------------------- */
 
 /* What the step's call used goes to the task's account; its cost, or -1 when there is no price. */
 static double charge(struct orb_run *run, struct talk *talk)
 {
-    char model[ORB_RUN_MODEL_MAX];
     double cost = -1;
     run->total = orb_usage_sum(&run->total, &talk->usage);
-    orb_talk_model(talk, model);
-    if (!orb_prices_cost(run->prices, model, &talk->usage, &cost)) {
+    if (!orb_prices_cost(run->prices, orb_talk_model(talk), &talk->usage, &cost)) {
         run->cost += cost;
         run->has_cost = 1;
     }
@@ -208,10 +153,8 @@ static double charge(struct orb_run *run, struct talk *talk)
 
 static void usage_event(struct orb_run *run, struct talk *talk, double cost)
 {
-    char model[ORB_RUN_MODEL_MAX];
     const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
-    orb_talk_model(talk, model);
-    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = model,
+    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = orb_talk_model(talk),
         .has_spending = 1, .cached_tokens = talk->usage.cached_tokens, .reasoning_tokens = talk->usage.reasoning_tokens,
         .cost = cost, .total_cost = run->has_cost ? run->cost : -1 });
 }
@@ -243,6 +186,36 @@ static void settle_text(struct orb_run *run, struct talk *talk)
     run->live_bytes -= talk->text.len;
 }
 
+void orb_talk_drop(struct orb_run *run, struct talk *talk)
+{
+    if (!talk->is_settled) {
+        charge(run, talk);
+        settle_text(run, talk);
+    }
+    orb_talk_free(run, talk);
+}
+
+/* A worker that was asked for what it cannot do, or that goes round in a circle, is its lead's to deal with, as a tool that fails is.
+ * What a later attempt may mend, or a person must, ends the run. */
+static int is_for_lead(int code)
+{
+    return code == ORB_E_AGENT || code == ORB_E_SWARM || code == ORB_E_LOOP || code == ORB_E_MODEL_INVALID || code == ORB_E_MODEL_CONTEXT ||
+           code == ORB_E_MODEL_FILTER;
+}
+
+void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_error *why, double now)
+{
+    struct frame *worker = orb_frame_worker(talk->frame);
+    struct orb_error err;
+    if (!worker || !is_for_lead(why->code)) {
+        orb_run_fail(run, talk, why);
+        return;
+    }
+    orb_run_explain(talk, worker, why, &err);
+    orb_run_emit_error(run, talk, &err, 1);
+    orb_frame_give_up(run, worker, &err, now);
+}
+
 static json_t *take_text(struct talk *talk)
 {
     json_t *text = json_stringn_nocheck(talk->text.data ? talk->text.data : "", talk->text.len);
@@ -261,18 +234,14 @@ void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message, size_
 
 void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls)
 {
-    char model[ORB_RUN_MODEL_MAX];
     json_t *text = take_text(talk);
     size_t bytes = json_string_length(text);
     json_t *turn = orb_run_message("assistant", text);
     if (calls)
         json_object_set_new(turn, "tool_calls", calls);
     if (talk->kept) {
-        orb_talk_model(talk, model);
-        model[strcspn(model, ":")] = '\0';
-        char whole[ORB_RUN_MODEL_MAX];
-        orb_talk_model(talk, whole);
-        json_object_set_new(turn, "kept_by", json_string(strchr(whole, ':') ? model : "openai"));
+        const char *model = orb_talk_model(talk), *colon = strchr(model, ':');
+        json_object_set_new(turn, "kept_by", colon ? json_stringn(model, (size_t)(colon - model)) : json_string("openai"));
         json_object_set_new(turn, "kept", talk->kept);
         talk->kept = NULL;
     }
@@ -295,36 +264,28 @@ static void finish(struct orb_run *run, struct talk *talk, double now)
 {
     struct orb_error err = { 0 };
     json_t *parsed = NULL;
+    int to = orb_frame_word(run, talk);
+    if (to >= 0) {
+        json_t *word = take_text(talk);
+        orb_frame_handoff(run, talk, to, word, now);
+        json_decref(word);
+        return;
+    }
     if (talk->agent->output_schema && !(parsed = orb_answer_check(talk, &err))) {
         if (talk->asked_again < talk->agent->output_retries)
             ask_again(run, talk, &err, now);
         else
-            orb_run_fail(run, talk, &err);
+            orb_talk_fail(run, talk, &err, now);
         return;
     }
     orb_frame_answered(run, talk, take_text(talk), parsed, now);
 }
 
-static int check_limits(const struct orb_run *run, const struct talk *talk, struct orb_error *err)
-{
-    if (talk->is_over_limit)
-        return orb_error_set(err, ORB_E_TOO_LARGE, "the model's answer is over a limit of this worker (%d MiB of text, %d tool calls a step, %d MiB of "
-                             "arguments, %d MiB of conversation a task)", ORB_RUN_TEXT_MAX >> 20, CALLS_MAX, ARGUMENTS_MAX >> 20, TURNS_BYTES_MAX >> 20);
-    if (run->turns_bytes > TURNS_BYTES_MAX)
-        return orb_error_set(err, ORB_E_TOO_LARGE, "the task's conversations are over %d MiB", TURNS_BYTES_MAX >> 20);
-    return 0;
-}
-
 void orb_run_answered(struct orb_run *run, int id, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    struct orb_error err = { 0 };
     if (!talk || talk->state != TALK_ASKING)
         return;
-    if (check_limits(run, talk, &err)) {
-        orb_run_fail(run, talk, &err);
-        return;
-    }
     usage_event(run, talk, charge(run, talk));
     settle_text(run, talk);
     talk->is_settled = 1;
@@ -341,8 +302,13 @@ void orb_talk_called(struct orb_run *run, struct talk *talk, double now)
 {
     struct orb_error err = { 0 };
     step_completed(run, talk, now);
-    if (orb_repeats_check(talk, &err) || check_limits(run, talk, &err)) {
+    if (run->turns_bytes > TURNS_BYTES_MAX) {
+        orb_error_set(&err, ORB_E_TOO_LARGE, "the task's conversations are over %d MiB", TURNS_BYTES_MAX >> 20);
         orb_run_fail(run, talk, &err);
+        return;
+    }
+    if (orb_repeats_check(talk, &err)) {
+        orb_talk_fail(run, talk, &err, now);
         return;
     }
     int is_last = talk->transfer < 0 && talk->step >= talk->agent->max_steps;
@@ -367,25 +333,21 @@ static int is_providers_fault(int code)
 void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *err, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    char model[ORB_RUN_MODEL_MAX], text[640];
+    struct orb_error told;
     int is_first = 1;
-    (void)now;
     if (!talk || talk->state != TALK_ASKING)
         return;
-    if (!is_providers_fault(err->code) || orb_chain_get(talk->agent->model, talk->model + 1, model) < 0) {
-        orb_run_fail(run, talk, err);
+    if (!is_providers_fault(err->code) || talk->model + 1 == talk->agent->models.count) {
+        orb_talk_fail(run, talk, err, now);
         return;
     }
-    orb_talk_model(talk, model);
-    snprintf(text, sizeof text, "[%.120s] %s", model, orb_error_message(err));
-    orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_ERROR, .text = text, .text_len = strlen(text), .word = "ModelError",
-        .step_number = talk->step, .is_recoverable = 1 });
+    orb_run_explain(talk, talk->frame, err, &told);
+    orb_run_emit_error(run, talk, &told, 1);
     charge(run, talk);
     talk->usage = (struct orb_usage){ 0 };
     run->live_bytes -= talk->text.len;
     json_decref(take_text(talk));
     orb_talk_drop_calls(talk);
-    talk->is_over_limit = 0;
     talk->model++;
     for (const struct talk *t = run->talks; t; t = t->next)
         is_first &= t->state != TALK_BLOCKED;

@@ -9,8 +9,6 @@ static struct orb_doc_node *shape_any(struct orb_doc *doc, struct orb_doc_node *
 
 /* ---- agents ----------------------------------------------------------- */
 
-static const struct orb_place nowhere;
-
 /* The spec's, else what def says. NULL when a limit is met. */
 static int move(struct orb_doc *doc, struct orb_doc_node *out, struct orb_doc_node *spec, const char *key, json_t *def_take, struct orb_place at)
 {
@@ -279,7 +277,7 @@ struct orb_doc_node *orb_file_shape(struct orb_doc *doc, struct orb_doc_node *ro
     if (!orb_doc_get(root, "agents") && orb_doc_get(root, "name"))
         return orb_file_agent(doc, root, NULL, root->at);
     if (!orb_doc_get(root, "agents")) {
-        orb_doc_error(doc, nowhere, "No 'agents' section in YAML");
+        orb_doc_error(doc, root->at, "No 'agents' section in YAML");
         return NULL;
     }
     for (size_t i = 0; i < ORB_COUNT(of_swarm); i++)

@@ -42,7 +42,7 @@ static void end(struct orb_attempt *a, const struct orb_error *err)
     a->timeout = NULL;
     if (a->toolbox)
         orb_toolbox_forget(a->toolbox, a);
-    orb_work_cancel_all(a);
+    orb_work_cancel(a, 0);
 }
 
 static void advance(void *arg)
@@ -61,6 +61,9 @@ void orb_attempt_drive(struct orb_attempt *a)
             break;
         case ORB_ACTION_TOOL:
             orb_work_call_tool(a, &action);
+            break;
+        case ORB_ACTION_STOP:
+            orb_work_cancel(a, action.talk);
             break;
         case ORB_ACTION_ATTEMPT:
             a->is_advancing = 1;

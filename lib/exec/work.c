@@ -40,10 +40,11 @@ static void cancel(struct orb_work *w)
         orb_tool_call_cancel(w->tool);
 }
 
-void orb_work_cancel_all(struct orb_attempt *a)
+void orb_work_cancel(struct orb_attempt *a, int talk)
 {
     for (struct orb_work *w = a->works; w; w = w->next)
-        cancel(w);
+        if (!talk || w->talk == talk)
+            cancel(w);
 }
 
 void orb_work_leave_all(struct orb_attempt *a)
@@ -112,6 +113,7 @@ static void on_delta(void *arg, const struct orb_delta *delta)
     if (delta->type == ORB_DELTA_TEXT || delta->type == ORB_DELTA_REASONING)
         w->attempt->tokens++;
     orb_run_delta(w->attempt->run, w->talk, delta);
+    orb_attempt_drive(w->attempt); /* it may have been too much */
 }
 
 static void on_answer(void *arg, int code, const struct orb_error *err)
@@ -133,10 +135,10 @@ static void on_answer(void *arg, int code, const struct orb_error *err)
 void orb_work_ask(struct orb_attempt *a, int talk)
 {
     static const struct orb_model_callbacks callbacks = { .delta = on_delta, .done = on_answer };
-    char model[ORB_RUN_MODEL_MAX];
+    const char *model;
     struct orb_model_call call;
     struct orb_error why = { 0 };
-    if (orb_run_call(a->run, talk, model, &call))
+    if (orb_run_call(a->run, talk, &model, &call))
         return;
     struct orb_work *w = work_new(a, talk, 0);
     int rc = orb_model_stream_start(a->loop, model, &call, &callbacks, w, &w->model, &why);

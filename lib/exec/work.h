@@ -43,8 +43,8 @@ struct orb_attempt {
 /* Starts a call; what cannot be started is told to the run at once. */
 void orb_work_ask(struct orb_attempt *attempt, int talk);
 void orb_work_call_tool(struct orb_attempt *attempt, const struct orb_action *action);
-/* Ends all at once; their callbacks still come. */
-void orb_work_cancel_all(struct orb_attempt *attempt);
+/* Ends those of a talk (0: all) at once; their callbacks still come. */
+void orb_work_cancel(struct orb_attempt *attempt, int talk);
 /* The same, and none of them knows the attempt any more. */
 void orb_work_leave_all(struct orb_attempt *attempt);
 /* local.c: something has happened. */

@@ -113,6 +113,18 @@ int orb_provider_find(const char *text, const struct orb_provider **out, const c
 /* Is this a model that the provider may be asked for? ORB_E_MODEL_INVALID. */
 int orb_provider_check(const struct orb_provider *provider, const char *model, struct orb_error *err) ORB_MUST_CHECK;
 
+/* chain.c: the models of a model string, "a:x" or "a:x | b:y", each asked when the one before failed. */
+#define ORB_MODELS_MAX 16
+#define ORB_MODEL_BYTES_MAX 511
+struct orb_models {
+    char *copy;
+    const char *at[ORB_MODELS_MAX]; /* without the blanks around them */
+    size_t count;
+};
+/* ORB_E_MODEL_INVALID when one of a chain is missing, or there are too many or too long ones. */
+int orb_models_read(const char *text, struct orb_models *out, struct orb_error *err) ORB_MUST_CHECK;
+void orb_models_done(struct orb_models *models);
+
 extern const struct orb_provider orb_provider_openai; /* openai.c */
 extern const struct orb_provider orb_provider_sim;    /* sim.c */
 extern const struct orb_provider orb_provider_anthropic; /* anthropic.c */

@@ -91,27 +91,3 @@ int orb_provider_check(const struct orb_provider *provider, const char *model, s
             return orb_error_set(err, ORB_E_MODEL_INVALID, "%s: the model's name '%.60s' holds a blank", name, model);
     return 0;
 }
-
-static int check_one(const char *model, struct orb_error *err)
-{
-    const struct orb_provider *provider;
-    const char *name;
-    int rc = orb_provider_find(model, &provider, &name, err);
-    return rc ? rc : orb_provider_check(provider, name, err);
-}
-
-/* One, or a chain of them: "a:x | b:y". */
-int orb_model_check(const char *model, struct orb_error *err)
-{
-    char *copy = orb_strdup(model), *rest = copy, *one;
-    int rc = strchr(model, '|') ? 0 : check_one(model, err);
-    while (!rc && strchr(model, '|') && (one = strsep(&rest, "|"))) {
-        one += strspn(one, " \t");
-        size_t n = strlen(one);
-        while (n && strchr(" \t", one[n - 1]))
-            one[--n] = '\0';
-        rc = n ? check_one(one, err) : orb_error_set(err, ORB_E_MODEL_INVALID, "the chain of models '%.100s' has an empty member; write \"a:x | b:y\"", model);
-    }
-    free(copy);
-    return rc;
-}

@@ -7,14 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* It goes on behind what is wrong. */
 struct walk {
     const json_t *root;
-    struct orb_error *err;
-    int steps, depth;
+    struct orb_error *err; /* the first that is wrong, or NULL */
+    orb_schema_mistake_fn fn; /* is told all, or NULL */
+    void *arg;
+    int mistakes, steps, depth;
     char path[256];
 };
 
-static int check(struct walk *w, const json_t *schema);
+static void check(struct walk *w, const json_t *schema);
 
 void orb_pointer_add(char *pointer, size_t cap, const char *name)
 {
@@ -33,14 +36,19 @@ void orb_pointer_add(char *pointer, size_t cap, const char *name)
     pointer[n] = '\0';
 }
 
-static int ORB_PRINTF(2, 3) wrong(struct walk *w, const char *fmt, ...)
+static void ORB_PRINTF(2, 3) wrong(struct walk *w, const char *fmt, ...)
 {
     char text[320];
+    struct orb_error err;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    return orb_error_set(w->err, ORB_E_INVALID, "%s: %s", *w->path ? w->path : "the schema", text);
+    orb_error_set(&err, ORB_E_INVALID, "%s: %s", *w->path ? w->path : "the schema", text);
+    if (!w->mistakes++ && w->err)
+        *w->err = err;
+    if (w->fn)
+        w->fn(w->arg, w->path, err.text);
 }
 
 /* ---- $ref ---- */
@@ -68,60 +76,55 @@ const json_t *orb_schema_target(const json_t *root, const char *ref)
     return NULL;
 }
 
-static int is_ref(struct walk *w, const json_t *value)
+static void is_ref(struct walk *w, const json_t *value)
 {
     const json_t *at = value;
+    if (!json_is_string(value))
+        wrong(w, "must be a string");
     for (int hops = 0; json_is_string(at); hops++) {
         const json_t *target = orb_schema_target(w->root, json_string_value(at));
+        int is_far = hops == ORB_SCHEMA_DEPTH_MAX, is_over = ++w->steps > ORB_SCHEMA_STEPS_MAX;
         if (!target)
-            return wrong(w, "'%.60s' leads nowhere; write #/$defs/NAME with a NAME that $defs of the top has", json_string_value(at));
-        if (hops == ORB_SCHEMA_DEPTH_MAX)
-            return wrong(w, "'%.60s' leads to itself", json_string_value(value));
-        at = json_object_get(target, "$ref");
+            wrong(w, "'%.60s' leads nowhere; write #/$defs/NAME with a NAME that $defs of the top has", json_string_value(at));
+        else if (is_far)
+            wrong(w, "'%.60s' leads to itself", json_string_value(value));
+        else if (is_over)
+            wrong(w, "the whole leads over too many of them");
+        at = is_far || is_over ? NULL : json_object_get(target, "$ref");
     }
-    return json_is_string(value) ? 0 : wrong(w, "must be a string");
 }
 
 /* ---- what a member's value may be ---- */
 
-static int is_schema(struct walk *w, const json_t *value)
-{
-    return check(w, value);
-}
-
-static int is_list(struct walk *w, const json_t *value)
+static void is_list(struct walk *w, const json_t *value)
 {
     char before[sizeof w->path], number[24];
     const json_t *one;
     size_t i;
-    int rc = json_array_size(value) ? 0 : wrong(w, "must be an array of schemas, not empty");
+    if (!json_array_size(value))
+        wrong(w, "must be an array of schemas, not empty");
     memcpy(before, w->path, sizeof before);
     json_array_foreach(value, i, one) {
-        if (rc)
-            break;
         snprintf(number, sizeof number, "%zu", i);
         orb_pointer_add(w->path, sizeof w->path, number);
-        rc = check(w, one);
+        check(w, one);
         memcpy(w->path, before, sizeof before);
     }
-    return rc;
 }
 
-static int is_map(struct walk *w, const json_t *value)
+static void is_map(struct walk *w, const json_t *value)
 {
     char before[sizeof w->path];
     const char *key;
     json_t *one;
-    int rc = json_is_object(value) ? 0 : wrong(w, "must be an object of schemas");
+    if (!json_is_object(value))
+        wrong(w, "must be an object of schemas");
     memcpy(before, w->path, sizeof before);
     json_object_foreach((json_t *)(uintptr_t)value, key, one) {
-        if (rc)
-            break;
         orb_pointer_add(w->path, sizeof w->path, key);
-        rc = check(w, one);
+        check(w, one);
         memcpy(w->path, before, sizeof before);
     }
-    return rc;
 }
 
 static int is_type_name(const json_t *value)
@@ -133,83 +136,85 @@ static int is_type_name(const json_t *value)
     return 0;
 }
 
-static int is_type(struct walk *w, const json_t *value)
-{
-    static const char text[] = "must be object, array, string, number, integer, boolean or null, or an array of those";
-    const json_t *one;
-    size_t i;
-    if (!json_is_array(value))
-        return is_type_name(value) ? 0 : wrong(w, text);
-    json_array_foreach(value, i, one)
-        if (!is_type_name(one))
-            return wrong(w, text);
-    return json_array_size(value) ? 0 : wrong(w, text);
-}
-
-static int is_array(struct walk *w, const json_t *value)
-{
-    return json_array_size(value) ? 0 : wrong(w, "must be an array, not empty");
-}
-
-static int is_names(struct walk *w, const json_t *value)
+static void is_type(struct walk *w, const json_t *value)
 {
     const json_t *one;
     size_t i;
-    if (!json_is_array(value))
-        return wrong(w, "must be an array of strings");
+    int is_right = json_is_array(value) ? json_array_size(value) > 0 : is_type_name(value);
     json_array_foreach(value, i, one)
-        if (!json_is_string(one))
-            return wrong(w, "must be an array of strings");
-    return 0;
+        is_right &= is_type_name(one);
+    if (!is_right)
+        wrong(w, "must be object, array, string, number, integer, boolean or null, or an array of those");
 }
 
-static int is_number(struct walk *w, const json_t *value)
+static void is_array(struct walk *w, const json_t *value)
 {
-    return json_is_number(value) ? 0 : wrong(w, "must be a number");
+    if (!json_array_size(value))
+        wrong(w, "must be an array, not empty");
 }
 
-static int is_positive(struct walk *w, const json_t *value)
+static void is_names(struct walk *w, const json_t *value)
 {
-    return json_is_number(value) && json_number_value(value) > 0 ? 0 : wrong(w, "must be a number greater than 0");
+    const json_t *one;
+    size_t i;
+    int is_right = json_is_array(value);
+    json_array_foreach(value, i, one)
+        is_right &= json_is_string(one);
+    if (!is_right)
+        wrong(w, "must be an array of strings");
 }
 
-static int is_count(struct walk *w, const json_t *value)
+static void is_number(struct walk *w, const json_t *value)
 {
-    return json_is_integer(value) && json_integer_value(value) >= 0 ? 0 : wrong(w, "must be an integer, 0 or more");
+    if (!json_is_number(value))
+        wrong(w, "must be a number");
 }
 
-static int is_flag(struct walk *w, const json_t *value)
+static void is_positive(struct walk *w, const json_t *value)
 {
-    return json_is_boolean(value) ? 0 : wrong(w, "must be true or false");
+    if (json_number_value(value) <= 0)
+        wrong(w, "must be a number greater than 0");
 }
 
-static int is_pattern(struct walk *w, const json_t *value)
+static void is_count(struct walk *w, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        wrong(w, "must be an integer, 0 or more");
+}
+
+static void is_flag(struct walk *w, const json_t *value)
+{
+    if (!json_is_boolean(value))
+        wrong(w, "must be true or false");
+}
+
+static void is_pattern(struct walk *w, const json_t *value)
 {
     struct orb_error why;
     if (!json_is_string(value))
-        return wrong(w, "must be a string");
-    return orb_pattern_check(json_string_value(value), json_string_length(value), &why) ? wrong(w, "%s", why.text) : 0;
+        wrong(w, "must be a string");
+    else if (orb_pattern_check(json_string_value(value), json_string_length(value), &why))
+        wrong(w, "%s", why.text);
 }
 
-static int is_any(struct walk *w, const json_t *value)
+static void is_any(struct walk *w, const json_t *value)
 {
     (void)w, (void)value;
-    return 0;
 }
 
 static const struct {
     const char *name;
-    int (*check)(struct walk *w, const json_t *value);
+    void (*check)(struct walk *w, const json_t *value);
 } members[] = {
     { "type", is_type }, { "enum", is_array }, { "const", is_any }, { "nullable", is_flag }, { "$ref", is_ref },
     { "$defs", is_map }, { "definitions", is_map },
-    { "properties", is_map }, { "required", is_names }, { "additionalProperties", is_schema },
+    { "properties", is_map }, { "required", is_names }, { "additionalProperties", check },
     { "minProperties", is_count }, { "maxProperties", is_count },
-    { "items", is_schema }, { "prefixItems", is_list }, { "minItems", is_count }, { "maxItems", is_count }, { "uniqueItems", is_flag },
+    { "items", check }, { "prefixItems", is_list }, { "minItems", is_count }, { "maxItems", is_count }, { "uniqueItems", is_flag },
     { "minLength", is_count }, { "maxLength", is_count }, { "pattern", is_pattern },
     { "minimum", is_number }, { "maximum", is_number }, { "exclusiveMinimum", is_number }, { "exclusiveMaximum", is_number },
     { "multipleOf", is_positive },
-    { "anyOf", is_list }, { "oneOf", is_list }, { "allOf", is_list }, { "not", is_schema },
+    { "anyOf", is_list }, { "oneOf", is_list }, { "allOf", is_list }, { "not", check },
     { "title", is_any }, { "description", is_any }, { "default", is_any }, { "examples", is_any }, { "example", is_any },
     { "format", is_any }, { "deprecated", is_any }, { "readOnly", is_any }, { "writeOnly", is_any },
     { "$schema", is_any }, { "$id", is_any }, { "$comment", is_any },
@@ -217,44 +222,50 @@ static const struct {
 
 /* ---- all of it ---- */
 
-static int check_member(struct walk *w, const char *name, const json_t *value)
+static void check_member(struct walk *w, const char *name, const json_t *value)
 {
     char before[sizeof w->path];
+    size_t i = 0;
     if (!strncmp(name, "x-", 2))
-        return 0;
+        return;
     memcpy(before, w->path, sizeof before);
     orb_pointer_add(w->path, sizeof w->path, name);
-    int rc = 1;
-    for (size_t i = 0; rc == 1 && i < ORB_COUNT(members); i++)
-        if (!strcmp(members[i].name, name))
-            rc = members[i].check(w, value);
-    if (rc == 1)
-        rc = wrong(w, "is not of the subset of JSON Schema that is known here (docs/tools.md)");
+    while (i < ORB_COUNT(members) && strcmp(members[i].name, name))
+        i++;
+    if (i < ORB_COUNT(members))
+        members[i].check(w, value);
+    else
+        wrong(w, "is not of the subset of JSON Schema that is known here (docs/tools.md)");
     memcpy(w->path, before, sizeof before);
-    return rc;
 }
 
-static int check(struct walk *w, const json_t *schema)
+static void check(struct walk *w, const json_t *schema)
 {
     const char *key;
     json_t *value;
-    int rc = 0;
     if (json_is_boolean(schema))
-        return 0;
-    if (!json_is_object(schema))
-        return wrong(w, "must be a schema: an object, true or false");
-    if (w->depth == ORB_SCHEMA_DEPTH_MAX / 2 || ++w->steps > ORB_SCHEMA_STEPS_MAX)
-        return wrong(w, "is nested too deep, or the whole is too large");
-    w->depth++;
-    json_object_foreach((json_t *)(uintptr_t)schema, key, value)
-        if (!rc)
-            rc = check_member(w, key, value);
-    w->depth--;
-    return rc;
+        return;
+    if (!json_is_object(schema)) {
+        wrong(w, "must be a schema: an object, true or false");
+    } else if (w->depth == ORB_SCHEMA_DEPTH_MAX / 2 || ++w->steps > ORB_SCHEMA_STEPS_MAX) {
+        wrong(w, "is nested too deep, or the whole is too large");
+    } else {
+        w->depth++;
+        json_object_foreach((json_t *)(uintptr_t)schema, key, value)
+            check_member(w, key, value);
+        w->depth--;
+    }
 }
 
 int orb_schema_check(const json_t *schema, struct orb_error *err)
 {
     struct walk w = { .root = schema, .err = err };
-    return check(&w, schema);
+    check(&w, schema);
+    return w.mistakes ? ORB_E_INVALID : 0;
+}
+
+void orb_schema_check_all(const json_t *schema, orb_schema_mistake_fn fn, void *arg)
+{
+    struct walk w = { .root = schema, .fn = fn, .arg = arg };
+    check(&w, schema);
 }

@@ -6,7 +6,5 @@
 
 /* What a local $ref names, NULL = nothing, or not of the subset. */
 const json_t *orb_schema_target(const json_t *root, const char *ref);
-/* Adds /name to a JSON pointer; what does not fit is left out. */
-void orb_pointer_add(char *pointer, size_t cap, const char *name);
 
 #endif

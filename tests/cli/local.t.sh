@@ -63,7 +63,7 @@ orbiter submit -q --redis-url "$url" --agent "$here/tooled.json" --id same --det
 holds 'its events are those of a worker' diff <(orbiter task stream same --raw --redis-url "$url" | unstuck) <(run -q -o jsonl --detailed tooled.json x | unstuck)
 check 'a chain of models' run tooled.json x <<'END'
 out: x
-err: orbiter: error, to be tried again: [sim:error=server@0] sim: the error that the model string asks for, after 0 tokens
+err: orbiter: error, the task goes on: [sim:error=server@0] sim: the error that the model string asks for, after 0 tokens
 err: orbiter: tool call: now
 exit 0
 END

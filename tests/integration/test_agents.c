@@ -195,6 +195,25 @@ static void a_lead_delegates(void **state)
     test_worker_stop(&worker);
 }
 
+/* The lead goes on at once, and the other member's model, which says nothing for a minute, is not waited for. */
+static void a_lead_goes_on_without_its_worker(void **state)
+{
+    (void)state;
+    submit("a", "{\"mode\": \"team\", \"agents\": [{\"name\": \"lead\", \"model\": \"sim:tool=delegate_to_both,arg=task,say=All+done\"}, "
+                "{\"group\": \"parallel\", \"name\": \"both\", \"agents\": [{\"name\": \"silent\", \"model\": \"sim:delay=60000\"}, "
+                "{\"name\": \"fussy\", \"model\": \"sim:error=content_filter@1,tokens=9\"}]}]}", "dig a hole");
+    double before = orb_now();
+    wait_status("a", "completed");
+    assert_true(orb_now() - before < 10);
+    test_expect_field(&fleet, "a", "result", "{\"output\": \"All done\", \"text\": \"w1 All done\"}");
+    test_expect_field(&fleet, "a", "retries", "(nil)");
+    char *events = test_redis_text(&fleet.redis, "XRANGE orbiter:stream:a - +");
+    expect_in("events", events, "\"error\": \"Tool 'delegate_to_both' failed: ParallelGroup 'both' failed: Agent 'fussy' failed: [sim:error=content_filter@1,tokens=9] sim: the error");
+    free(events);
+    expect_one_end("a", "completed");
+    test_worker_stop(&worker);
+}
+
 /* Both wait for 1.5 s; one after the other would take three. Their pieces come between each other. */
 static void a_stage_runs_in_parallel(void **state)
 {
@@ -277,6 +296,47 @@ static void spending_ends_at_its_limit(void **state)
     test_worker_stop(&worker);
 }
 
+/* Whatever a config is, its task fails with a reason, for good, and the worker goes on. */
+static void malformed_configs_fail_at_once(void **state)
+{
+    static const struct { const char *config, *type, *error; } rows[] = {
+        { "{}", "AgentError", "agent_config: the agent has no 'name': add one, for example \"name\": \"assistant\"" },
+        { "{\"name\": \"a\", \"max_steps\": 0}", "AgentError", "max_steps must be >= 1, got 0" },
+        { "{\"name\": \"a\", \"tools\": [\"echo\", \"mytools.echo\"]}", "AgentError", "Duplicate tool name 'echo' on agent 'a'" },
+        { "{\"name\": \"a\", \"tools\": [{\"odd\": 1}]}", "ToolError", "tool 0 of the agent: an inline tool needs the \"name\" or the \"path\" of a tool that the worker has" },
+        { "{\"name\": \"a\", \"handoffs\": [{\"name\": \"b\"}, {\"name\": \"b\"}]}", "AgentError", "Duplicate handoff agent 'b' on agent 'a'" },
+        { "{\"agents\": []}", "SwarmError", "Swarm requires at least one agent" },
+        { "{\"agents\": [{\"name\": \"a\"}, {\"name\": \"a\"}]}", "SwarmError", "Duplicate agent name 'a' in swarm" },
+        { "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"zzz\"}", "SwarmError", "Unsupported swarm mode: 'zzz'" },
+        { "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"team\"}", "SwarmError", "Team mode requires at least two agents (lead + workers)" },
+        { "{\"agents\": [{\"name\": \"a\"}], \"flow\": \" \"}", "SwarmError", "Invalid flow DSL: Empty flow DSL" },
+        { "{\"agents\": [{\"name\": \"a\"}], \"flow\": \"a >>\"}", "SwarmError", "Invalid flow DSL: Malformed flow DSL: 'a >>'" },
+        { "{\"agents\": [{\"name\": \"a\"}, {\"name\": \"b\"}], \"flow\": \"(a||b)\", \"parallel\": true}", "SwarmError",
+          "Invalid flow DSL: Empty member in parallel group: '(a||b)'" },
+        { "{\"agents\": [{\"name\": \"a\"}], \"flow\": \"z\"}", "SwarmError", "Flow references unknown agent 'z'" },
+        { "{\"agents\": [{\"name\": \"a\"}, {\"name\": \"b\"}], \"flow\": \"a >> b >> a\", \"parallel\": true}", "SwarmError", "Cycle in flow DSL: Cycle detected in graph" },
+        { "{\"name\": \"a\", \"output_schema\": {\"$ref\": \"#\"}}", "AgentError", "agent_config: output_schema: /$ref: '#' leads to itself" },
+    };
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(rows); i++) {
+        char id[8];
+        snprintf(id, sizeof id, "t%zu", i);
+        submit(id, rows[i].config, "hi");
+    }
+    for (size_t i = 0; i < ORB_COUNT(rows); i++) {
+        char id[8];
+        snprintf(id, sizeof id, "t%zu", i);
+        wait_status(id, "failed");
+        test_expect_field(&fleet, id, "error", rows[i].error);
+        test_expect_field(&fleet, id, "error_type", rows[i].type);
+        test_expect_field(&fleet, id, "retries", "(nil)");
+    }
+    submit("good", "{\"name\": \"a\", \"model\": \"sim:\"}", "hi");
+    wait_status("good", "completed");
+    expect_one_end("t0", "error");
+    test_worker_stop(&worker);
+}
+
 static int has_spoken(void *arg)
 {
     (void)arg;
@@ -299,7 +359,6 @@ static void all_attempts_of_a_task_are_paid_together(void **state)
     test_worker_stop(&worker);
 }
 
-/* All conversations of a task stop at once, and nothing is left of it. */
 /* ---- tools --------------------------------------------------------------- */
 
 static void expect_in_events(const char *id, const char *wanted)
@@ -369,6 +428,7 @@ static void a_tool_is_killed_with_its_task(void **state)
     test_expect_drained(&fleet, QUEUE);
 }
 
+/* All conversations of a task stop at once, and nothing is left of it. */
 static void a_swarm_is_cancelled_in_the_middle(void **state)
 {
     (void)state;
@@ -386,10 +446,10 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        CASE(a_researcher_and_a_writer), CASE(control_is_handed_over), CASE(a_lead_delegates), CASE(a_stage_runs_in_parallel),
+        CASE(a_researcher_and_a_writer), CASE(control_is_handed_over), CASE(a_lead_delegates), CASE(a_lead_goes_on_without_its_worker), CASE(a_stage_runs_in_parallel),
         CASE(the_next_model_of_a_chain_goes_on), CASE(the_new_attempt_is_the_one_that_ends), CASE(an_answer_fits_its_schema), CASE(spending_ends_at_its_limit),
         CASE(all_attempts_of_a_task_are_paid_together), CASE(a_swarm_is_cancelled_in_the_middle),
-        CASE(a_program_answers), CASE(a_python_function_answers), CASE(a_path_without_a_binding_fails_at_once), CASE(a_tool_is_killed_with_its_task),
+        CASE(malformed_configs_fail_at_once), CASE(a_program_answers), CASE(a_python_function_answers), CASE(a_path_without_a_binding_fails_at_once), CASE(a_tool_is_killed_with_its_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

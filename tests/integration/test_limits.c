@@ -1,4 +1,4 @@
-/* The limits of an attempt: its time, the task's deadline, and how long the model may be silent. */
+/* The limits of an attempt: its time, the task's deadline, how long the model may be silent, and how much it may say. */
 #include "base/base.h"
 #include "support/fake.h"
 #include "support/fleet.h"
@@ -59,14 +59,14 @@ static void on_submit(void *arg, struct orb_task_handle *handle, const struct or
     orb_task_handle_free(handle);
 }
 
-/* Limits are in the spec; a task is not tried again unless it says so. */
+/* Limits are in the spec; a task is not tried again unless it says so. model: or the whole config. */
 static void submit(const char *id, const char *model, struct orb_task_spec spec)
 {
     char agent[256];
     struct orb_error err;
     struct submitted s = { 0 };
     snprintf(agent, sizeof agent, "{\"name\": \"bot\", \"model\": \"%s\"}", model);
-    spec.agent_config = agent;
+    spec.agent_config = *model == '{' ? model : agent;
     spec.input = "hi";
     spec.input_len = 2;
     spec.task_id = id;
@@ -160,6 +160,28 @@ static void a_cancel_goes_before_silence(void **state)
     test_wait_field(&fleet, "a", "status", "cancelled", 10000);
 }
 
+/* ---- too much --------------------------------------------------------------- */
+
+/* Without a limit of time: two streams are closed when all have said 8 MiB together, most of it another one. */
+static void models_that_never_end(void **state)
+{
+    (void)state;
+    SUBMIT("a", "{\"parallel\": true, \"flow\": \"(a | b | c)\", \"agents\": [{\"name\": \"a\", \"model\": \"openai:fake?endless=1&rate=100\"}, "
+                "{\"name\": \"b\", \"model\": \"openai:fake?endless=1\"}, {\"name\": \"c\", \"model\": \"sim:tokens=1000000\"}]}");
+    test_wait_field(&fleet, "a", "status", "failed", 60000);
+    char *text = test_redis_text(&fleet.redis, "HGET orbiter:task:a error");
+    if (!strstr(text, "the model's answer is over a limit of this worker (8 MiB of text"))
+        fail_msg("%s", text);
+    free(text);
+    for (int i = 0; i < 2; i++) {
+        json_t *end = test_fake_wait_end(&fake, i ? "fake?endless=1&rate=100" : "fake?endless=1", 5000);
+        assert_string_equal(json_string_value(json_object_get(end, "reason")), "client_closed");
+        json_decref(end);
+    }
+    SUBMIT("c", "sim:"); /* the worker goes on */
+    test_wait_field(&fleet, "c", "status", "completed", 10000);
+}
+
 /* ---- the attempt, and the deadline ------------------------------------------- */
 
 static void the_smaller_of_timeout_and_deadline(void **state)
@@ -219,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_model_that_says_nothing),
+        TEST_WITH_FAKE(models_that_never_end),
         TEST_WITH_FAKE(a_model_that_falls_silent),
         TEST_WITH_FAKE(a_model_that_keeps_talking),
         TEST(silence_is_tried_again),

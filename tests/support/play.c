@@ -50,6 +50,12 @@ void play_put(struct play *p, const char *format, ...)
     orb_buf_str(&p->trace, line);
 }
 
+static unsigned draw(unsigned *random, unsigned n)
+{
+    *random = *random * 1664525u + 1013904223u;
+    return (*random >> 8) % n;
+}
+
 /* On one line. */
 static void put_text(struct play *p, const char *text, size_t len)
 {
@@ -58,16 +64,37 @@ static void put_text(struct play *p, const char *text, size_t len)
         play_put(p, text[i] == '\n' ? "\\n" : "%c", text[i]);
 }
 
+static void add_to_digest(struct play *p, const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < len; i++)
+        p->digest = (p->digest ^ bytes[i]) * UINT64_C(1099511628211);
+}
+
+static void digest(struct play *p, const struct orb_event_out *e)
+{
+    const char *const words[] = { e->agent_name, e->word, e->tool_call_id, e->tool_error };
+    for (size_t i = 0; i < ORB_COUNT(words); i++)
+        add_to_digest(p, words[i] ? words[i] : "-", words[i] ? strlen(words[i]) + 1 : 2);
+    add_to_digest(p, e->text ? e->text : "", e->text ? e->text_len : 0);
+    add_to_digest(p, &e->step_number, sizeof e->step_number);
+    add_to_digest(p, &e->type, sizeof e->type);
+    add_to_digest(p, &e->is_recoverable, sizeof e->is_recoverable);
+    add_to_digest(p, &e->duration_ms, sizeof e->duration_ms);
+    add_to_digest(p, &e->total_cost, sizeof e->total_cost);
+    if (e->usage)
+        add_to_digest(p, e->usage, 3 * sizeof *e->usage);
+}
+
 static void on_event(void *arg, const struct orb_event_out *e)
 {
     static const char *const names[] = { "text", "tool_call", "step", "tool_result", "reasoning", "error", "status", "usage" };
     struct play *p = arg;
     p->events++;
-    p->calls += e->type == ORB_EVENT_TOOL_CALL;
-    p->results += e->type == ORB_EVENT_TOOL_RESULT;
-    if (e->type == ORB_EVENT_STEP)
-        p->open_steps += !strcmp(e->word, "started") ? 1 : -1;
+    digest(p, e);
     assert_true(e->agent_name && *e->agent_name);
+    if (p->is_detailed)
+        order_event(&p->order, e);
     if (p->is_quiet)
         return;
     play_put(p, "%s %s", names[e->type], e->agent_name);
@@ -96,7 +123,7 @@ static struct orb_run_spec spec_of(struct play *p)
 {
     struct orb_run_spec spec = {
         .history = p->history, .input = p->input, .input_len = strlen(p->input), .is_detailed = p->is_detailed, .may_retry = 1,
-        .prices = p->prices, .fn = on_event, .arg = p,
+        .prices = p->prices, .artifact_bytes = p->artifact_bytes, .fn = on_event, .arg = p,
     };
     struct orb_error err;
     if (orb_plan_read(p->config, &spec.plan, &err))
@@ -150,17 +177,23 @@ void play_reload(struct play *p)
     p->run = again;
 }
 
-static const char *agent_of(const struct orb_run *run, int talk)
+/* The agent of a talk that asks something, in the plan. */
+static int find_agent(const struct orb_run *run, int talk)
 {
-    static char name[512];
     json_t *state = orb_run_save(run), *t;
     size_t i;
-    *name = '\0';
+    int agent = -1;
     json_array_foreach(json_object_get(state, "talks"), i, t)
         if (orb_json_get_int(t, "id", 0) == talk)
-            snprintf(name, sizeof name, "%s", orb_run_plan(run)->agents[orb_json_get_int(t, "agent", 0)]->name);
+            agent = (int)orb_json_get_int(t, "agent", 0);
     json_decref(state);
-    return name;
+    assert_true(agent >= 0);
+    return agent;
+}
+
+static const char *agent_of(const struct play *p, int talk)
+{
+    return orb_run_plan(p->run)->agents[p->agents[talk]]->name;
 }
 
 static void add_item(struct play *p, const struct orb_action *action, int type)
@@ -176,34 +209,62 @@ static void add_item(struct play *p, const struct orb_action *action, int type)
     }
 }
 
+static void drop_talk(struct play *p, int talk)
+{
+    for (size_t i = p->count; i-- > 0;)
+        if (p->pending[i].talk == talk)
+            play_drop_item(p, i);
+    order_stopped(&p->order, agent_of(p, talk));
+}
+
+static void take_action(struct play *p, const struct orb_action *action)
+{
+    assert_false(p->ends);
+    switch (action->type) {
+    case ORB_ACTION_REQUEST:
+        add_item(p, action, PLAY_MODEL);
+        break;
+    case ORB_ACTION_TOOL:
+        add_item(p, action, PLAY_TOOL);
+        break;
+    case ORB_ACTION_STOP:
+        drop_talk(p, action->talk);
+        break;
+    case ORB_ACTION_ATTEMPT:
+        add_item(p, action, PLAY_ADVANCE);
+        break;
+    case ORB_ACTION_DONE:
+    case ORB_ACTION_FAILED:
+        p->ends++;
+        p->end = action->type;
+        if (action->type == ORB_ACTION_DONE && p->is_detailed)
+            order_end(&p->order);
+        break;
+    }
+}
+
 void play_drain(struct play *p)
 {
     struct orb_action action;
-    size_t first = p->count;
-    while (orb_run_next(p->run, &action)) {
-        assert_false(p->ends);
-        switch (action.type) {
-        case ORB_ACTION_REQUEST:
-            add_item(p, &action, PLAY_MODEL);
-            break;
-        case ORB_ACTION_TOOL:
-            add_item(p, &action, PLAY_TOOL);
-            break;
-        case ORB_ACTION_ATTEMPT:
-            add_item(p, &action, PLAY_ADVANCE);
-            break;
-        case ORB_ACTION_DONE:
-        case ORB_ACTION_FAILED:
-            p->ends++;
-            p->end = action.type;
-            break;
-        }
+    while (orb_run_next(p->run, &action))
+        take_action(p, &action);
+    for (size_t i = 0; i < p->count; i++) {
+        struct play_item *item = &p->pending[i];
+        if (item->type != PLAY_MODEL || *item->agent)
+            continue;
+        assert_true(item->talk < PLAY_TALKS_MAX);
+        p->agents[item->talk] = find_agent(p->run, item->talk);
+        snprintf(item->agent, sizeof item->agent, "%s", agent_of(p, item->talk));
     }
-    for (size_t i = first; i < p->count; i++)
-        if (p->pending[i].type == PLAY_MODEL)
-            snprintf(p->pending[i].agent, sizeof p->pending[i].agent, "%s", agent_of(p->run, p->pending[i].talk));
-    if (p->reload_percent && (int)play_random(p, 100) < p->reload_percent)
+    if (p->reload_percent && (int)draw(&p->reload_random, 100) < p->reload_percent)
         play_reload(p);
+}
+
+void play_advance(struct play *p)
+{
+    p->order.is_replaying = 1;
+    orb_run_advanced(p->run, p->now);
+    p->order.is_replaying = 0;
 }
 
 void play_drop_item(struct play *p, size_t i)
@@ -213,8 +274,7 @@ void play_drop_item(struct play *p, size_t i)
 
 unsigned play_random(struct play *p, unsigned n)
 {
-    p->random = p->random * 1664525u + 1013904223u;
-    return (p->random >> 8) % n;
+    return draw(&p->random, n);
 }
 
 int play_start(struct play *p)

@@ -3,9 +3,11 @@
 #define TESTS_SUPPORT_PLAY_H
 
 #include "agent/run.h"
+#include "support/order.h"
 
 #define PLAY_LINES_MAX 256
 #define PLAY_PENDING_MAX 512
+#define PLAY_TALKS_MAX 8192
 
 /* What was asked for and has not come yet. */
 struct play_item {
@@ -13,6 +15,7 @@ struct play_item {
     int talk, call;
     char agent[512], tool[65], arguments[256];
     const char *answer;              /* what is left of it, when it has begun */
+    int has_usage;                   /* it was told what the call used */
 };
 
 struct play {
@@ -22,16 +25,19 @@ struct play {
     int is_detailed, is_interleaved;
     int reload_percent;              /* how often, after an input, the state is written out and read back */
     const struct orb_prices *prices;
+    size_t artifact_bytes;           /* 0 = as usual */
     struct orb_run *run;
     struct orb_buf trace;            /* the events, a line each */
     int is_quiet;                    /* no trace */
     struct play_item pending[PLAY_PENDING_MAX];
     size_t count;
     double now;
-    int attempts, ends, events, open_steps;
-    int calls, results;              /* events of tools */
+    int attempts, ends, events;
+    struct order order;              /* of the events, when detailed */
+    int agents[PLAY_TALKS_MAX];      /* of a talk, its agent in the plan */
     enum orb_action_type end;
-    unsigned random;
+    uint64_t digest;                 /* of all events */
+    unsigned random, reload_random;
     const char *answers[PLAY_LINES_MAX], *tool_results[PLAY_LINES_MAX]; /* of scenarios; NULL once used */
     size_t answer_count, result_count;
 };
@@ -44,6 +50,8 @@ int play_tools_drop(void **state);   /* fails when a run has kept one */
 void play_put(struct play *play, const char *format, ...) ORB_PRINTF(2, 3);
 /* 0..n-1, the same for the same seed. */
 unsigned play_random(struct play *play, unsigned n);
+/* The next attempt has begun. */
+void play_advance(struct play *play);
 /* Makes the run and starts it; the error of one that is refused goes to the trace. */
 int play_start(struct play *play);
 /* After an input: takes the actions into pending. */

@@ -129,7 +129,7 @@ static void what_is_found(void **state)
         { Y, "1.5", "1:1 Expected YAML dict, got float\n" },
         { Y, "on", "1:1 Expected YAML dict, got bool\n" },
         { Y, "a b", "1:1 Expected YAML dict, got str\n" },
-        { Y, "swarm: {}", "0:0 No 'agents' section in YAML\n" },
+        { Y, "swarm: {}", "1:1 No 'agents' section in YAML\n" },
         { Y, "agents: {a: , b: }\nswarm:\n  order: [b, a, n]", "3:17 Swarm order references unknown agent 'n'\n" },
         { Y, "agents: {a: , b: }\nswarm: {order: [b, b, 1]}", "2:20 'b' is in the order twice\n2:23 'order' must be a list of agents' names\n" },
         { Y, "agents: {a: , b: }\nswarm: {order: [b]}", "?1:10 'a' is not in the swarm's order: it is left out\n" },
@@ -175,6 +175,10 @@ static void what_is_found(void **state)
         { J, "{\"agents\": [{\"name\": \"a\", \"handoffs\": [{\"name\": \"b\"}, {\"name\": \"b\"}]}],\n \"mode\": \"handoff\"}",
           "?1:40 'b' is not a member of this swarm: put it under 'agents', too, or control never passes to it\n"
           "?1:55 'b' is not a member of this swarm: put it under 'agents', too, or control never passes to it\n1:55 Duplicate handoff agent 'b' on agent 'a'\n" },
+        { J, "{\"agents\": [{\"name\": \"a\",\n \"handoffs\": [{\"name\": \"b\"}]}, {\"name\": \"b\"},\n {\"name\": \"c\"}], \"flow\": \"a >> b\"}",
+          "?2:2 only in mode 'handoff' control passes: here nothing reads 'handoffs'\n?3:2 'c' is not in the flow: it is left out\n" },
+        { J, "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:|nobody:x|sim:\"}, {\"agents\": [{\"name\": \"b\"}]}], \"flow\": \"swarm(b...)\"}",
+          "?1:27 'model': Provider 'nobody' not registered. Available: ['openai', 'responses', 'azure', 'anthropic', 'gemini', 'vertex', 'sim', 'ollama', 'openrouter', 'vllm', 'llamacpp']. Write the model as provider:model. Only a worker that knows more providers can run it\n" },
         { J, "{\"name\": \"a\", \"output_schema\": {\"type\": \"object\",\n \"properties\": {\"x/y\": {\"type\": \"strin\"}}}}",
           "2:25 output_schema: /properties/x~1y/type: must be object, array, string, number, integer, boolean or null, or an array of those\n" },
         { J, "{\"name\": \"a\", \"name\": \"b\", \"model_options\": {\"top\": 1,\n\"top_p\": 7}}",
@@ -209,6 +213,9 @@ static void a_part_or_a_swarm(void **state)
         { J, "{\"agents\": [{\"name\": \"a\"}]}", "{\"agents\": [{\"name\": \"a\"}], \"parallel\": true}" },
         { J, "{\"agents\": [{\"name\": \"a\"}], \"parallel\": false}", "{\"agents\": [{\"name\": \"a\"}], \"parallel\": false}" },
         { J, "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"handoff\"}", "{\"agents\": [{\"name\": \"a\"}], \"mode\": \"handoff\"}" },
+        /* also those inside */
+        { J, "{\"agents\": [{\"name\": \"a\"}, {\"group\": \"serial\", \"name\": \"g\", \"agents\": [{\"agents\": [{\"name\": \"b\"}]}, {\"agents\": [{\"name\": \"c\"}], \"parallel\": false}]}], \"mode\": \"team\"}",
+          "{\"agents\": [{\"name\": \"a\"}, {\"group\": \"serial\", \"name\": \"g\", \"agents\": [{\"agents\": [{\"name\": \"b\"}], \"parallel\": true}, {\"agents\": [{\"name\": \"c\"}], \"parallel\": false}]}], \"mode\": \"team\"}" },
     }, one[] = { { J, "{\"name\": \"a\"}", "{\"name\": \"a\"}" } },
        no_swarms[] = { { J, "{\"name\": \"a\"}", "0:0 it holds one agent and no swarm: give --agent, or put it under 'agents'\n" } };
     (void)state;

@@ -29,9 +29,9 @@ static void say(struct play *p, int talk, enum orb_delta_type type, const char *
 
 static void show_request(struct play *p, int talk)
 {
-    char model[ORB_RUN_MODEL_MAX];
+    const char *model;
     struct orb_model_call call;
-    assert_int_equal(orb_run_call(p->run, talk, model, &call), 0);
+    assert_int_equal(orb_run_call(p->run, talk, &model, &call), 0);
     if (call.options) {
         char *options = json_dumps(call.options, JSON_COMPACT);
         play_put(p, "   options %s\n", options);
@@ -132,12 +132,20 @@ static void tool_ends(struct play *p, const struct play_item *item)
         if (p->tool_results[i] && !strncmp(p->tool_results[i], item->tool, n) && p->tool_results[i][n] == ' ') {
             const char *text = p->tool_results[i] + n + 1;
             p->tool_results[i] = NULL;
-            if (!strncmp(text, "error ", 6))
+            json_t *blocks = NULL;
+            if (!strncmp(text, "error ", 6)) {
                 result.error = text + 6;
-            else
-                result.content = text, result.len = strlen(text);
+            } else if (!strncmp(text, "image ", 6)) { /* an image, and text beside it */
+                result.content = text + 6;
+                blocks = json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "text", "text", text + 6, "type", "image_data", "data", "QQ==");
+            } else {
+                result.content = text;
+            }
+            result.len = result.content ? strlen(result.content) : 0;
+            result.blocks = blocks;
             play_put(p, "   (%s %s)\n", item->tool, item->arguments);
             orb_run_tool_result(p->run, item->talk, item->call, &result, p->now);
+            json_decref(blocks);
             return;
         }
     fail_msg("no result is left for tool %s; so far:\n%s", item->tool, p->trace.data);
@@ -152,7 +160,7 @@ static void step(struct play *p)
         tool_ends(p, &item);
     } else if (item.type == PLAY_ADVANCE) {
         play_put(p, "-- attempt %d\n", ++p->attempts + 1);
-        orb_run_advanced(p->run, p->now);
+        play_advance(p);
     } else if (!answer(p, &item)) {
         assert_true(p->count < PLAY_PENDING_MAX);
         p->pending[p->count++] = item;
@@ -204,6 +212,8 @@ static void check(const char *where, const char *expected, char *lines[], size_t
             p->history = json_loads(rest, 0, NULL);
         else if (!strcmp(word, "input"))
             p->input = rest;
+        else if (!strcmp(word, "artifacts"))
+            p->artifact_bytes = (size_t)atoi(rest);
         else if (!strcmp(word, "plain"))
             p->is_detailed = 0;
         else if (!strcmp(word, "interleaved"))

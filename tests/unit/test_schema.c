@@ -149,6 +149,27 @@ static void bombs_end(void **state)
     json_decref(loop), json_decref(tree), json_decref(one), json_decref(deep), json_decref(recursive), json_decref(pattern), json_decref(texts);
 }
 
+/* Each of many $ref leads over many others. */
+static void a_bomb_of_refs_is_no_schema(void **state)
+{
+    (void)state;
+    json_t *defs = json_object(), *all = json_array(), *schema = json_object();
+    struct orb_error err = { 0 };
+    char name[32], ref[64];
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        snprintf(ref, sizeof ref, "#/$defs/a%d", i + 1);
+        json_object_set_new(defs, name, i < 99 ? json_pack("{s:s}", "$ref", ref) : json_object());
+    }
+    for (int i = 0; i < 30000; i++)
+        json_array_append_new(all, json_pack("{s:s}", "$ref", "#/$defs/a0"));
+    json_object_set_new(schema, "$defs", defs);
+    json_object_set_new(schema, "allOf", all);
+    assert_int_equal(orb_schema_check(schema, &err), ORB_E_INVALID);
+    assert_non_null(strstr(err.text, "/$ref: the whole leads over too many of them"));
+    json_decref(schema);
+}
+
 static void patterns_match(void **state)
 {
     static const struct {
@@ -184,6 +205,7 @@ int main(void)
         cmocka_unit_test(values_fit_or_not),
         cmocka_unit_test(wrong_schemas_are_named),
         cmocka_unit_test(bombs_end),
+        cmocka_unit_test(a_bomb_of_refs_is_no_schema),
         cmocka_unit_test(patterns_match),
     };
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);
