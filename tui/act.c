@@ -12,7 +12,7 @@ static const struct kind {
 } kinds[TUI_ACT_KINDS] = {
     [TUI_CANCEL] = { "Cancel", "cancelled", "task", 0 },
     [TUI_RESUBMIT] = { "Resubmit", "resubmitted", "task", 0 },
-    [TUI_RESUBMIT_EDITED] = { "Resubmit with the edited prompt", "resubmitted", "task", 0 },
+    [TUI_RESUBMIT_EDITED] = { "Resubmit, with the edited prompt,", "resubmitted", "task", 0 },
     [TUI_SUBMIT] = { "Submit", "submitted", "task", 0 },
     [TUI_PAUSE_QUEUE] = { "Pause", "paused", "queue", 0 },
     [TUI_RESUME_QUEUE] = { "Let go on", "resumed", "queue", 0 },
@@ -386,7 +386,9 @@ static void sum_up(struct tui_model *m, struct tui_asking *a)
     const struct kind *k = &kinds[a->kind];
     char text[240];
     size_t at = 0;
-    if (a->count == 1 && a->done)
+    if (a->kind == TUI_SUBMIT && a->done)
+        at += (size_t)snprintf(text, sizeof text, "submitted task %s", a->last_word);
+    else if (a->count == 1 && a->done)
         at += (size_t)snprintf(text, sizeof text, "%s %s %.36s%s%s", k->done, k->noun, a->acts[0].target, *a->last_word ? " as " : "", a->last_word);
     else if (a->done)
         at += (size_t)snprintf(text, sizeof text, "%s %zu %ss", k->done, a->done, k->noun);

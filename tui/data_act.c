@@ -140,7 +140,8 @@ static int start(struct tui_data *d, const struct tui_act *act, struct call *cal
 {
     enum orb_status status = ORB_STATUS_PENDING;
     int is_seen = *act->seen && !orb_status_parse(act->seen, &status);
-    struct orb_task_seen task = { .status = status, .attempt = act->seen_attempt ? act->seen_attempt : -1 };
+    /* A cancel means the task, whichever attempt it is at by now; a repeat means the outcome that was shown. */
+    struct orb_task_seen task = { .status = status, .attempt = act->kind != TUI_CANCEL && act->seen_attempt ? act->seen_attempt : -1 };
     struct orb_queue_seen queue = { .is_paused = !strcmp(act->seen, "paused") };
     struct orb_worker_seen worker = { .status = act->seen };
     const char *ids[] = { act->target };
