@@ -21,6 +21,8 @@ DESTDIR ?=
 WERROR  ?= -Werror
 CFLAGS  ?= -O2 -g
 PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl yaml-0.1
+# What the console adds to orbiter alone.
+TUI_PKGS := ncursesw libutf8proc inih
 
 # Goals that need no libraries, or install them first and then call make again.
 NO_FLAGS := help clean deps deps-run deps-test demo check lint check-layers check-asan check-valgrind check-bare uninstall fuzz
@@ -34,6 +36,7 @@ ALL_LDFLAGS = $(LDFLAGS) $(SAN)
 LIB_C    := $(wildcard lib/*/*.c)
 LIB_LUA  := $(wildcard lib/store/*.lua)
 WORKER_C := $(wildcard worker/*.c)
+TUI_C    := $(wildcard tui/*.c)
 CLI_C    := $(wildcard cli/*.c)
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 INTEG_C  := $(wildcard tests/integration/test_*.c)
@@ -47,6 +50,7 @@ FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_O    := $(call obj,$(LIB_C)) $(B)/obj/lib/store/scripts_lua.o $(B)/obj/lib/tool/python_host_py.o $(B)/obj/lib/model/prices_text.o
+TUI_O    := $(call obj,$(TUI_C))
 SUPP_O   := $(call obj,$(SUPP_C))
 UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
 INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C))
@@ -65,15 +69,18 @@ all: $(PROGS) $(LIBS_OUT) man
 $(B)/flags.mk: Makefile
 	@mkdir -p $(B)
 	@command -v pkg-config >/dev/null || { echo "orbiter: pkg-config is missing: run 'make deps' (it installs what the build needs)" >&2; exit 1; }
-	@pkg-config --exists $(PKGS) || { echo "orbiter: libraries are missing: run 'make deps' (it installs what the build needs)" >&2; exit 1; }
+	@pkg-config --exists $(PKGS) $(TUI_PKGS) || { echo "orbiter: libraries are missing: run 'make deps' (it installs what the build needs)" >&2; exit 1; }
 	@printf 'PKG_CFLAGS := %s\nPKG_LIBS := %s -lm\n' "$$(pkg-config --cflags $(PKGS))" "$$(pkg-config --libs $(PKGS))" > $@
+	@printf 'TUI_CFLAGS := %s\nTUI_LIBS := %s\n' "$$(pkg-config --cflags $(TUI_PKGS))" "$$(pkg-config --libs $(TUI_PKGS))" >> $@
 
 $(B)/obj/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
 	$(call tell,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-$(B)/obj/tests/%.o: PKG_CFLAGS += -Itests
+$(B)/obj/tui/%.o: PKG_CFLAGS += $(TUI_CFLAGS)
+$(B)/obj/cli/%.o: PKG_CFLAGS += -I.
+$(B)/obj/tests/%.o: PKG_CFLAGS += -Itests -I.
 
 # The Lua scripts become C strings; common.lua goes before each of them.
 $(B)/obj/lib/store/scripts_lua.c: $(LIB_LUA) lib/store/embed.sh
@@ -102,9 +109,14 @@ $(B)/liborbiter.so: $(LIB_O)
 	$(call tell,LD)
 	$(Q)$(CC) -shared -Wl,-soname,liborbiter.so.0 -Wl,--no-undefined $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
 
-$(B)/orbiter: $(call obj,$(CLI_C)) $(B)/liborbiter.a
+# Only a place to take from: orbiter and the tests link what they use.
+$(B)/libtui.a: $(TUI_O)
+	$(call tell,AR)
+	$(Q)rm -f $@; ar rcs $@ $^
+
+$(B)/orbiter: $(call obj,$(CLI_C)) $(B)/libtui.a $(B)/liborbiter.a
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS)
 $(B)/orbiter-worker: $(call obj,$(WORKER_C)) $(B)/liborbiter.a
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
@@ -112,10 +124,10 @@ $(B)/orbiter-worker: $(call obj,$(WORKER_C)) $(B)/liborbiter.a
 $(B)/fake-provider: $(call obj,$(FAKE_C)) $(B)/liborbiter.a
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/liborbiter.a
+$(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/libtui.a $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) -lcmocka
 $(B)/tests/integration/test_sentinel: $(B)/obj/tests/chaos/chaos.o
 $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
@@ -126,10 +138,10 @@ $(CHAOS_T): $(B)/obj/tests/chaos/chaos.o
 $(B)/tests/chaos/model: $(call obj,$(wildcard tests/chaos/model/*.c))
 # Each runs over the files that it is given; with FUZZER, clang's, it looks for new ones.
 FUZZ_MAIN := $(if $(FUZZER),,$(B)/obj/tests/fuzz/replay.o)
-$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/liborbiter.a
+$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/libtui.a $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(FUZZER) $(PKG_LIBS)
+	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(FUZZER) $(TUI_LIBS) $(PKG_LIBS)
 $(B)/tests/fuzz/fuzz_config: $(B)/obj/cli/spec_file.o
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)

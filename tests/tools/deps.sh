@@ -7,12 +7,13 @@ set -euo pipefail
 # package, or package:command when any provider of the command will do
 RUN='gcc:gcc libc6-dev make:make pkg-config:pkg-config libevent-dev libhiredis-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev
+libncurses-dev libutf8proc-dev libinih-dev ncurses-bin:tic
 ca-certificates redis-server:redis-server'
 # locales: the sources of one with a decimal comma. python3: tools of that kind, MCP servers.
 TEST='libcmocka-dev shellcheck:shellcheck locales python3:python3 procps:ps'
 VALGRIND='valgrind:valgrind libc6-dbg'
 FUZZ='clang:clang libclang-rt-14-dev'
-LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl, libyaml and OpenSSL'
+LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl, libyaml, OpenSSL, ncurses (wide), utf8proc and inih'
 
 die() { printf 'orbiter: %s\n' "$1" >&2; exit 1; }
 
@@ -80,7 +81,7 @@ done
 
 PATH=$PATH:/usr/sbin:/sbin
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    command -v pkg-config >/dev/null && pkg-config --exists libevent_openssl hiredis jansson libcurl openssl yaml-0.1 &&
+    command -v pkg-config >/dev/null && pkg-config --exists libevent_openssl hiredis jansson libcurl openssl yaml-0.1 ncursesw libutf8proc inih &&
         { echo 'orbiter: no apt here, but the libraries are there'; exit 0; }
     die "this is not Debian, so nothing can be installed here. Install by hand: a C11 compiler, make,
 pkg-config, redis-server 7 or newer, and the headers of $LIBRARIES; for the tests also cmocka, shellcheck and python3."

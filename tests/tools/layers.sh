@@ -25,7 +25,8 @@ sources() {
             if (name ~ /^(curl|hiredis)\// || name == "event.h") return "^lib/loop/"
             if (name == "yaml.h") return "^lib/agent/"
             if (name ~ /^openssl\//) return "^lib/(base|loop)/"
-            if (name ~ /^(ncursesw?\/|n?curses|panel\.h|term\.h)/) return "^tui/"
+            if (name ~ /^(ncursesw?\/|n?curses|panel\.h|term\.h)/ && !quoted) return "^tui/term[^/]*\\.c$"
+            if (name ~ /^(utf8proc|ini)\.h$/) return "^tui/"
             if (name ~ /^(editline|readline)\// || name == "histedit.h") return "^cli/repl[^/]*$"
             return ""
         }
@@ -58,12 +59,14 @@ sources() {
 }
 
 programs() {
-    local build=$1 status=0 linked symbol declared exported
-    linked=$(ldd "$build/orbiter-worker")
-    if grep -E 'lib(ncurses|tinfo|edit|readline)' <<<"$linked"; then
-        echo "$build/orbiter-worker: the worker links a terminal library"
-        status=1
-    fi
+    local build=$1 status=0 file linked symbol declared exported
+    for file in orbiter-worker liborbiter.so; do
+        linked=$(ldd "$build/$file")
+        if grep -E 'lib(ncurses|tinfo|edit|readline|utf8proc|inih)' <<<"$linked"; then
+            echo "$build/$file: links a library of the console"
+            status=1
+        fi
+    done
     declared=$(cat lib/include/orbiter/*.h | tr '\n' ' ' | grep -oE 'ORB_API [^;{]*' | grep -oE 'orb_[a-z0-9_]+ ?(\(|\[|$)' | tr -d ' ([' | LC_ALL=C sort -u)
     exported=$(nm -D --defined-only "$build/liborbiter.so" | awk '{ print $NF }' | LC_ALL=C sort -u)
     if [ -z "$declared" ] || [ -z "$exported" ]; then

@@ -44,7 +44,7 @@ debian() {
 }
 debian
 stub dpkg-query 'case $4 in libhiredis-dev) exit 1 ;; *) echo installed ;; esac'
-for command in gcc make pkg-config redis-server; do stub $command :; done
+for command in gcc make pkg-config tic redis-server; do stub $command :; done
 expect 'no root: the command to type' 1 '^ +apt-get update && apt-get install -y --no-install-recommends libhiredis-dev$' run
 stub sudo '[ "$1" = -n ] && exit 1; echo sudo was called'
 expect 'sudo that asks for a password, without a terminal' 1 'neither root nor sudo' run
@@ -53,7 +53,7 @@ expect 'a missing command is a missing package' 1 'libhiredis-dev redis-server$'
 
 debian
 stub dpkg-query 'echo installed'
-for command in gcc make pkg-config redis-server shellcheck python3 ps; do stub $command :; done
+for command in gcc make pkg-config tic redis-server shellcheck python3 ps; do stub $command :; done
 expect 'nothing missing: apt is not called' 0 '^orbiter: everything needed is installed$' all
 expect 'an unknown set' 1 'unknown set' everything
 exit $failed

@@ -56,8 +56,15 @@ check worker/main.c '<ncurses.h>' no
 check worker/main.c '<editline/readline.h>' no
 check cli/repl.c '<histedit.h>' yes
 check cli/main.c '<histedit.h>' no
-check tui/screen.c '<ncursesw/curses.h>' yes
-check tui/screen.c '<curses.h>' yes
+check tui/term.c '<ncursesw/curses.h>' yes
+check tui/term_keys.c '<curses.h>' yes
+check tui/term.h '<curses.h>' no
+check tui/view.c '<curses.h>' no
+check tui/view.c '"term.h"' yes
+check tui/theme.c '<ini.h>' yes
+check tui/cells.c '<utf8proc.h>' yes
+check cli/main.c '<utf8proc.h>' no
+check lib/base/columns.c '<utf8proc.h>' no
 check tui/view.c '"store/store.h"' no
 check tests/examples/submit.c '<orbiter/client.h>' yes
 check tests/examples/submit.c '"client/client.h"' no
