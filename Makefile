@@ -44,13 +44,14 @@ BENCH_C  := $(wildcard tests/bench/*.c)
 CHAOS_C  := $(filter-out tests/chaos/chaos.c,$(wildcard tests/chaos/*.c))
 FAKE_C   := $(wildcard tests/fake/*.c)
 SUPP_C   := $(wildcard tests/support/*.c)
+THEMES   := $(sort $(wildcard themes/*.theme))
 EX_C     := $(wildcard tests/examples/*.c)
 TOOLS_C  := $(wildcard tests/tools/*.c)
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_O    := $(call obj,$(LIB_C)) $(B)/obj/lib/store/scripts_lua.o $(B)/obj/lib/tool/python_host_py.o $(B)/obj/lib/model/prices_text.o
-TUI_O    := $(call obj,$(TUI_C))
+TUI_O    := $(call obj,$(TUI_C)) $(B)/obj/tui/themes_text.o
 SUPP_O   := $(call obj,$(SUPP_C))
 UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
 INTEG_T  := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(INTEG_C))
@@ -78,7 +79,7 @@ $(B)/obj/%.o: %.c $(B)/flags.mk
 	$(call tell,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-$(B)/obj/tui/%.o: PKG_CFLAGS += $(TUI_CFLAGS)
+$(B)/obj/tui/%.o: PKG_CFLAGS += $(TUI_CFLAGS) -I.
 $(B)/obj/cli/%.o: PKG_CFLAGS += -I.
 $(B)/obj/tests/%.o: PKG_CFLAGS += -Itests -I.
 
@@ -97,6 +98,11 @@ $(B)/obj/lib/model/prices_text.c: lib/model/prices.txt lib/base/embed.sh
 	@mkdir -p $(@D)
 	$(call tell,TEXT)
 	$(Q)sh lib/base/embed.sh $< orb_prices_text > $@
+# And the themes, with a table of their names.
+$(B)/obj/tui/themes_text.c: $(THEMES) tui/embed.sh lib/base/embed.sh
+	@mkdir -p $(@D)
+	$(call tell,TEXT)
+	$(Q)sh tui/embed.sh $(THEMES) > $@
 
 $(B)/obj/%.o: $(B)/obj/%.c $(B)/flags.mk
 	$(call tell,CC)

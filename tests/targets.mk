@@ -106,16 +106,19 @@ $(B)/man/orbiter-worker.1: $(B)/orbiter-worker
 
 ##   install      into DESTDIR and prefix (default /usr/local)
 INSTALLED = bin/orbiter bin/orbiter-worker lib/liborbiter.a lib/liborbiter.so.0 lib/liborbiter.so lib/pkgconfig/orbiter.pc \
-	share/man/man1/orbiter.1 share/man/man1/orbiter-worker.1 $(patsubst lib/%,%,$(wildcard lib/include/orbiter/*.h))
+	share/man/man1/orbiter.1 share/man/man1/orbiter-worker.1 $(patsubst lib/%,%,$(wildcard lib/include/orbiter/*.h)) \
+	$(addprefix share/orbiter/,$(THEMES))
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/pkgconfig $(DESTDIR)$(prefix)/include/orbiter $(DESTDIR)$(prefix)/share/man/man1
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/pkgconfig $(DESTDIR)$(prefix)/include/orbiter $(DESTDIR)$(prefix)/share/man/man1 \
+		$(DESTDIR)$(prefix)/share/orbiter/themes
 	install -m 755 $(PROGS) $(DESTDIR)$(prefix)/bin
 	install -m 644 $(B)/liborbiter.a $(DESTDIR)$(prefix)/lib
 	install -m 755 $(B)/liborbiter.so $(DESTDIR)$(prefix)/lib/liborbiter.so.0
 	ln -sf liborbiter.so.0 $(DESTDIR)$(prefix)/lib/liborbiter.so
 	install -m 644 lib/include/orbiter/*.h $(DESTDIR)$(prefix)/include/orbiter
 	install -m 644 $(B)/man/orbiter.1 $(B)/man/orbiter-worker.1 $(DESTDIR)$(prefix)/share/man/man1
+	install -m 644 $(THEMES) $(DESTDIR)$(prefix)/share/orbiter/themes
 	sed -e 's,@prefix@,$(prefix),' -e 's,@version@,$(VERSION),' -e 's,@uses@,$(PKGS),' lib/orbiter.pc.in > $(DESTDIR)$(prefix)/lib/pkgconfig/orbiter.pc
 	chmod 644 $(DESTDIR)$(prefix)/lib/pkgconfig/orbiter.pc
 
@@ -123,7 +126,7 @@ install: all
 .PHONY: uninstall
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(INSTALLED))
-	-@rmdir $(DESTDIR)$(prefix)/include/orbiter 2>/dev/null
+	-@rmdir $(addprefix $(DESTDIR)$(prefix)/,include/orbiter share/orbiter/themes share/orbiter) 2>/dev/null
 
 ##   clean        remove everything that was built
 .PHONY: clean

@@ -1,4 +1,4 @@
-/* How roles look: theme files (docs/console.md), and what is left of them on terminals with fewer colours. */
+/* How roles look: theme files (docs/themes.md), and what is left of them on terminals with fewer colours. */
 #ifndef ORB_TUI_THEME_H
 #define ORB_TUI_THEME_H
 
@@ -28,8 +28,17 @@ int tui_theme_is_light(const struct tui_theme *theme);
 /* The file it came from, "" when it is built in. */
 const char *tui_theme_file(const struct tui_theme *theme);
 struct tui_look tui_theme_look(const struct tui_theme *theme, enum tui_depth depth, enum tui_role role, enum tui_layer layer);
-/* The lowest contrast (WCAG 2.2, 1 to 21) of text roles on their layers; what = "role on layer", static. */
-double tui_theme_contrast(const struct tui_theme *theme, const char **what);
+/* The lowest contrast (WCAG 2.2, 1 to 21) of text roles on all layers; what = "role on layer", static. The terminal's own colours count
+ * as light grey on black (dark themes) and black on white. At TUI_TRUE or TUI_256; with fewer colours it is the user's palette that decides. */
+double tui_theme_contrast(const struct tui_theme *theme, enum tui_depth depth, const char **what);
+/* Lines and bars, which need less contrast than text. */
+int tui_role_is_graphic(enum tui_role role);
+const char *tui_role_name(enum tui_role role);
+const char *tui_layer_name(enum tui_layer layer);
+
+/* Every mistake of a theme (as tui_theme_load), or none; text is safe to show and says what to do. ORB_E_CONFIG: it cannot be read. */
+typedef void (*tui_theme_mistake_cb)(void *arg, int line, const char *text);
+int tui_theme_check(const char *name, tui_theme_mistake_cb cb, void *arg, struct tui_theme **out, struct orb_error *err) ORB_MUST_CHECK;
 
 /* Every theme that can be found, each name once, sorted; ends with name NULL. Valid until the next call. */
 struct tui_theme_row {
@@ -37,7 +46,7 @@ struct tui_theme_row {
 };
 const struct tui_theme_row *tui_theme_list(void);
 
-/* What the terminal can: from COLORTERM, TERM and NO_COLOR; colors = what terminfo says, -1 = not known. */
+/* What the terminal can: from NO_COLOR, COLORTERM and TERM; colors = what terminfo says, -1 = not known. */
 enum tui_depth tui_depth_find(int colors);
 
 #endif
