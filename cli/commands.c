@@ -9,7 +9,7 @@
     X(dead_list) X(dead_show) X(dead_replay) X(dead_purge) \
     X(queue_list) X(queue_pause) X(queue_resume) X(queue_purge) \
     X(worker_list) X(worker_drain) X(audit_list) X(provider_list) X(agent_check) \
-    X(tool_kinds) X(tool_list) X(tool_call) X(mcp_list) X(mcp_tools) X(mcp_call) X(acl) X(help)
+    X(tool_kinds) X(tool_list) X(tool_call) X(mcp_list) X(mcp_tools) X(mcp_call) X(theme_list) X(theme_check) X(theme_show) X(acl) X(help)
 
 #define DECLARE(name) extern const struct cli_command cli_cmd_##name;
 COMMANDS(DECLARE)

@@ -8,8 +8,7 @@
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 64 };
-/* WCAG 2.2: what text needs (1.4.3), best what it needs for AAA (1.4.6), and what graphics need (1.4.11). */
-#define TEXT_CONTRAST 4.5
+/* WCAG 2.2: what text needs for AAA (1.4.6), and what graphics need (1.4.11). */
 #define BEST_CONTRAST 7.0
 #define GRAPHIC_CONTRAST 3.0
 #define NAMED_CONTRAST 4.0 /* of 16 colours, which each user has somewhat others: bright blue on black passes, blue does not */
@@ -29,6 +28,11 @@ static const char *const role_names[] = {
 static const char *const layer_names[] = {
 #define NAME(name, text) text,
     TUI_LAYERS(NAME)
+#undef NAME
+};
+static const char *const depth_names[] = {
+#define NAME(name, text) text,
+    TUI_DEPTH_ROWS(NAME)
 #undef NAME
 };
 
@@ -55,6 +59,11 @@ const char *tui_role_name(enum tui_role role)
 const char *tui_layer_name(enum tui_layer layer)
 {
     return layer_names[layer];
+}
+
+const char *tui_depth_name(enum tui_depth depth)
+{
+    return depth_names[depth];
 }
 
 /* The style of this depth, or the one that is for all. */
@@ -91,12 +100,13 @@ static int join(int a, int b)
     return ((a | b) & ~TUI_REVERSE) | ((a ^ b) & TUI_REVERSE);
 }
 
+/* Without colours a layer has what is usual for it beside its attributes, which do not stand for its background; a role has its own or the usual. */
 static int attributes_of(const struct tui_theme_file *file, int subject, enum tui_depth depth, uint8_t plain)
 {
-    const struct tui_style *style = style_of(file, subject, depth);
-    if (depth == TUI_MONO && !style->attributes && !file->styles[subject][TUI_MONO].line)
-        return plain;
-    return style->attributes;
+    int own = style_of(file, subject, depth)->attributes;
+    if (depth != TUI_MONO || file->styles[subject][TUI_MONO].line || (subject < TUI_ROLE_COUNT && own))
+        return own;
+    return own | plain;
 }
 
 /* A role with a background of its own keeps both its colours; else the layer's come first, then the role's, then those of text and row. */
@@ -117,7 +127,7 @@ static void choose(const struct tui_theme_file *file, enum tui_depth depth, int 
 /* Few colours must not make unreadable what is readable with all of them. */
 static double least_contrast(enum tui_depth depth, int is_graphic, double own)
 {
-    double least = is_graphic ? GRAPHIC_CONTRAST : depth == TUI_16 ? NAMED_CONTRAST : own >= BEST_CONTRAST ? BEST_CONTRAST : TEXT_CONTRAST;
+    double least = is_graphic ? GRAPHIC_CONTRAST : depth == TUI_16 ? NAMED_CONTRAST : own >= BEST_CONTRAST ? BEST_CONTRAST : TUI_CONTRAST;
     return own < least ? own : least;
 }
 
@@ -262,19 +272,34 @@ static uint32_t shown(const struct tui_theme *theme, enum tui_depth depth, int32
     return rgb_of(color, is_ground, theme->is_light);
 }
 
+double tui_theme_role_contrast(const struct tui_theme *theme, enum tui_depth depth, enum tui_role role, enum tui_layer *layer)
+{
+    double lowest = 0;
+    for (int i = 0; i < TUI_LAYER_COUNT; i++) {
+        const struct tui_look *look = &theme->looks[depth][role][i];
+        double contrast = tui_color_contrast(shown(theme, depth, look->fg, 0), shown(theme, depth, look->bg, 1));
+        if (i == 0 || contrast < lowest) {
+            lowest = contrast;
+            *layer = (enum tui_layer)i;
+        }
+    }
+    return lowest;
+}
+
 double tui_theme_contrast(const struct tui_theme *theme, enum tui_depth depth, const char **what)
 {
     static char names[64];
-    double lowest = 22;
-    for (int role = 0; role < TUI_ROLE_COUNT; role++)
-        for (int layer = 0; layer < TUI_LAYER_COUNT && !tui_role_is_graphic((enum tui_role)role); layer++) {
-            const struct tui_look *look = &theme->looks[depth][role][layer];
-            double contrast = tui_color_contrast(shown(theme, depth, look->fg, 0), shown(theme, depth, look->bg, 1));
-            if (contrast >= lowest)
-                continue;
-            lowest = contrast;
-            snprintf(names, sizeof names, "%s on %s", role_names[role], layer_names[layer]);
-        }
+    double lowest = 0;
+    enum tui_layer layer;
+    for (int role = 0; role < TUI_ROLE_COUNT; role++) {
+        if (tui_role_is_graphic((enum tui_role)role))
+            continue;
+        double contrast = tui_theme_role_contrast(theme, depth, (enum tui_role)role, &layer);
+        if (role > 0 && contrast >= lowest)
+            continue;
+        lowest = contrast;
+        snprintf(names, sizeof names, "%s on %s", role_names[role], layer_names[layer]);
+    }
     *what = names;
     return lowest;
 }

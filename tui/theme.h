@@ -5,7 +5,15 @@
 #include "cells.h"
 #include <orbiter/base.h>
 
-enum tui_depth { TUI_MONO, TUI_16, TUI_256, TUI_TRUE, TUI_DEPTHS };
+/* One row each: the word for it. */
+#define TUI_DEPTH_ROWS(X) X(MONO, "mono") X(16, "16") X(256, "256") X(TRUE, "24-bit")
+
+enum tui_depth {
+#define TUI_DEPTH_ENUM(name, text) TUI_##name,
+    TUI_DEPTH_ROWS(TUI_DEPTH_ENUM)
+#undef TUI_DEPTH_ENUM
+    TUI_DEPTHS
+};
 enum { TUI_BOLD = 1, TUI_DIMMED = 2, TUI_ITALIC = 4, TUI_UNDERLINE = 8, TUI_REVERSE = 16 };
 
 #define TUI_DEFAULT (-1) /* the terminal's own colour */
@@ -16,7 +24,10 @@ struct tui_look {
     int attributes;
 };
 
+#define TUI_ATTRIBUTES(X) X(BOLD, "bold") X(DIMMED, "dim") X(ITALIC, "italic") X(UNDERLINE, "underline") X(REVERSE, "reverse")
+
 struct tui_theme; /* immutable once read */
+#define TUI_THEME_DEFAULT "orbit-dark"
 
 /* A theme's name, or a path (it has a slash). Names are looked for in $XDG_CONFIG_HOME/orbiter/themes, $XDG_DATA_HOME and
  * $XDG_DATA_DIRS orbiter/themes, the themes folder beside the program (../share/orbiter/themes, ../themes), and among those built in.
@@ -31,10 +42,14 @@ struct tui_look tui_theme_look(const struct tui_theme *theme, enum tui_depth dep
 /* The lowest contrast (WCAG 2.2, 1 to 21) of text roles on all layers; what = "role on layer", static. The terminal's own colours count
  * as light grey on black (dark themes) and black on white. At TUI_TRUE or TUI_256; with fewer colours it is the user's palette that decides. */
 double tui_theme_contrast(const struct tui_theme *theme, enum tui_depth depth, const char **what);
+/* The lowest of one role, and where. */
+double tui_theme_role_contrast(const struct tui_theme *theme, enum tui_depth depth, enum tui_role role, enum tui_layer *layer);
+#define TUI_CONTRAST 4.5 /* what text needs to be read: AA */
 /* Lines and bars, which need less contrast than text. */
 int tui_role_is_graphic(enum tui_role role);
 const char *tui_role_name(enum tui_role role);
 const char *tui_layer_name(enum tui_layer layer);
+const char *tui_depth_name(enum tui_depth depth);
 
 /* Every mistake of a theme (as tui_theme_load), or none; text is safe to show and says what to do. ORB_E_CONFIG: it cannot be read. */
 typedef void (*tui_theme_mistake_cb)(void *arg, int line, const char *text);

@@ -37,7 +37,12 @@ static const char *const ansi[ANSI_COUNT] = {"black",       "red",       "green"
 static const struct {
     const char *name;
     int attribute;
-} attributes[] = {{"bold", TUI_BOLD}, {"dim", TUI_DIMMED}, {"italic", TUI_ITALIC}, {"underline", TUI_UNDERLINE}, {"reverse", TUI_REVERSE}, {"none", 0}};
+} attributes[] = {
+#define ROW(name, text) {text, TUI_##name},
+    TUI_ATTRIBUTES(ROW)
+#undef ROW
+    {"none", 0},
+};
 enum { ATTRIBUTE_COUNT = sizeof attributes / sizeof *attributes };
 
 static void ORB_PRINTF(2, 3) mistake(struct reading *r, const char *fmt, ...)
@@ -152,25 +157,26 @@ static void read_word(struct reading *r, enum tui_depth depth, const char *word,
 /* "state.failed.16": the subject, and its depth. -1 = there is none; said. */
 static int find_subject(struct reading *r, const char *name, enum tui_depth *depth)
 {
-    static const char *const depths[] = {[TUI_MONO] = "mono", [TUI_16] = "16", [TUI_256] = "256"};
     char head[WORD_MAX];
-    int subject = find(subjects, TUI_SUBJECT_COUNT, name), found;
+    int subject = find(subjects, TUI_SUBJECT_COUNT, name), found = TUI_TRUE;
     *depth = TUI_TRUE;
     if (subject >= 0)
         return subject;
     const char *dot = strrchr(name, '.'), *near;
     snprintf(head, sizeof head, "%.*s", dot ? (int)(dot - name) : 0, name);
     subject = find(subjects, TUI_SUBJECT_COUNT, head);
-    found = dot ? find(depths, sizeof depths / sizeof *depths, dot + 1) : -1;
-    if (subject >= 0 && found >= 0) {
+    while (dot && --found >= 0 && strcmp(dot + 1, tui_depth_name((enum tui_depth)found)))
+        ;
+    if (subject >= 0 && dot && found >= 0) {
         *depth = (enum tui_depth)found;
         return subject;
     }
-    near = orb_options_nearest(found >= 0 ? head : name, subjects, TUI_SUBJECT_COUNT);
+    int is_deep = dot && found >= 0;
+    near = orb_options_nearest(is_deep ? head : name, subjects, TUI_SUBJECT_COUNT);
     if (subject >= 0 && !near)
         mistake(r, "%s: '%s' is no depth: leave it out, or take one of " DEPTH_NAMES, name, dot + 1);
     else if (near)
-        mistake(r, "no role '%s': did you mean '%s%s%s'?", name, near, found >= 0 ? "." : "", found >= 0 ? depths[found] : "");
+        mistake(r, "no role '%s': did you mean '%s%s%s'?", name, near, is_deep ? "." : "", is_deep ? tui_depth_name((enum tui_depth)found) : "");
     else
         mistake(r, "no role '%s': `orbiter theme show` lists them", name);
     return -1;

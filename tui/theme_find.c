@@ -48,9 +48,11 @@ static void add_own(struct folders *f)
     if (n <= 0)
         return;
     self[n] = '\0';
-    size_t dir = (size_t)(strrchr(self, '/') - self);
-    add(f, self, dir, "/../share/orbiter/themes");
-    add(f, self, dir, "/../themes");
+    for (int up = 0; up < 2; up++)
+        if (strrchr(self, '/'))
+            *strrchr(self, '/') = '\0';
+    add(f, self, strlen(self), "/share/orbiter/themes");
+    add(f, self, strlen(self), "/themes");
 }
 
 static struct folders find_folders(void)

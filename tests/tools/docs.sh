@@ -52,7 +52,7 @@ grep -v pkg-config README.md | grep -oE -- '--[a-z][a-z-]+' | sort -u |
     none 'options in README.md exist'
 
 variables() {
-    grep -rohE '"((ORBITER|OPENAI|AZURE_OPENAI|OLLAMA|OPENROUTER|VLLM|LLAMACPP|ANTHROPIC|GEMINI|GOOGLE|XDG)_[A-Z_]+|NO_COLOR|CLICOLOR[A-Z_]*)"' lib cli worker --include='*.[ch]' |
+    grep -rohE '"((ORBITER|OPENAI|AZURE_OPENAI|OLLAMA|OPENROUTER|VLLM|LLAMACPP|ANTHROPIC|GEMINI|GOOGLE|XDG)_[A-Z_]+|NO_COLOR|CLICOLOR[A-Z_]*)"' lib cli worker tui --include='*.[ch]' |
         tr -d '"' | LC_ALL=C sort -u
 }
 variables | while read -r name; do grep -q "\`$name\`" README.md || echo "not in README.md: $name"; done | none 'environment variables are in README.md'
