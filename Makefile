@@ -21,6 +21,7 @@ DESTDIR ?=
 WERROR  ?= -Werror
 CFLAGS  ?= -O2 -g
 PKGS    := libevent libevent_openssl hiredis jansson libcurl openssl yaml-0.1
+TEST_LIBS := -lcmocka -lvterm
 # What the console adds to orbiter alone.
 TUI_PKGS := ncursesw libutf8proc inih
 
@@ -133,12 +134,12 @@ $(B)/fake-provider: $(call obj,$(FAKE_C)) $(B)/liborbiter.a
 $(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/libtui.a $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
 $(B)/tests/integration/test_sentinel: $(B)/obj/tests/chaos/chaos.o
 $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) $(TEST_LIBS)
 $(CHAOS_T): $(B)/obj/tests/chaos/chaos.o
 # The model check has files of its own.
 $(B)/tests/chaos/model: $(call obj,$(wildcard tests/chaos/model/*.c))
@@ -152,7 +153,7 @@ $(B)/tests/fuzz/fuzz_config: $(B)/obj/cli/spec_file.o
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) $(TEST_LIBS)
 # Examples see only what is installed: the public headers and the library.
 $(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
 	$(example)

@@ -111,7 +111,7 @@ static void a_layer_can_have_one_colour_for_all_text(void **state)
 {
     struct tui_theme *theme = load("[style]\ntext = #ffffff\nrow = bg:#000000\nrow.cursor = #111111 bg:#eeeeee\nstate.failed = #ff0000 bold\n");
     (void)state;
-    expect_look(theme, TUI_TRUE, TUI_FAILED, TUI_ON_CURSOR, 0x111111, 0xeeeeee, TUI_BOLD);
+    expect_look(theme, TUI_TRUE, TUI_FAILED, TUI_ON_CURSOR, 0x111111, 0xeeeeee, 0);
     expect_look(theme, TUI_TRUE, TUI_FAILED, TUI_ON_PLAIN, 0xff0000, 0, TUI_BOLD);
     tui_theme_free(theme);
 }
