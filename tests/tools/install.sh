@@ -63,6 +63,7 @@ for header in "$prefix"/include/orbiter/*.h; do
 done
 step 'orbiter --version' "$prefix/bin/orbiter" --version
 step 'orbiter-worker --version' "$prefix/bin/orbiter-worker" --version
+step 'the installed themes are found' sh -c "HOME=/nonexistent '$prefix/bin/orbiter' theme list -o jsonl | grep -q '$prefix/share/orbiter/themes/mono.theme'"
 for page in orbiter.1 orbiter-worker.1; do
     step "man page $page" grep -q '^\.TH' "$prefix/share/man/man1/$page"
 done
