@@ -37,6 +37,7 @@ struct test_terminal {
     size_t asked;      /* questions that were answered */
     char *log;
     size_t len, cap;
+    size_t shown;      /* of the log */
 };
 
 static int on_property(VTermProp property, VTermValue *value, void *arg)
@@ -177,6 +178,23 @@ static void answer(struct test_terminal *t)
     }
 }
 
+/* Whole characters only: libvterm 0.1 loses the rest of one whose beginning came behind ASCII. */
+static void show(struct test_terminal *t)
+{
+    size_t end = t->len, back = 0;
+    while (back < 3 && back < end && ((unsigned char)t->log[end - back - 1] & 0xc0) == 0x80)
+        back++;
+    if (back < end) {
+        unsigned char first = (unsigned char)t->log[end - back - 1];
+        size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+        if (wanted > back + 1)
+            end -= back + 1;
+    }
+    if (end > t->shown)
+        vterm_input_write(t->vterm, t->log + t->shown, end - t->shown);
+    t->shown = end > t->shown ? end : t->shown;
+}
+
 int test_terminal_pump(struct test_terminal *t, int wait_ms)
 {
     struct pollfd ready = {t->master, POLLIN, 0};
@@ -191,8 +209,8 @@ int test_terminal_pump(struct test_terminal *t, int wait_ms)
     ssize_t n = read(t->master, t->log + t->len, 65536);
     if (n <= 0)
         return 0;
-    vterm_input_write(t->vterm, t->log + t->len, (size_t)n);
     t->len += (size_t)n;
+    show(t);
     answer(t);
     return 1;
 }
