@@ -272,8 +272,9 @@ static void wait_to_reconnect(struct orb_redis *r)
         r->backoff_ms = 0;
     /* Full jitter over a doubling limit, so that a fleet does not come back as one. */
     r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : BACKOFF_MIN_MS;
-    if (r->backoff_ms > BACKOFF_MAX_MS)
-        r->backoff_ms = BACKOFF_MAX_MS;
+    int most = r->config.backoff_max_ms ? r->config.backoff_max_ms : BACKOFF_MAX_MS;
+    if (r->backoff_ms > most)
+        r->backoff_ms = most;
     orb_timer_start(r->timer, 20 + (int64_t)(orb_random_unit() * r->backoff_ms));
 }
 

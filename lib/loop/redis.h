@@ -46,6 +46,7 @@ struct orb_redis_config {
                                           * connection that was up once only says so, to notice */
     int reconnect;                       /* keep trying; else the first failure fails all, and the next send connects anew */
     int reply_timeout_ms;                /* no byte for this long with a reply due = the link is dead; 0 = never */
+    int backoff_max_ms;                  /* the longest wait before it is tried again; 0 = 2000, which suits a fleet */
     size_t max_queued_bytes;             /* kept, or not yet taken by the socket: over it a send fails with
                                           * ORB_E_BACKLOG; a Pub/Sub connection is made anew */
     /* Every reply of a Pub/Sub connection (subscribe, message, pmessage, errors); NULL on

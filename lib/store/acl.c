@@ -76,7 +76,7 @@ static const struct command {
     { "zadd", P | W | O }, { "zrem", P | W | O }, { "zremrangebyscore", W }, { "zcard", ALL }, { "zcount", V | O }, { "zscore", W | V | O },
     { "zrange", W | V | O }, { "zrangebyscore", W | V | O }, { "zrevrangebyscore", V | O },
     { "xadd", P | W | O }, { "xack", P | W | O }, { "xdel", P | W | O }, { "xtrim", W }, { "xlen", ALL }, { "xrange", ALL },
-    { "xrevrange", ALL }, { "xpending", ALL }, { "xinfo|groups", ALL }, { "xinfo|consumers", W | V | O }, { "xreadgroup", W },
+    { "xrevrange", ALL }, { "xread", V | O }, { "xpending", ALL }, { "xinfo|groups", ALL }, { "xinfo|stream", V | O }, { "xinfo|consumers", W | V | O }, { "xreadgroup", W },
     { "xclaim", W }, { "xgroup|create", P | W | O }, { "xgroup|delconsumer", W },
     { "publish", P | W | O }, { "subscribe", ALL }, { "unsubscribe", ALL }, { "psubscribe", W },
 };

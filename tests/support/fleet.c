@@ -44,6 +44,38 @@ int test_is_set(void *arg)
     return *(int *)arg;
 }
 
+struct line {
+    int is_done;
+    char format[8192];         /* for test_redis_text: each % twice */
+};
+
+static void on_line(void *arg, const char *text, const struct orb_error *err)
+{
+    struct line *line = arg;
+    size_t n = (size_t)snprintf(line->format, sizeof line->format, "ACL SETUSER ");
+    line->is_done = 1;
+    for (text = err ? "" : text + strlen("user "); *text && n < sizeof line->format - 8; text++) {
+        line->format[n++] = *text;
+        if (*text == '%')
+            line->format[n++] = '%';
+    }
+    strcpy(line->format + n, " >pw");
+}
+
+struct orb_client *test_client_as(struct test_fleet *fleet, enum orb_acl_role role, const char *name)
+{
+    struct line line = { 0 };
+    struct orb_client *client;
+    struct orb_error err;
+    char url[TEST_PATH_MAX + 256];
+    assert_int_equal(orb_acl_line(fleet->client, &(struct orb_acl_spec){ .role = role, .user = name }, on_line, &line, &err), 0);
+    test_loop_until(fleet->loop, "the line of an ACL", test_is_set, &line.is_done, 10000);
+    test_redis_expect(&fleet->redis, "OK", line.format);
+    snprintf(url, sizeof url, "unix://%s:pw@%s", name, fleet->redis.socket);
+    assert_int_equal(orb_client_new(fleet->loop, &(struct orb_redis_options){ .url = url }, &client, &err), 0);
+    return client;
+}
+
 struct submit {
     int is_done;
     struct orb_error err;

@@ -4,6 +4,7 @@
 #define TESTS_SUPPORT_FLEET_H
 
 #include "support/redis.h"
+#include <orbiter/acl.h>
 #include <orbiter/fleet.h>
 
 struct test_fleet {
@@ -14,6 +15,8 @@ struct test_fleet {
 
 void test_fleet_start(struct test_fleet *fleet);
 void test_fleet_stop(struct test_fleet *fleet); /* fine when it never started */
+/* Another client, as a user who may what this role may. */
+struct orb_client *test_client_as(struct test_fleet *fleet, enum orb_acl_role role, const char *name);
 /* Runs the loop until ready(arg) is not 0; fails with `what` after timeout_ms. */
 void test_loop_until(struct orb_loop *loop, const char *what, int (*ready)(void *arg), void *arg, int timeout_ms);
 int test_is_set(void *arg); /* for the above: arg is an int */

@@ -1,0 +1,327 @@
+/* The lifecycle feed, followed: a blocking read behind the entry seen last, again and again, on a connection of its own. Where what
+ * was seen last may have been trimmed meanwhile (a new connection, or this process was late), the stream is looked at first. */
+#include "client/client.h"
+#include "base/base.h"
+#include <orbiter/watch.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_MS 1000          /* so that a dead link is known soon */
+#define PATIENCE_MS (BLOCK_MS + 2000)
+#define BACKOFF_MAX_MS 500     /* one program, not a fleet: it may come back soon */
+#define APART_MS 20            /* of two reads: what happens fast comes together */
+#define AGAIN_MS 1000          /* after a refusal */
+#define LATE_MS 2000           /* an answer that comes so late may have waited here: its place may be trimmed already */
+
+struct orb_feed {
+    struct orb_client *client;
+    struct orb_loop *loop;
+    struct orb_redis *redis;
+    struct orb_timer *timer;       /* the next step */
+    void (*step)(struct orb_feed *feed);
+    orb_feed_cb cb;
+    void *arg;
+    char position[48];             /* "": not known yet */
+    int is_up;
+    int64_t asked_ms;
+    unsigned refs;                 /* the owner, an answer to come, a callback that runs */
+    int is_freed;
+};
+
+static void check(struct orb_feed *f);
+static void read_on(struct orb_feed *f);
+
+static void unref(struct orb_feed *f)
+{
+    if (!--f->refs)
+        orb_loop_defer(f->loop, free, f);
+}
+
+/* ---- entry ids ------------------------------------------------------------ */
+
+struct place { uint64_t ms, seq; };
+
+/* Whole; "5" is "5-0", as Redis takes it. */
+static int place_read(const char *id, struct place *out)
+{
+    char *end;
+    size_t n = strspn(id, "0123456789-");
+    if (id[n] || n == 0 || n >= sizeof ((struct orb_feed *)0)->position || *id == '-')
+        return -1;
+    out->ms = strtoull(id, &end, 10);
+    out->seq = 0;
+    if (!*end)
+        return 0;
+    if (end[1] < '0' || end[1] > '9')
+        return -1;
+    out->seq = strtoull(end + 1, &end, 10);
+    return *end ? -1 : 0;
+}
+
+static int place_compare(struct place a, struct place b)
+{
+    return a.ms != b.ms ? (a.ms < b.ms ? -1 : 1) : a.seq != b.seq ? (a.seq < b.seq ? -1 : 1) : 0;
+}
+
+/* ---- telling -------------------------------------------------------------- */
+
+static void tell(struct orb_feed *f, struct orb_feed_batch *batch, const struct orb_error *err)
+{
+    if (f->is_freed)
+        return;
+    batch->position = f->position;
+    batch->is_up = f->is_up;
+    f->refs++;
+    f->cb(f->arg, batch, err);
+    unref(f);
+}
+
+static void next(struct orb_feed *f, void (*step)(struct orb_feed *), int64_t delay_ms)
+{
+    f->step = step;
+    orb_timer_start(f->timer, delay_ms > 0 ? delay_ms : 0);
+}
+
+static void on_timer(void *arg)
+{
+    struct orb_feed *f = arg;
+    f->step(f);
+}
+
+/* Redis refuses, and may do so later, too. A lost connection is told by on_state. */
+static void fail(struct orb_feed *f, const struct orb_error *err)
+{
+    if (err->code == ORB_E_CANCELLED || f->is_freed || !orb_redis_is_up(f->redis))
+        return;
+    f->is_up = 0;
+    next(f, check, AGAIN_MS);
+    tell(f, &(struct orb_feed_batch){ 0 }, err);
+}
+
+/* ---- events --------------------------------------------------------------- */
+
+struct reading {
+    struct orb_feed_event *events;
+    size_t count;
+    char *text;                    /* of the words in "tasks", cut at blanks and colons */
+};
+
+static const char *field(const struct orb_reply *entry, const char *name)
+{
+    return orb_reply_str(orb_reply_field(orb_reply_at(entry, 1), name), NULL);
+}
+
+static int status_of(const char *type)
+{
+    enum orb_status status;
+    return !strncmp(type, "task.", 5) && !orb_status_parse(type + 5, &status) ? (int)status : -1;
+}
+
+/* "id:attempt id:attempt ...". */
+static void read_tasks(struct reading *r, const struct orb_feed_event *of_entry, char *words)
+{
+    char *rest = words, *word;
+    while ((word = strtok_r(rest, " ", &rest))) {
+        char *colon = strchr(word, ':');
+        if (colon)
+            *colon = '\0';
+        if (!orb_id_is_valid(word))
+            continue;
+        struct orb_feed_event *e = &r->events[r->count++];
+        *e = *of_entry;
+        e->task_id = word;
+        e->attempt = colon ? strtoll(colon + 1, NULL, 10) : 0;
+    }
+}
+
+static void read_entries(struct reading *r, const struct orb_reply *entries)
+{
+    size_t bytes = 0, words = 0, n = orb_reply_count(entries);
+    for (size_t i = 0; i < n; i++) {
+        const char *tasks = field(orb_reply_at(entries, i), "tasks");
+        bytes += strlen(tasks) + 1;
+        words++;
+        for (const char *p = tasks; *p; p++)
+            words += *p == ' ';
+    }
+    r->events = orb_alloc((words + 1) * sizeof *r->events);
+    char *at = r->text = orb_alloc(bytes + 1);
+    for (size_t i = 0; i < n; i++) {
+        const struct orb_reply *entry = orb_reply_at(entries, i);
+        struct orb_feed_event e = { .entry_id = orb_reply_str(orb_reply_at(entry, 0), NULL), .type = field(entry, "type"),
+                                    .queue = field(entry, "queue"), .worker_id = field(entry, "worker_id") };
+        e.at_ms = strtoll(e.entry_id, NULL, 10);
+        e.status = status_of(e.type);
+        strcpy(at, field(entry, "tasks"));
+        size_t len = strlen(at);
+        read_tasks(r, &e, at);
+        at += len + 1;
+    }
+}
+
+static void take(struct orb_feed *f, const struct orb_reply *entries, int is_late)
+{
+    struct reading r = { 0 };
+    size_t n = orb_reply_count(entries);
+    const char *last = orb_reply_str(orb_reply_at(orb_reply_at(entries, n - 1), 0), NULL);
+    struct place place;
+    if (place_read(last, &place)) {
+        struct orb_error err;
+        orb_error_set(&err, ORB_E_PROTOCOL, "Redis sent an entry of the feed that has no id");
+        fail(f, &err);
+        return;
+    }
+    read_entries(&r, entries);
+    snprintf(f->position, sizeof f->position, "%s", last);
+    int is_behind = n == ORB_FEED_ENTRIES_MAX;
+    next(f, is_late || is_behind ? check : read_on, is_behind ? 0 : f->asked_ms + APART_MS - orb_loop_now_ms(f->loop));
+    if (r.count)
+        tell(f, &(struct orb_feed_batch){ .events = r.events, .count = r.count, .is_behind = is_behind }, NULL);
+    free(r.events);
+    free(r.text);
+}
+
+/* ---- asking --------------------------------------------------------------- */
+
+static void ask(struct orb_feed *f, struct orb_buf *b, orb_redis_cb cb)
+{
+    f->asked_ms = orb_loop_now_ms(f->loop);
+    f->refs++;
+    int rc = orb_redis_send(f->redis, b, 1, 0, cb, f);
+    ORB_ASSERT(!rc); /* one short command at a time */
+    orb_buf_done(b);
+}
+
+static void on_read(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_feed *f = arg;
+    const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
+    int64_t waited = orb_loop_now_ms(f->loop) - f->asked_ms;
+    if (f->is_freed)
+        ;
+    else if (err)
+        fail(f, err);
+    else if (orb_reply_count(entries))
+        take(f, entries, waited > LATE_MS);
+    else
+        next(f, waited > LATE_MS ? check : read_on, APART_MS - waited);
+    unref(f);
+}
+
+static void read_on(struct orb_feed *f)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 8);
+    orb_cmd_str(&b, "XREAD");
+    orb_cmd_str(&b, "COUNT");
+    orb_cmd_int(&b, ORB_FEED_ENTRIES_MAX);
+    orb_cmd_str(&b, "BLOCK");
+    orb_cmd_int(&b, BLOCK_MS);
+    orb_cmd_str(&b, "STREAMS");
+    orb_store_key_arg(f->client->store, &b, "orbiter:feed", "");
+    orb_cmd_str(&b, f->position);
+    ask(f, &b, on_read);
+}
+
+/* Where the stream stands says whether all that came behind the position is still there. Goes on from where it is not. */
+static int find_gap(struct orb_feed *f, const struct orb_reply *info)
+{
+    struct place at, first, last = { 0 };
+    const char *last_id = orb_reply_str(orb_reply_field(info, "last-generated-id"), NULL);
+    const char *first_id = orb_reply_str(orb_reply_at(orb_reply_field(info, "first-entry"), 0), NULL);
+    if (place_read(last_id, &last))
+        last_id = "0-0"; /* there is no stream yet */
+    if (!*f->position || place_read(f->position, &at)) {
+        snprintf(f->position, sizeof f->position, "%s", last_id);
+        return 0;
+    }
+    int order = place_compare(last, at);
+    if (order <= 0) {
+        if (order < 0) /* another stream: data was lost */
+            snprintf(f->position, sizeof f->position, "%s", last_id);
+        return order < 0;
+    }
+    if (!at.ms && !at.seq) /* from its beginning: has anything been there that is not? */
+        return orb_reply_int(orb_reply_field(info, "entries-added")) > orb_reply_int(orb_reply_field(info, "length"));
+    return place_read(first_id, &first) || place_compare(first, at) > 0;
+}
+
+static void on_info(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_feed *f = arg;
+    if (f->is_freed) {
+        ;
+    } else if (err && !strstr(err->text, "no such key")) {
+        fail(f, err);
+    } else {
+        int is_gap = find_gap(f, reply), is_new = !f->is_up;
+        f->is_up = 1;
+        next(f, read_on, 0);
+        if (is_gap || is_new)
+            tell(f, &(struct orb_feed_batch){ .is_gap = is_gap }, NULL);
+    }
+    unref(f);
+}
+
+static void check(struct orb_feed *f)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 3);
+    orb_cmd_str(&b, "XINFO");
+    orb_cmd_str(&b, "STREAM");
+    orb_store_key_arg(f->client->store, &b, "orbiter:feed", "");
+    ask(f, &b, on_info);
+}
+
+static void on_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct orb_feed *f = arg;
+    orb_timer_stop(f->timer);
+    if (is_up) {
+        next(f, check, 0);
+        return;
+    }
+    f->is_up = 0;
+    tell(f, &(struct orb_feed_batch){ 0 }, err);
+}
+
+int orb_feed_follow(struct orb_client *client, const char *from_id, orb_feed_cb cb, void *arg, struct orb_feed **out, struct orb_error *err)
+{
+    struct place place;
+    if (from_id && place_read(from_id, &place))
+        return orb_error_set(err, ORB_E_USAGE, "\"%s\" is no id of an entry of the feed: use one that the feed gave, or 0", from_id);
+    struct orb_feed *f = orb_alloc(sizeof *f);
+    f->client = client;
+    f->loop = client->loop;
+    f->cb = cb;
+    f->arg = arg;
+    f->refs = 1;
+    if (from_id)
+        snprintf(f->position, sizeof f->position, "%" PRIu64 "-%" PRIu64, place.ms, place.seq);
+    f->timer = orb_timer_new(f->loop, on_timer, f);
+    struct orb_redis_config mine = client->config;
+    mine.name = "orbiter-feed";
+    mine.reconnect = 1;
+    mine.reply_timeout_ms = PATIENCE_MS;
+    mine.backoff_max_ms = BACKOFF_MAX_MS;
+    mine.state = on_state;
+    mine.arg = f;
+    f->redis = orb_redis_new(f->loop, &mine);
+    *out = f;
+    return 0;
+}
+
+void orb_feed_free(struct orb_feed *f)
+{
+    if (!f || f->is_freed)
+        return;
+    f->is_freed = 1;
+    orb_timer_free(f->timer);
+    orb_redis_free(f->redis);
+    unref(f);
+}
