@@ -3,9 +3,9 @@
  * repaired, if this user may write. Tasks that only Python workers have touched are in the
  * package's own set and in no index: they are looked for when that set is the
  * larger one. */
-#include "client/client.h"
+#include "client/ask.h"
+#include "client/row.h"
 #include "base/base.h"
-#include "task/hash.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,27 +16,24 @@
 #define SLICE 1000
 #define SCAN_MAX 100000   /* ids of the package's set looked at for one list */
 
-enum text { ID, QUEUE, AGENT, WORKER, ERROR, ERROR_TYPE, USAGE, RESUBMIT_OF, TEXTS };
-
-/* Pending and running tasks share an index, see common.lua. */
-enum index { OPEN, RETRYING, COMPLETED, FAILED, CANCELLED, INDEXES };
-static const char *const index_words[INDEXES] = { "open", "retrying", "completed", "failed", "cancelled" };
-static const enum index index_of[ORB_STATUS_COUNT] = {
-    [ORB_STATUS_PENDING] = OPEN, [ORB_STATUS_RUNNING] = OPEN, [ORB_STATUS_RETRYING] = RETRYING,
-    [ORB_STATUS_COMPLETED] = COMPLETED, [ORB_STATUS_FAILED] = FAILED, [ORB_STATUS_CANCELLED] = CANCELLED,
-};
-
 struct row {
-    struct orb_task_info info;
-    char *text[TEXTS];
-    char *index_queue;            /* where the index said it was; NULL: it was in none */
-    enum index index;
+    struct orb_row row;
+    char *id;
+    size_t queue;                 /* where the index said it was: one of queues, or NONE */
+    enum orb_index index;
     double score;                 /* when it was made, microseconds */
-    int is_gone;
+    int is_stray;                 /* no index has it */
+};
+#define NONE ((size_t)-1)
+
+struct rows {
+    struct row *all;
+    size_t count, cap;
 };
 
 struct page {
     struct orb_client *client;
+    struct orb_ask ask;
     orb_tasks_cb cb;
     void *arg;
     int status, limit;
@@ -48,131 +45,65 @@ struct page {
     double *delivered_ms;
     int64_t *length;
     size_t nqueues;
-    struct row *rows;             /* candidates, then the page */
-    size_t nrows, cap, ncandidates;
-    struct row *strays;           /* found in no index */
-    size_t nstrays, strays_cap;
+    struct rows rows;             /* candidates, then the page */
+    size_t ncandidates;
+    struct rows strays;           /* found in no index */
     int64_t in_set, in_indexes;
     size_t scanned, full_indexes;
-    size_t pending;               /* answers of this phase still to come */
+    char cursor[32];
     void (*next)(struct page *p);
-    struct orb_error err;
 };
 
-/* ---- a phase: many questions, then the next phase ----------------------- */
-
-struct question {
-    struct page *page;
-    void (*read)(struct page *p, const struct question *q, const struct orb_reply *reply);
-    size_t row;
-    const char *queue;
-    enum index index;
-    int may_be_closed;      /* to this user: then it counts as empty */
-};
-
-/* Whoever may write to Redis may have put anything where ids, names and numbers are expected. */
-static int is_name(const char *text)
-{
-    return strlen(text) <= ORB_ID_MAX; /* queues' names are no longer */
-}
-
-static int64_t whole(double v)
-{
-    return v > -1e18 && v < 1e18 ? (int64_t)v : 0;
-}
+#define ASK(p, read, which, flags, ...) orb_ask_words(&(p)->ask, read, which, flags, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void page_done(struct page *p);
 
-static void phase_end(struct page *p)
+/* A phase has ended: all that was asked has been answered. */
+static void on_phase(void *arg)
 {
-    if (p->pending)
-        return;
-    if (p->err.code)
+    struct page *p = arg;
+    if (p->ask.err.code)
         page_done(p);
     else
         p->next(p);
 }
 
-static void on_answer(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+/* What a repair could not send, the next question cannot either. */
+static void mended(struct page *p, int rc)
 {
-    struct question *q = arg;
-    struct page *p = q->page;
-    /* A key that is no hash (a Python task may be called "index") is no task. */
-    if (err && !strstr(err->text, "WRONGTYPE") && !strstr(err->text, "no such key") && !(q->may_be_closed && err->code == ORB_E_REFUSED))
-        p->err = *err;
-    else
-        q->read(p, q, reply);
-    free(q);
-    p->pending--;
-    phase_end(p);
-}
-
-static void put(struct page *p, struct orb_buf *b, const struct question *question)
-{
-    struct question *q = orb_alloc(sizeof *q);
-    *q = *question;
-    q->page = p;
-    int rc = orb_client_send(p->client, b, 1, on_answer, q);
-    if (!rc) {
-        p->pending++;
-        return;
-    }
-    free(q);
-    orb_error_set(&p->err, rc, "%s", orb_error_text(rc));
-}
-
-/* A repair: whether it worked does not matter here. */
-static void mend(struct page *p, const char *command, const char *key, const char *a, const char *b_or_null)
-{
-    struct orb_buf b;
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, b_or_null ? 4 : 3);
-    orb_cmd_str(&b, command);
-    orb_cmd_str(&b, key);
-    orb_cmd_str(&b, a);
-    if (b_or_null)
-        orb_cmd_str(&b, b_or_null);
-    int rc = orb_client_send(p->client, &b, 1, NULL, NULL);
-    if (rc)
-        orb_error_set(&p->err, rc, "%s", orb_error_text(rc));
-}
-
-static void index_key(const struct page *p, const char *queue, enum index index, char out[ORB_KEY_MAX])
-{
-    snprintf(out, ORB_KEY_MAX, "%sorbiter:index:%s:%s", p->client->prefix, queue, index_words[index]);
-}
-
-static void set_key(const struct page *p, char out[ORB_KEY_MAX])
-{
-    snprintf(out, ORB_KEY_MAX, "%sorbiter:task:index", p->client->prefix);
+    if (rc && !p->ask.err.code)
+        orb_error_set(&p->ask.err, rc, "%s", orb_error_text(rc));
 }
 
 /* ---- rows --------------------------------------------------------------- */
 
-static struct row *row_add(struct row **rows, size_t *count, size_t *cap)
+static struct row *row_add(struct rows *rows, const char *id)
 {
-    if (*count == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        struct row *more = orb_alloc(*cap * sizeof *more);
-        if (*count)
-            memcpy(more, *rows, *count * sizeof *more);
-        free(*rows);
-        *rows = more;
+    if (rows->count == rows->cap) {
+        rows->cap = rows->cap ? rows->cap * 2 : 64;
+        struct row *more = orb_alloc(rows->cap * sizeof *more);
+        if (rows->count)
+            memcpy(more, rows->all, rows->count * sizeof *more);
+        free(rows->all);
+        rows->all = more;
     }
-    return &(*rows)[(*count)++];
+    struct row *row = &rows->all[rows->count++];
+    *row = (struct row){ .id = orb_strdup(id), .queue = NONE };
+    return row;
 }
 
 static void row_done(struct row *row)
 {
-    for (size_t i = 0; i < TEXTS; i++)
-        free(row->text[i]);
-    free(row->index_queue);
+    orb_row_done(&row->row);
+    free(row->id);
+    *row = (struct row){ 0 };
 }
 
-static void rows_done(struct row *rows, size_t count)
+static void rows_clear(struct rows *rows)
 {
-    for (size_t i = 0; i < count; i++)
-        row_done(&rows[i]);
+    for (size_t i = 0; i < rows->count; i++)
+        row_done(&rows->all[i]);
+    rows->count = 0;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -180,56 +111,15 @@ static int newest_first(const void *a, const void *b)
     const struct row *x = a, *y = b;
     if (x->score != y->score)
         return x->score < y->score ? 1 : -1;
-    return strcmp(x->text[ID], y->text[ID]);
+    return strcmp(x->id, y->id);
 }
 
-/* The fields of HMGET, in this order. */
-static const char *const fields[] = { "status", "queue", "created_at", "started_at", "completed_at", "retries", "attempt",
-                                      "agent", "worker_id", "error", "error_type", "usage", "task_id",
-                                      "resubmit_of", "priority", "recoveries", "due_at", "deadline" };
-
-static void ask_row(struct page *p, const char *id, const struct question *question)
+static void ask_row(struct page *p, const char *id, orb_ask_fn read, size_t which)
 {
     struct orb_buf b;
     orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, 2 + ORB_COUNT(fields));
-    orb_cmd_str(&b, "HMGET");
-    orb_store_key_arg(p->client->store, &b, "orbiter:task:", id);
-    for (size_t i = 0; i < ORB_COUNT(fields); i++)
-        orb_cmd_str(&b, fields[i]);
-    put(p, &b, question);
-}
-
-static void row_read(struct row *row, const struct orb_reply *reply)
-{
-    struct orb_task_info *i = &row->info;
-    const char *value[ORB_COUNT(fields)];
-    for (size_t k = 0; k < ORB_COUNT(fields); k++)
-        value[k] = orb_reply_str(orb_reply_at(reply, k), NULL);
-    row->is_gone = !*value[0] && !*value[12];
-    if (orb_status_parse(value[0], &i->status))
-        i->status = ORB_STATUS_PENDING;
-    static const int from[] = { [QUEUE] = 1, [AGENT] = 7, [WORKER] = 8, [ERROR] = 9, [ERROR_TYPE] = 10, [USAGE] = 11, [RESUBMIT_OF] = 13 };
-    for (size_t t = QUEUE; t < TEXTS; t++)
-        row->text[t] = orb_strdup(value[from[t]]);
-    i->created_at = orb_reply_real(orb_reply_at(reply, 2));
-    i->started_at = orb_reply_real(orb_reply_at(reply, 3));
-    i->completed_at = orb_reply_real(orb_reply_at(reply, 4));
-    i->retries = (int)strtol(value[5], NULL, 10);
-    i->attempt = (int)strtol(value[6], NULL, 10);
-    i->id = row->text[ID];
-    i->queue = row->text[QUEUE];
-    i->agent = row->text[AGENT];
-    i->worker_id = row->text[WORKER];
-    i->error = row->text[ERROR];
-    i->error_type = row->text[ERROR_TYPE];
-    i->usage = row->text[USAGE];
-    i->resubmit_of = row->text[RESUBMIT_OF];
-    i->priority = orb_task_hash_priority(orb_reply_at(reply, 14));
-    i->recoveries = orb_task_hash_count(orb_reply_at(reply, 15));
-    i->due_at = orb_reply_real(orb_reply_at(reply, 16));
-    i->deadline = orb_reply_real(orb_reply_at(reply, 17));
-    i->result = i->output = i->partial = "";
+    orb_row_ask(p->client, &b, id);
+    orb_ask(&p->ask, &b, read, which, 0);
 }
 
 /* ---- phases ------------------------------------------------------------- */
@@ -239,28 +129,29 @@ static void ask_indexes(struct page *p);
 static int newest_made_first(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
+    const struct orb_task_info *i = &x->row.info, *k = &y->row.info;
     /* Python's workers write no time of creation. */
-    double xs = x->info.created_at > 0 ? x->info.created_at : x->info.started_at;
-    double ys = y->info.created_at > 0 ? y->info.created_at : y->info.started_at;
+    double xs = i->created_at > 0 ? i->created_at : i->started_at;
+    double ys = k->created_at > 0 ? k->created_at : k->started_at;
     return xs != ys ? (xs < ys ? 1 : -1) : newest_first(a, b);
 }
 
 static void page_done(struct page *p)
 {
-    size_t count = 0;
-    if (p->nrows && !p->err.code)
-        qsort(p->rows, p->nrows, sizeof *p->rows, newest_made_first);
-    struct orb_task_info *infos = p->nrows ? orb_alloc(p->nrows * sizeof *infos) : NULL;
-    for (size_t i = 0; !p->err.code && i < p->nrows && (int)count < p->limit; i++)
-        infos[count++] = p->rows[i].info;
-    p->cb(p->arg, count ? infos : NULL, count, p->err.code ? &p->err : NULL);
+    size_t count = 0, n = p->ask.err.code ? 0 : p->rows.count;
+    if (n)
+        qsort(p->rows.all, n, sizeof *p->rows.all, newest_made_first);
+    struct orb_task_info *infos = n ? orb_alloc(n * sizeof *infos) : NULL;
+    for (size_t i = 0; i < n && (int)count < p->limit; i++)
+        infos[count++] = p->rows.all[i].row.info;
+    p->cb(p->arg, count ? infos : NULL, count, p->ask.err.code ? &p->ask.err : NULL);
     free(infos);
-    rows_done(p->rows, p->nrows);
-    rows_done(p->strays, p->nstrays);
+    rows_clear(&p->rows);
+    rows_clear(&p->strays);
     for (size_t i = 0; i < p->nqueues; i++)
         free(p->queues[i]);
-    free(p->rows);
-    free(p->strays);
+    free(p->rows.all);
+    free(p->strays.all);
     free(p->queues);
     free(p->delivered_ms);
     free(p->length);
@@ -268,59 +159,34 @@ static void page_done(struct page *p)
     free(p);
 }
 
-static int is_wanted(const struct page *p, const struct row *row)
+static int is_wanted(const struct page *p, const struct orb_row *row)
 {
     if (row->is_gone || (p->status >= 0 && row->info.status != (enum orb_status)p->status))
         return 0;
     return !p->queue || !*row->info.queue || !strcmp(p->queue, row->info.queue);
 }
 
-/* The row is not where the index said: the index is put right. A cancelled task that has not ended stays with the
- * open ones, too: there the sweep looks whether somebody is there to end it. */
-static void repair(struct page *p, const struct row *row)
-{
-    char key[ORB_KEY_MAX], score[32];
-    enum index index = index_of[row->info.status];
-    int is_ending = row->info.status == ORB_STATUS_CANCELLED && row->info.completed_at <= 0 && row->index == OPEN;
-    if (!row->index_queue || (!row->is_gone && index == row->index))
-        return;
-    index_key(p, row->index_queue, row->index, key);
-    if (row->is_gone || !is_ending)
-        mend(p, "ZREM", key, row->text[ID], NULL);
-    if (row->is_gone) {
-        set_key(p, key);
-        mend(p, "SREM", key, row->text[ID], NULL);
-        return;
-    }
-    index_key(p, row->index_queue, index, key);
-    snprintf(score, sizeof score, "%lld", (long long)whole(row->score));
-    mend(p, "ZADD", key, score, row->text[ID]);
-}
-
 /* Every candidate has been read: keep those that are wanted. */
 static void sift(struct page *p)
 {
-    size_t kept = 0, taken = p->ncandidates, stale = 0;
-    for (size_t i = 0; i < p->nrows; i++) {
-        struct row *row = &p->rows[i];
-        if (i < taken) {
-            repair(p, row);
-            stale += row->is_gone;
-        }
-        if (i < taken && is_wanted(p, row)) {
-            struct row keep = *row;
-            memset(row, 0, sizeof *row);
-            p->rows[kept++] = keep;
-        } else {
+    size_t kept = 0, stale = 0;
+    for (size_t i = 0; i < p->rows.count; i++) {
+        struct row *row = &p->rows.all[i];
+        int is_read = i < p->ncandidates;
+        if (is_read && row->queue != NONE)
+            mended(p, orb_row_repair(p->client, &row->row, p->queues[row->queue], row->index, row->score));
+        stale += is_read && row->row.is_gone;
+        if (!is_read || !is_wanted(p, &row->row)) {
             row_done(row);
-            memset(row, 0, sizeof *row);
+        } else if (kept++ != i) {
+            p->rows.all[kept - 1] = *row;
+            *row = (struct row){ 0 };
         }
     }
-    p->nrows = kept;
+    p->rows.count = kept;
     /* Short of rows, though an index had more: look further down. */
     if ((int)kept < p->limit && p->full_indexes && p->fetch < SCAN_MAX) {
-        rows_done(p->rows, kept);
-        p->nrows = 0;
+        rows_clear(&p->rows);
         p->fetch = p->fetch * 2 + stale;
         ask_indexes(p);
         return;
@@ -328,61 +194,64 @@ static void sift(struct page *p)
     page_done(p);
 }
 
-static void read_row(struct page *p, const struct question *q, const struct orb_reply *reply)
+static void read_row(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    row_read(&p->rows[q->row], reply);
+    struct page *p = arg;
+    struct row *row = &p->rows.all[which];
+    (void)err;
+    orb_row_read(&row->row, row->id, reply);
 }
 
 static void ask_rows(struct page *p)
 {
     /* A task that moved between two reads of the indexes is in both: the first counts. */
-    for (size_t i = 0; i < p->nstrays; i++) {
-        struct row *row = row_add(&p->rows, &p->nrows, &p->cap);
-        *row = (struct row){ .score = p->strays[i].score };
-        row->text[ID] = orb_strdup(p->strays[i].text[ID]);
-    }
-    if (p->nrows)
-        qsort(p->rows, p->nrows, sizeof *p->rows, newest_first);
+    for (size_t i = 0; i < p->strays.count; i++)
+        row_add(&p->rows, p->strays.all[i].id)->score = p->strays.all[i].score;
+    struct row *rows = p->rows.all;
+    if (p->rows.count)
+        qsort(rows, p->rows.count, sizeof *rows, newest_first);
     size_t n = 0;
-    for (size_t i = 0; i < p->nrows; i++) {
-        if (n && !strcmp(p->rows[n - 1].text[ID], p->rows[i].text[ID]))
-            row_done(&p->rows[i]);
+    for (size_t i = 0; i < p->rows.count; i++) {
+        if (n && !strcmp(rows[n - 1].id, rows[i].id))
+            row_done(&rows[i]);
         else
-            p->rows[n++] = p->rows[i];
+            rows[n++] = rows[i];
     }
-    p->nrows = n;
+    p->rows.count = n;
     p->ncandidates = n < p->fetch ? n : p->fetch;
     p->next = sift;
     for (size_t i = 0; i < p->ncandidates; i++)
-        ask_row(p, p->rows[i].text[ID], &(struct question){ .read = read_row, .row = i });
-    phase_end(p);
+        ask_row(p, rows[i].id, read_row, i);
+    orb_ask_end(&p->ask);
 }
 
-static void read_index(struct page *p, const struct question *q, const struct orb_reply *reply)
+/* which: of the queue, times the number of indexes, plus the index. */
+static void read_index(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
+    struct page *p = arg;
     size_t n = orb_reply_count(reply) / 2;
+    (void)err;
     if (n == p->fetch)
         p->full_indexes++;
     for (size_t i = 0; i < n; i++) {
         const char *id = orb_reply_str(orb_reply_at(reply, 2 * i), NULL);
-        if (!is_name(id))
+        if (!orb_row_is_name(id))
             continue;
-        struct row *row = row_add(&p->rows, &p->nrows, &p->cap);
-        *row = (struct row){ .score = orb_reply_real(orb_reply_at(reply, 2 * i + 1)), .index = q->index };
-        row->text[ID] = orb_strdup(id);
-        row->index_queue = orb_strdup(q->queue);
+        struct row *row = row_add(&p->rows, id);
+        row->score = orb_reply_real(orb_reply_at(reply, 2 * i + 1));
+        row->queue = which / ORB_INDEX_COUNT;
+        row->index = (enum orb_index)(which % ORB_INDEX_COUNT);
     }
 }
 
-static void ask_index(struct page *p, size_t i, enum index index)
+static void ask_index(struct page *p, size_t i, enum orb_index index)
 {
     char key[ORB_KEY_MAX];
     struct orb_buf b;
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 8);
     orb_cmd_str(&b, "ZREVRANGEBYSCORE");
-    index_key(p, p->queues[i], index, key);
-    orb_cmd_str(&b, key);
+    orb_cmd_str(&b, orb_index_key(p->client, p->queues[i], index, key));
     /* Running tasks are behind all those that nobody has been given yet. */
     if (p->status == ORB_STATUS_RUNNING && p->delivered_ms[i] > 0)
         orb_cmd_int(&b, (int64_t)(p->delivered_ms[i] + 1) * 1000);
@@ -393,7 +262,7 @@ static void ask_index(struct page *p, size_t i, enum index index)
     orb_cmd_str(&b, "LIMIT");
     orb_cmd_str(&b, "0");
     orb_cmd_int(&b, (int64_t)p->fetch);
-    put(p, &b, &(struct question){ .read = read_index, .queue = p->queues[i], .index = index });
+    orb_ask(&p->ask, &b, read_index, i * ORB_INDEX_COUNT + index, 0);
 }
 
 static void ask_indexes(struct page *p)
@@ -401,127 +270,111 @@ static void ask_indexes(struct page *p)
     p->next = ask_rows;
     p->full_indexes = 0;
     for (size_t i = 0; i < p->nqueues; i++)
-        for (int k = 0; k < INDEXES; k++)
-            if ((p->status < 0 || index_of[p->status] == (enum index)k) && (!p->queue || !strcmp(p->queue, p->queues[i])) &&
+        for (enum orb_index k = 0; k < ORB_INDEX_COUNT; k++)
+            if ((p->status < 0 || orb_index_of((enum orb_status)p->status) == k) && (!p->queue || !strcmp(p->queue, p->queues[i])) &&
                 (p->status != ORB_STATUS_PENDING || p->length[i] > 0))
-                ask_index(p, i, (enum index)k);
-    phase_end(p);
+                ask_index(p, i, k);
+    orb_ask_end(&p->ask);
 }
 
 /* ---- tasks in no index -------------------------------------------------- */
 
-static void read_stray(struct page *p, const struct question *q, const struct orb_reply *reply)
+static void read_stray(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    struct row *row = &p->strays[q->row];
-    char key[ORB_KEY_MAX], score[32];
-    row_read(row, reply);
-    if (row->is_gone) {
-        set_key(p, key);
-        mend(p, "SREM", key, row->text[ID], NULL);
-    } else if (!*row->info.queue || row->info.created_at <= 0) {
-        row->score = (row->info.created_at > 0 ? row->info.created_at : row->info.started_at) * 1e6;
-        snprintf(score, sizeof score, "%lld", (long long)whole(row->score));
-        index_key(p, ORB_QUEUE_DEFAULT, index_of[row->info.status], key);
-        mend(p, "ZADD", key, score, row->text[ID]);
-        snprintf(key, sizeof key, "%sorbiter:queues", p->client->prefix);
-        mend(p, "SADD", key, ORB_QUEUE_DEFAULT, NULL);
-        return;
-    }
-    row->is_gone = 1; /* an index has it */
+    struct page *p = arg;
+    struct row *row = &p->strays.all[which];
+    (void)err;
+    orb_row_read(&row->row, row->id, reply);
+    mended(p, orb_row_adopt(p->client, &row->row, &row->is_stray));
+    row->score = (row->row.info.created_at > 0 ? row->row.info.created_at : row->row.info.started_at) * 1e6;
 }
 
 static void keep_strays(struct page *p)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < p->nstrays; i++) {
-        if (p->strays[i].is_gone)
-            row_done(&p->strays[i]);
+    for (size_t i = 0; i < p->strays.count; i++) {
+        if (!p->strays.all[i].is_stray)
+            row_done(&p->strays.all[i]);
         else
-            p->strays[kept++] = p->strays[i];
+            p->strays.all[kept++] = p->strays.all[i];
     }
-    p->nstrays = kept;
+    p->strays.count = kept;
     ask_indexes(p);
 }
 
 static void ask_strays(struct page *p)
 {
     p->next = keep_strays;
-    for (size_t i = 0; i < p->nstrays; i++)
-        ask_row(p, p->strays[i].text[ID], &(struct question){ .read = read_stray, .row = i });
-    phase_end(p);
+    for (size_t i = 0; i < p->strays.count; i++)
+        ask_row(p, p->strays.all[i].id, read_stray, i);
+    orb_ask_end(&p->ask);
 }
 
-static void scan_set(struct page *p, const char *cursor);
-
-static void read_slice(struct page *p, const struct question *q, const struct orb_reply *reply)
+static void read_slice(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)q;
+    struct page *p = arg;
     const struct orb_reply *ids = orb_reply_at(reply, 1);
-    for (size_t i = 0; i < orb_reply_count(ids); i++) {
-        const char *id = orb_reply_str(orb_reply_at(ids, i), NULL);
-        if (!is_name(id))
-            continue;
-        struct row *row = row_add(&p->strays, &p->nstrays, &p->strays_cap);
-        *row = (struct row){ 0 };
-        row->text[ID] = orb_strdup(id);
-    }
+    (void)which, (void)err;
+    for (size_t i = 0; i < orb_reply_count(ids); i++)
+        if (orb_row_is_name(orb_reply_str(orb_reply_at(ids, i), NULL)))
+            row_add(&p->strays, orb_reply_str(orb_reply_at(ids, i), NULL));
     p->scanned += orb_reply_count(ids);
-    const char *cursor = orb_reply_str(orb_reply_at(reply, 0), NULL);
-    if (strcmp(cursor, "0") && p->scanned < SCAN_MAX)
-        scan_set(p, cursor);
+    snprintf(p->cursor, sizeof p->cursor, "%s", orb_reply_str(orb_reply_at(reply, 0), NULL));
 }
 
-static void scan_set(struct page *p, const char *cursor)
+static void after_slice(struct page *p);
+
+static void scan_set(struct page *p)
 {
-    char key[ORB_KEY_MAX];
-    struct orb_buf b;
-    p->next = ask_strays;
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, 5);
-    orb_cmd_str(&b, "SSCAN");
-    set_key(p, key);
-    orb_cmd_str(&b, key);
-    orb_cmd_str(&b, cursor);
-    orb_cmd_str(&b, "COUNT");
-    orb_cmd_int(&b, SLICE);
-    put(p, &b, &(struct question){ .read = read_slice });
+    char key[ORB_KEY_MAX], count[16];
+    p->next = after_slice;
+    snprintf(count, sizeof count, "%d", SLICE);
+    ASK(p, read_slice, 0, 0, "SSCAN", orb_store_key(p->client->store, "orbiter:task:index", "", key), p->cursor, "COUNT", count);
+    orb_ask_end(&p->ask);
+}
+
+static void after_slice(struct page *p)
+{
+    if (!*p->cursor || !strcmp(p->cursor, "0") || p->scanned >= SCAN_MAX)
+        ask_strays(p);
+    else
+        scan_set(p);
 }
 
 static void compare_counts(struct page *p)
 {
-    if (p->in_set > p->in_indexes) {
-        scan_set(p, "0");
-        phase_end(p);
-    } else {
+    snprintf(p->cursor, sizeof p->cursor, "0");
+    if (p->in_set > p->in_indexes)
+        scan_set(p);
+    else
         ask_indexes(p);
-    }
 }
 
-static void read_count(struct page *p, const struct question *q, const struct orb_reply *reply)
+static int64_t number(const struct orb_reply *reply)
 {
     int64_t count = orb_reply_int(reply);
-    count = count < 0 || count > UINT32_MAX ? UINT32_MAX : count; /* a set holds no more; thousands of them add up to no overflow */
-    if (q->queue)
-        p->in_indexes += count;
-    else
-        p->in_set += count;
+    return count < 0 || count > UINT32_MAX ? UINT32_MAX : count; /* a set holds no more; thousands of them add up to no overflow */
 }
 
-static void ask_count(struct page *p, const char *command, const char *key, const char *queue)
+static void read_in_set(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    struct orb_buf b;
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, 2);
-    orb_cmd_str(&b, command);
-    orb_cmd_str(&b, key);
-    put(p, &b, &(struct question){ .read = read_count, .queue = queue });
+    (void)which, (void)err;
+    ((struct page *)arg)->in_set += number(reply);
+}
+
+static void read_in_index(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
+{
+    (void)which, (void)err;
+    ((struct page *)arg)->in_indexes += number(reply);
 }
 
 /* XINFO GROUPS: entry ids are milliseconds. The stream's own group is {queue}:group or {queue}:p{n}:group. */
-static void read_delivered(struct page *p, const struct question *q, const struct orb_reply *reply)
+static void read_delivered(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
+    struct page *p = arg;
     char key[ORB_KEY_MAX];
-    size_t len = strlen(orb_store_key(p->client->store, p->queues[q->row], "", key));
+    size_t len = strlen(orb_store_key(p->client->store, p->queues[which], "", key));
+    (void)err;
     for (size_t i = 0; i < orb_reply_count(reply); i++) {
         const struct orb_reply *info = orb_reply_at(reply, i);
         const char *group = orb_reply_str(orb_reply_field(info, "name"), NULL);
@@ -529,23 +382,14 @@ static void read_delivered(struct page *p, const struct question *q, const struc
         if (n < len + end || strncmp(group, key, len) != 0 || strcmp(group + n - end, ":group") != 0)
             continue;
         double ms = fmin(1e15, (double)strtoll(orb_reply_str(orb_reply_field(info, "last-delivered-id"), NULL), NULL, 10));
-        p->delivered_ms[q->row] = fmax(ms, p->delivered_ms[q->row]);
+        p->delivered_ms[which] = fmax(ms, p->delivered_ms[which]);
     }
 }
 
-static void read_length(struct page *p, const struct question *q, const struct orb_reply *reply)
+static void read_length(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    p->length[q->row] += orb_reply_int(reply);
-}
-
-static void ask_length(struct page *p, size_t i, const char *command, const char *key)
-{
-    struct orb_buf b;
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, 2);
-    orb_cmd_str(&b, command);
-    orb_cmd_str(&b, key);
-    put(p, &b, &(struct question){ .read = read_length, .row = i, .may_be_closed = 1 });
+    (void)err;
+    ((struct page *)arg)->length[which] += orb_reply_int(reply);
 }
 
 /* Where in the queue its workers are: in its stream and those of the other priorities. */
@@ -554,40 +398,32 @@ static void ask_position(struct page *p, size_t i)
     char name[ORB_KEY_MAX], key[ORB_KEY_MAX + 16];
     orb_store_key(p->client->store, p->queues[i], "", name);
     for (int n = 0; n < 10; n++) {
-        struct orb_buf b;
         snprintf(key, sizeof key, n == 5 ? "%s" : "%s:p%d", name, n);
-        ask_length(p, i, "XLEN", key);
-        orb_buf_init(&b, 4096);
-        orb_cmd_start(&b, 3);
-        orb_cmd_str(&b, "XINFO");
-        orb_cmd_str(&b, "GROUPS");
-        orb_cmd_str(&b, key);
-        put(p, &b, &(struct question){ .read = read_delivered, .row = i, .may_be_closed = 1 });
+        ASK(p, read_length, i, ORB_ASK_CLOSED, "XLEN", key);
+        ASK(p, read_delivered, i, ORB_ASK_CLOSED, "XINFO", "GROUPS", key);
     }
     snprintf(key, sizeof key, "%s:delayed", name);
-    ask_length(p, i, "ZCARD", key);
+    ASK(p, read_length, i, ORB_ASK_CLOSED, "ZCARD", key);
 }
 
 static void ask_counts(struct page *p)
 {
     char key[ORB_KEY_MAX];
     p->next = compare_counts;
-    set_key(p, key);
-    ask_count(p, "SCARD", key, NULL);
+    ASK(p, read_in_set, 0, 0, "SCARD", orb_store_key(p->client->store, "orbiter:task:index", "", key));
     for (size_t i = 0; i < p->nqueues; i++) {
-        for (int k = 0; k < INDEXES; k++) {
-            index_key(p, p->queues[i], (enum index)k, key);
-            ask_count(p, "ZCARD", key, p->queues[i]);
-        }
+        for (enum orb_index k = 0; k < ORB_INDEX_COUNT; k++)
+            ASK(p, read_in_index, i, 0, "ZCARD", orb_index_key(p->client, p->queues[i], k, key));
         if (p->status == ORB_STATUS_RUNNING || p->status == ORB_STATUS_PENDING)
             ask_position(p, i);
     }
-    phase_end(p);
+    orb_ask_end(&p->ask);
 }
 
-static void read_queues(struct page *p, const struct question *q, const struct orb_reply *reply)
+static void read_queues(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)q;
+    struct page *p = arg;
+    (void)which, (void)err;
     size_t n = orb_reply_count(reply) < QUEUES_MAX ? orb_reply_count(reply) : QUEUES_MAX;
     p->queues = orb_alloc((n + 1) * sizeof *p->queues);
     p->delivered_ms = orb_alloc((n + 1) * sizeof *p->delivered_ms);
@@ -595,7 +431,7 @@ static void read_queues(struct page *p, const struct question *q, const struct o
     int has_default = 0;
     for (size_t i = 0; i < n; i++) {
         const char *name = orb_reply_str(orb_reply_at(reply, i), NULL);
-        if (!is_name(name))
+        if (!orb_row_is_name(name))
             continue;
         p->queues[p->nqueues++] = orb_strdup(name);
         has_default |= !strcmp(name, ORB_QUEUE_DEFAULT);
@@ -606,6 +442,7 @@ static void read_queues(struct page *p, const struct question *q, const struct o
 
 int orb_fleet_tasks(struct orb_client *client, const struct orb_task_filter *filter, orb_tasks_cb cb, void *arg, struct orb_error *err)
 {
+    char key[ORB_KEY_MAX];
     if (filter->limit < 1 || filter->limit > 10000)
         return orb_error_set(err, ORB_E_USAGE, "limit %d: use 1 to 10,000", filter->limit);
     int bad = filter->queue ? orb_store_queue_check(filter->queue, err) : 0;
@@ -613,6 +450,7 @@ int orb_fleet_tasks(struct orb_client *client, const struct orb_task_filter *fil
         return bad;
     struct page *p = orb_alloc(sizeof *p);
     p->client = client;
+    p->ask = (struct orb_ask){ .client = client, .done = on_phase, .arg = p };
     p->cb = cb;
     p->arg = arg;
     p->status = filter->status;
@@ -620,15 +458,10 @@ int orb_fleet_tasks(struct orb_client *client, const struct orb_task_filter *fil
     p->fetch = (size_t)filter->limit;
     p->queue = filter->queue ? orb_strdup(filter->queue) : NULL;
     p->next = ask_counts;
-    struct orb_buf b;
-    orb_buf_init(&b, 4096);
-    orb_cmd_start(&b, 2);
-    orb_cmd_str(&b, "SMEMBERS");
-    orb_store_key_arg(client->store, &b, "orbiter:queues", "");
-    put(p, &b, &(struct question){ .read = read_queues });
-    if (p->pending)
+    ASK(p, read_queues, 0, 0, "SMEMBERS", orb_store_key(client->store, "orbiter:queues", "", key));
+    if (p->ask.pending)
         return 0;
-    int rc = orb_error_set(err, p->err.code, "%s", p->err.text);
+    int rc = orb_error_set(err, p->ask.err.code, "%s", p->ask.err.text);
     free(p->queue);
     free(p);
     return rc;

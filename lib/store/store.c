@@ -10,6 +10,7 @@ struct orb_store {
     struct orb_loop *loop;
     struct orb_redis *redis;
     char prefix[72];
+    int is_late;         /* no script has been called yet that they would have to be loaded for */
     void (*state)(void *arg, int is_up, const struct orb_error *err);
     void *arg;
     void (*before_flush)(void *arg);
@@ -68,7 +69,7 @@ static void load_scripts(struct orb_store *store)
 static void on_state(void *arg, int is_up, const struct orb_error *err)
 {
     struct orb_store *store = arg;
-    if (is_up)
+    if (is_up && !store->is_late)
         load_scripts(store);
     if (store->state)
         store->state(store->arg, is_up, err);
@@ -94,6 +95,18 @@ void orb_store_free(struct orb_store *store)
         return;
     orb_redis_free(store->redis);
     free(store);
+}
+
+void orb_store_load_late(struct orb_store *store)
+{
+    store->is_late = 1;
+}
+
+static void need_scripts(struct orb_store *store)
+{
+    if (store->is_late && orb_redis_is_up(store->redis))
+        load_scripts(store);
+    store->is_late = 0;
 }
 
 struct orb_redis *orb_store_redis(struct orb_store *store)
@@ -157,6 +170,7 @@ int orb_store_eval(struct orb_store *store, const struct orb_script *script, con
                    orb_redis_cb cb, void *arg)
 {
     struct orb_buf b;
+    need_scripts(store);
     orb_buf_init(&b, 4 * ORB_PAYLOAD_MAX);
     start_eval(store, &b, script, 0, key, args, nargs, 0);
     int rc = orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY, cb, arg);
@@ -233,6 +247,7 @@ static void flush_batch(void *arg)
     batch->is_due = 0;
     if (!batch->count)
         return;
+    need_scripts(store);
     if (store->before_flush)
         store->before_flush(store->before_flush_arg);
     struct sent_batch *sent = orb_alloc(sizeof *sent + batch->count * sizeof *sent->items);

@@ -49,6 +49,8 @@ struct orb_store;
  * called after the store has done its part. */
 struct orb_store *orb_store_new(struct orb_loop *loop, const struct orb_redis_config *config, const char *prefix);
 void orb_store_free(struct orb_store *store);
+/* For a program that may never call one: the scripts are loaded at the first call, not with the connection. */
+void orb_store_load_late(struct orb_store *store);
 struct orb_redis *orb_store_redis(struct orb_store *store);
 const char *orb_store_key_prefix(const struct orb_store *store);
 /* prefix + name + id, at most ORB_KEY_MAX bytes with its end. */

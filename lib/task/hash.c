@@ -28,6 +28,24 @@ json_t *orb_task_result_parse(const char *json, size_t len)
     return orb_json_parse(json, len, &limits, NULL);
 }
 
+static int64_t tokens(const json_t *usage, const char *name)
+{
+    json_int_t n = json_integer_value(json_object_get(usage, name));
+    return n > 0 ? n : 0;
+}
+
+void orb_task_usage_read(struct orb_task_info *info)
+{
+    static const struct orb_json_limits limits = { 4096, 100, 4 };
+    json_t *usage = *info->usage ? orb_json_parse(info->usage, strlen(info->usage), &limits, NULL) : NULL;
+    const json_t *cost = json_object_get(usage, "cost");
+    info->input_tokens = tokens(usage, "input_tokens");
+    info->output_tokens = tokens(usage, "output_tokens");
+    info->total_tokens = tokens(usage, "total_tokens");
+    info->cost = json_is_number(cost) ? json_number_value(cost) : -1;
+    json_decref(usage);
+}
+
 static void read_result(const struct orb_reply *reply, struct orb_task_hash *out)
 {
     size_t len;
@@ -65,6 +83,7 @@ int orb_task_hash_read(const struct orb_reply *reply, const char *id, struct orb
     i->error_type = field(reply, "error_type");
     i->partial = field(reply, "partial");
     i->usage = field(reply, "usage");
+    orb_task_usage_read(i);
     read_result(reply, out);
     /* A Python client's cancel overwrites the state of a finished task, and
      * leaves what it had: it had completed. */

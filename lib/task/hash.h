@@ -19,6 +19,9 @@ json_t *orb_task_result_parse(const char *json, size_t len);
 int orb_task_hash_count(const struct orb_reply *value);
 int orb_task_hash_priority(const struct orb_reply *value);
 
+/* What info->usage says in numbers, into its fields for them. */
+void orb_task_usage_read(struct orb_task_info *info);
+
 /* Nothing more will happen to the task. A cancelled one whose worker (id, "" = none)
  * has not ended it yet, completed_at 0, is still open. */
 int orb_task_has_ended(enum orb_status status, double completed_at, const char *worker_id);

@@ -72,6 +72,8 @@ struct orb_task_info {
     const char *error, *error_type;
     const char *partial;    /* text of a cancelled or failed attempt */
     const char *usage;      /* JSON object text, or "" */
+    int64_t input_tokens, output_tokens, total_tokens; /* of usage; 0 = none */
+    double cost;            /* dollars, of usage; below 0 = there is no price */
 };
 
 #define ORB_QUEUE_DEFAULT "orbiter:tasks"

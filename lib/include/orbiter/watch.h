@@ -1,5 +1,6 @@
-/* What a program needs that watches a fleet for hours, such as a console: what happens is pushed to it (the feed). Everything here is
- * done with plain commands that read, so that a viewer may do it. */
+/* What a program needs that watches a fleet for hours, such as a console: what happens is pushed to it (the feed), and all that
+ * there is comes to it in slices (the walk), which others on the same Redis do not feel. Everything here is done with plain
+ * commands that read, but for the repairs of a walk, so that a viewer may do it. */
 #ifndef ORBITER_WATCH_H
 #define ORBITER_WATCH_H
 
@@ -44,6 +45,42 @@ ORB_API int orb_feed_follow(struct orb_client *client, const char *from_id, orb_
                             struct orb_feed **out, struct orb_error *err) ORB_MUST_CHECK;
 /* No callback comes any more. May be called inside one. */
 ORB_API void orb_feed_free(struct orb_feed *feed);
+
+/* ---- the walk: all tasks, in slices --------------------------------------- */
+
+struct orb_walk_options {
+    /* Asked about each id that is found, before its task is read; 0 leaves it out: a second walk need not read what cannot
+     * have changed. status: what the index says, ORB_STATUS_PENDING for running ones, too; -1: found in no
+     * index (or in the second phase once more). NULL: all are wanted. */
+    int (*is_wanted)(void *arg, const char *id, int status);
+    void *arg;
+    int may_repair;            /* 1: index entries that are found to be wrong are put right, if this user may write; 0: only reads */
+};
+/* tasks: as orb_fleet_tasks gives them; valid during the callback. count 0 without is_end: this slice had nothing new. is_end: that was all. err: nothing was
+ * lost, the next call goes on where this one began. */
+typedef void (*orb_walk_cb)(void *arg, const struct orb_task_info *tasks, size_t count, int is_end, const struct orb_error *err);
+#define ORB_WALK_SLICE_MAX 1000
+
+struct orb_walk;
+/* All tasks of all queues: first those in the indexes, the newest first; then, in no order, all once more that is_wanted wants by
+ * then, because Python workers' tasks are in no index. A task that moves meanwhile may come twice; none that is there all the time is left out. */
+ORB_API struct orb_walk *orb_walk_new(struct orb_client *client, const struct orb_walk_options *options);
+/* The next slice: at most count tasks, 1 to ORB_WALK_SLICE_MAX (100 cost Redis less than a millisecond). One call at a
+ * time, and none after the end: else ORB_E_USAGE. */
+ORB_API int orb_walk_next(struct orb_walk *walk, size_t count, orb_walk_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+/* A slice under way ends with ORB_E_CANCELLED, later. May be called inside the callback. To be freed before its client. */
+ORB_API void orb_walk_free(struct orb_walk *walk);
+
+/* ---- rows: these tasks ---------------------------------------------------- */
+
+/* tasks: those that are there, in the order of the ids; gone: the ids of the others. Valid during the callback. */
+typedef void (*orb_rows_cb)(void *arg, const struct orb_task_info *tasks, size_t count, const char *const *gone, size_t gone_count,
+                            const struct orb_error *err);
+#define ORB_ROWS_MAX 10000
+/* The tasks with these ids, 1 to ORB_ROWS_MAX, as orb_fleet_tasks gives them, in one round trip. Names that are no ids
+ * are gone. */
+ORB_API int orb_fleet_rows(struct orb_client *client, const char *const *ids, size_t count, orb_rows_cb cb, void *arg,
+                           struct orb_error *err) ORB_MUST_CHECK;
 
 #ifdef __cplusplus
 }
