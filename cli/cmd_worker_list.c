@@ -1,6 +1,8 @@
 /* orbiter worker list: the workers and what they do. */
 #include "cli.h"
 
+#include <stdlib.h>
+
 static const struct cli_column columns[] = {
     {"ID", 0}, {"STATUS", 0}, {"HOSTNAME", 1}, {"SLOTS", 0}, {"TASKS", 0}, {"FAILED", 0}, {"TASK", 1}, {"BEAT", 0},
 };
@@ -61,9 +63,16 @@ static void print_row(struct cli_table *table, const void *workers, size_t i)
     cli_table_cell(table, text, NULL);
 }
 
+/* Those that beat: of one that is lost no more is known than its id. */
 static void on_workers(void *arg, const struct orb_worker_info *workers, size_t count, const struct orb_error *err)
 {
-    cli_listing_end(arg, workers, count, err);
+    struct orb_worker_info *beating = cli_alloc((count + 1) * sizeof *beating);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!workers[i].is_lost || workers[i].last_heartbeat > 0)
+            beating[n++] = workers[i];
+    cli_listing_end(arg, beating, n, err);
+    free(beating);
 }
 
 static int list(struct cli *cli, const void *options, int argc, char **argv)

@@ -51,6 +51,7 @@ static void gone(void *arg)
 {
     struct orb_client *client = arg;
     orb_redis_config_done(&client->config);
+    orb_beats_free(client->beats);
     free(client);
 }
 

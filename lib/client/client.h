@@ -21,6 +21,7 @@ struct orb_client {
     struct queue *queues;              /* those submitted to */
     struct replica_wait *wait;                 /* for a replica, to be sent at the end of this turn */
     struct dead_walk *dead;            /* over dead letters, under way */
+    struct orb_beats *beats;           /* heartbeats that orb_watch_workers has come across */
     int was_up;                        /* Redis has been reached once */
     int is_freed;
     orb_client_state_cb state;
@@ -40,6 +41,9 @@ void orb_result_wait_cancel(struct result_wait *wait);
 struct event_follow;
 void orb_event_follow_start(struct orb_client *client, const char *id, const char *from_id, orb_event_cb cb, void *arg, struct event_follow **owner);
 void orb_event_follow_cancel(struct event_follow *follow);
+
+/* workers.c; NULL is fine. */
+void orb_beats_free(struct orb_beats *beats);
 
 /* dead.c: ends what is under way, or lets it end with the connection. */
 void orb_dead_close(struct orb_client *client);

@@ -69,7 +69,7 @@ static const struct command {
     { "ping", ALL }, { "client|setname", ALL }, { "client|setinfo", ALL | NEWER }, { "info", ALL }, { "role", ALL }, { "cluster|slots", ALL },
     { "client|id", W }, { "client|unblock", W }, { "wait", P },
     { "evalsha", P | W | O }, { "eval", W }, { "script|load", P | W | O }, { "time", ALL },
-    { "exists", ALL }, { "type", O }, { "expire", P | W | O }, { "pexpire", W }, { "del", W | O }, { "scan", V | O },
+    { "exists", ALL }, { "type", O }, { "expire", P | W | O }, { "pexpire", W }, { "pttl", V | O }, { "del", W | O }, { "scan", V | O },
     { "get", ALL }, { "set", P | W | O },
     { "hget", ALL }, { "hmget", ALL }, { "hgetall", ALL }, { "hexists", P | O }, { "hset", P | W | O }, { "hincrby", W },
     { "sadd", P | W | O }, { "srem", W | O }, { "smembers", P | V | O }, { "sismember", W | V | O }, { "scard", V | O }, { "sscan", V | O },

@@ -193,7 +193,7 @@ static void what_each_role_may(void **state)
         { "GET orbiter:tasks:paused", "WVO" }, { "ZADD orbiter:tasks:leased 1 w", "W" }, { "HSET orbiter:tasks:sweep a b", "WO" },
         { "ZADD orbiter:index:orbiter:tasks:open 1 x", "PWO" }, { "ZREVRANGEBYSCORE orbiter:index:orbiter:tasks:open +inf -inf", "VO" },
         { "ZADD orbiter:index:orbiter:tasks:other 1 x", "" },
-        { "HSET orbiter:workers:w a b", "WO" }, { "HGETALL orbiter:workers:w", "WVO" }, { "SET orbiter:lease:w x", "W" }, { "GET orbiter:lease:w", "WVO" },
+        { "HSET orbiter:workers:w a b", "WO" }, { "HGETALL orbiter:workers:w", "WVO" }, { "SET orbiter:lease:w x", "W" }, { "GET orbiter:lease:w", "WVO" }, { "PTTL orbiter:lease:w", "VO" },
         { "XADD orbiter:feed * a b", "PWO" }, { "XRANGE orbiter:feed - +", "VO" },
         { "XREAD STREAMS orbiter:feed 0", "VO" }, { "XINFO STREAM orbiter:feed", "VO" }, { "XADD orbiter:audit * a b", "PO" }, { "XRANGE orbiter:audit - +", "VO" },
         { "XADD orbiter:stream:x * event e", "PWO" }, { "XRANGE orbiter:stream:x - +", "PWVO" }, { "EXPIRE orbiter:stream:x 10", "PWO" },

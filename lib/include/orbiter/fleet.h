@@ -19,15 +19,22 @@ typedef void (*orb_tasks_cb)(void *arg, const struct orb_task_info *tasks, size_
 ORB_API int orb_fleet_tasks(struct orb_client *client, const struct orb_task_filter *filter,
                             orb_tasks_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 
-/* A worker as its heartbeat says. Strings are never NULL. */
+/* A worker as its heartbeat says, and what Redis knows of it. Strings are never NULL. */
 struct orb_worker_info {
     const char *id, *status, *hostname, *current_task_id, *version;
+    const char *queue;      /* that it serves; "" = not known */
     int64_t tasks_processed, tasks_failed, concurrency, slots_busy, rss_kb;
     double tok_s, started_at, last_heartbeat; /* tokens a second; Unix seconds */
     int is_alive;   /* the last beat is less than 60 s old */
+    int64_t pending;        /* tasks that it has been given and that have not ended */
+    int64_t lease_ms;       /* its lease lives for so long still, unless it is renewed; 0: it has none (Python workers never do) */
+    int is_lost;            /* it has died, or cannot reach Redis: its lease is gone, or a Python worker's heartbeat, and it has not said good-bye.
+                             * Listed while it holds tasks, and for ten minutes; a Python one may still run what it was given */
+    double lost_since;      /* Unix seconds: its last sign of life, when it is lost and that is known; else 0 */
 };
 typedef void (*orb_workers_cb)(void *arg, const struct orb_worker_info *workers, size_t count, const struct orb_error *err);
-/* Sorted by id. */
+/* Sorted by id. Looks through the names of all keys, because those of Python workers that have been given nothing yet are
+ * found nowhere else; for who asks often there is orb_watch_workers. */
 ORB_API int orb_fleet_workers(struct orb_client *client, orb_workers_cb cb, void *arg) ORB_MUST_CHECK;
 
 /* A queue. Strings are never NULL. */

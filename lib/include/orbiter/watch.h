@@ -82,6 +82,12 @@ typedef void (*orb_rows_cb)(void *arg, const struct orb_task_info *tasks, size_t
 ORB_API int orb_fleet_rows(struct orb_client *client, const char *const *ids, size_t count, orb_rows_cb cb, void *arg,
                            struct orb_error *err) ORB_MUST_CHECK;
 
+/* ---- workers ------------------------------------------------------------- */
+
+/* As orb_fleet_workers, at the cost of the workers and queues: of the names of all keys each call looks through a piece only (the next
+ * one, of the same client). A Python worker that has been given nothing since it started is found when its piece comes. */
+ORB_API int orb_watch_workers(struct orb_client *client, orb_workers_cb cb, void *arg) ORB_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif
