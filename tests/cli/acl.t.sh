@@ -45,9 +45,9 @@ out: %R~{blue}:orbiter:queues %R~{blue}:orbiter:index:* %R~{blue}:orbiter:worker
 out: %R~{blue}:orbiter:feed %R~{blue}:orbiter:audit %R~{blue}:orbiter:tasks %R~{blue}:orbiter:tasks:p[0-46-9]
 out: %R~{blue}:orbiter:tasks:delayed %R~{blue}:orbiter:tasks:dead %R~{blue}:orbiter:tasks:paused
 out: %R~{blue}:orbiter:tasks:leased %R~{blue}:orbiter:tasks:sweep resetchannels &{blue}:orbiter:events:* -@all
-out: +ping +client|setname +info +role +cluster|slots +time +exists +scan +get +hget +hmget +hgetall +smembers
-out: +sismember +scard +sscan +zcard +zcount +zscore +zrange +zrangebyscore +zrevrangebyscore +xlen +xrange
-out: +xrevrange +xpending +xinfo|groups +xinfo|consumers +subscribe +unsubscribe
+out: +ping +client|setname +info +role +cluster|slots +time +exists +pttl +scan +get +hget +hmget +hgetall
+out: +smembers +sismember +scard +sscan +zcard +zcount +zscore +zrange +zrangebyscore +zrevrangebyscore +xlen
+out: +xrange +xrevrange +xread +xpending +xinfo|groups +xinfo|stream +xinfo|consumers +subscribe +unsubscribe
 exit 0
 END
 check 'an operator of one queue, its keys' keys_of operator --queue jobs --queue jobs <<'END'
