@@ -1,6 +1,8 @@
 /* Lists of queues: their names, then what is in each, pipelined. Plain commands, so that who only reads may
  * list them, too. */
-#include "client/client.h"
+#include "client/ask.h"
+#include "client/row.h"
+#include "broker/broker.h"
 #include "base/base.h"
 
 #include <stdio.h>
@@ -8,57 +10,62 @@
 #include <string.h>
 
 #define NAMES_MAX 10000
+#define STREAMS 10             /* one for each priority; the queue's own is that of 5 */
 
 struct row {
     struct orb_queue_info info;
     char *name, *paused_by, *paused_from;
-    int64_t length, pending;
+    struct stream {
+        int64_t length, pending;
+        char delivered[48];    /* the id that was delivered last; "" = none */
+    } streams[STREAMS];
     int is_there;  /* asked for by name: a set has it, or its key is there */
     int is_closed; /* this user may not read it */
 };
 
 struct listing {
     struct orb_client *client;
+    struct orb_ask ask;
     orb_queues_cb cb;
     void *arg;
     size_t limit;
     struct row *rows;
     size_t nrows;
-    int64_t now_ms;               /* by the clock of Redis */
-    size_t pending;               /* answers of this phase still to come */
+    int64_t now_ms;            /* by the clock of Redis */
     void (*next)(struct listing *l);
-    struct orb_error err, closed;
+    struct orb_error closed;
 };
 
-struct question {
-    struct listing *listing;
-    void (*read)(struct listing *l, struct row *row, const struct orb_reply *reply);
-    size_t row;
-    int is_of_queue; /* asks for a key of the row's queue, which may be closed to this user */
-};
+static void add_up(struct row *row)
+{
+    struct orb_queue_info *i = &row->info;
+    int64_t length = 0;
+    for (int n = 0; n < STREAMS; n++) {
+        length += row->streams[n].length;
+        i->running += row->streams[n].pending;
+    }
+    if (i->depth >= 0)
+        i->depth = length > i->running ? length - i->running : 0;
+    i->name = row->name;
+    i->paused_by = row->paused_by ? row->paused_by : "";
+    i->paused_from = row->paused_from ? row->paused_from : "";
+}
 
 static void listing_done(struct listing *l)
 {
-    size_t nclosed = 0;
+    size_t nclosed = 0, count = 0;
     for (size_t i = 0; i < l->nrows; i++)
         nclosed += (size_t)l->rows[i].is_closed;
-    if (nclosed && nclosed == l->nrows && !l->err.code)
-        l->err = l->closed;
-    struct orb_queue_info *infos = l->nrows && !l->err.code ? orb_alloc(l->nrows * sizeof *infos) : NULL;
-    size_t count = 0;
+    if (nclosed && nclosed == l->nrows && !l->ask.err.code)
+        l->ask.err = l->closed;
+    struct orb_queue_info *infos = l->nrows && !l->ask.err.code ? orb_alloc(l->nrows * sizeof *infos) : NULL;
     for (size_t i = 0; infos && i < l->nrows; i++) {
-        struct row *row = &l->rows[i];
-        if (row->is_closed)
+        if (l->rows[i].is_closed)
             continue;
-        if (row->info.depth >= 0)
-            row->info.depth = row->length > row->pending ? row->length - row->pending : 0;
-        row->info.running = row->pending;
-        row->info.name = row->name;
-        row->info.paused_by = row->paused_by ? row->paused_by : "";
-        row->info.paused_from = row->paused_from ? row->paused_from : "";
-        infos[count++] = row->info;
+        add_up(&l->rows[i]);
+        infos[count++] = l->rows[i].info;
     }
-    l->cb(l->arg, infos, count, l->err.code ? &l->err : NULL);
+    l->cb(l->arg, infos, count, l->ask.err.code ? &l->ask.err : NULL);
     free(infos);
     for (size_t i = 0; i < l->nrows; i++) {
         free(l->rows[i].name);
@@ -69,84 +76,48 @@ static void listing_done(struct listing *l)
     free(l);
 }
 
-static void phase_end(struct listing *l)
+static void on_phase(void *arg)
 {
-    if (l->pending)
-        return;
-    if (l->err.code)
+    struct listing *l = arg;
+    if (l->ask.err.code)
         listing_done(l);
     else
         l->next(l);
 }
 
-/* A key that is not there, has no group, or is not what it should be, is as one that is empty. */
-static int is_absence(const struct orb_error *err)
-{
-    return strstr(err->text, "WRONGTYPE") || strstr(err->text, "no such key");
-}
-
-static void read_length(struct listing *l, struct row *row, const struct orb_reply *reply);
-
-static void close_row(struct listing *l, struct row *row, const struct orb_error *err)
-{
-    l->closed = *err;
-    row->is_closed = 1;
-}
-
-static void on_answer(void *arg, const struct orb_reply *reply, const struct orb_error *err)
-{
-    struct question *q = arg;
-    struct listing *l = q->listing;
-    struct row *row = q->row < l->nrows ? &l->rows[q->row] : NULL;
-    if (!err)
-        q->read(l, row, reply);
-    else if (err->code == ORB_E_REFUSED && q->is_of_queue && row)
-        close_row(l, row, err);
-    else if (!is_absence(err))
-        l->err = *err;
-    else if (q->read == read_length)
-        row->info.depth = -1;
-    free(q);
-    l->pending--;
-    phase_end(l);
-}
-
-/* One command about a row: words, NULL at the end. */
-static void ask(struct listing *l, size_t row, int is_of_queue, void (*read)(struct listing *, struct row *, const struct orb_reply *),
-                const char *const *words)
-{
-    struct orb_buf b;
-    size_t count = 0;
-    while (words[count])
-        count++;
-    orb_buf_init(&b, 8192);
-    orb_cmd_start(&b, count);
-    for (size_t i = 0; i < count; i++)
-        orb_cmd_str(&b, words[i]);
-    struct question *q = orb_alloc(sizeof *q);
-    *q = (struct question){ .listing = l, .read = read, .row = row, .is_of_queue = is_of_queue };
-    int rc = orb_client_send(l->client, &b, 1, on_answer, q);
-    if (!rc) {
-        l->pending++;
-        return;
-    }
-    free(q);
-    orb_error_set(&l->err, rc, "%s", orb_error_text(rc));
-}
-#define ASK(l, row, read, ...) ask(l, row, 0, read, (const char *const[]){ __VA_ARGS__, NULL })
-#define ASK_QUEUE(l, row, read, ...) ask(l, row, 1, read, (const char *const[]){ __VA_ARGS__, NULL })
+#define ASK(l, read, which, ...) orb_ask_words(&(l)->ask, read, which, 0, (const char *const[]){ __VA_ARGS__, NULL })
+/* Of a key of the queue, which may be closed to this user. */
+#define ASK_QUEUE(l, read, which, ...) orb_ask_words(&(l)->ask, read, which, ORB_ASK_CLOSED, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* ---- what is in a queue --------------------------------------------------- */
 
-static void read_length(struct listing *l, struct row *row, const struct orb_reply *reply)
+/* The row; NULL, and the row is closed, when this user may not read it. A key that is not there, has no group, or is
+ * not what it should be, is as one that is empty. */
+static struct row *row_of(void *arg, size_t which, const struct orb_error *err)
 {
-    (void)l;
-    row->length += orb_reply_int(reply);
+    struct listing *l = arg;
+    struct row *row = &l->rows[which];
+    if (!err || err->code != ORB_E_REFUSED)
+        return row;
+    l->closed = *err;
+    row->is_closed = 1;
+    return NULL;
 }
 
-static void read_priority_length(struct listing *l, struct row *row, const struct orb_reply *reply)
+/* which: of the row, times the number of streams, plus the priority. */
+static struct stream *stream_of(void *arg, size_t which, const struct orb_error *err)
 {
-    read_length(l, row, reply);
+    struct row *row = row_of(arg, which / STREAMS, err);
+    return row ? &row->streams[which % STREAMS] : NULL;
+}
+
+static void read_length(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct stream *s = stream_of(arg, which, err);
+    if (s && err && which % STREAMS == ORB_PRIORITY_DEFAULT)
+        row_of(arg, which / STREAMS, NULL)->info.depth = -1;
+    else if (s)
+        s->length = orb_reply_int(reply);
 }
 
 /* The queue's group, among those that others may have made: {queue}:group, {queue}:p{n}:group. */
@@ -163,83 +134,124 @@ static const struct orb_reply *group_of(const struct listing *l, const struct ro
     return NULL;
 }
 
-static void read_priority_groups(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_groups(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    row->pending += orb_reply_int(orb_reply_field(group_of(l, row, reply), "pending"));
+    struct listing *l = arg;
+    struct stream *s = stream_of(arg, which, err);
+    if (!s)
+        return;
+    struct row *row = &l->rows[which / STREAMS];
+    const struct orb_reply *group = group_of(l, row, reply);
+    s->pending = orb_reply_int(orb_reply_field(group, "pending"));
+    snprintf(s->delivered, sizeof s->delivered, "%s", orb_reply_str(orb_reply_field(group, "last-delivered-id"), NULL));
+    if (which % STREAMS == ORB_PRIORITY_DEFAULT)
+        row->info.consumers = orb_reply_int(orb_reply_field(group, "consumers"));
 }
 
-static void read_groups(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_delayed(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    read_priority_groups(l, row, reply);
-    row->info.consumers = orb_reply_int(orb_reply_field(group_of(l, row, reply), "consumers"));
+    struct row *row = row_of(arg, which, err);
+    if (row)
+        row->info.delayed = orb_reply_int(reply);
 }
 
-static void read_delayed(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_dead(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)l;
-    row->info.delayed = orb_reply_int(reply);
+    struct row *row = row_of(arg, which, err);
+    if (row)
+        row->info.dead = orb_reply_int(reply);
 }
 
-static void read_dead(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_workers(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)l;
-    row->info.dead = orb_reply_int(reply);
+    struct row *row = row_of(arg, which, err);
+    if (row)
+        row->info.workers = orb_reply_int(reply);
 }
 
-static void read_workers(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_is_paused(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)l;
-    row->info.workers = orb_reply_int(reply);
+    struct row *row = row_of(arg, which, err);
+    if (row)
+        row->info.is_paused = orb_reply_int(reply) > 0;
 }
 
-static void read_is_paused(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_pause(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)l;
-    row->info.is_paused = orb_reply_int(reply) > 0;
-}
-
-static void read_pause(struct listing *l, struct row *row, const struct orb_reply *reply)
-{
-    (void)l;
+    struct row *row = row_of(arg, which, err);
+    if (!row)
+        return;
     row->paused_by = orb_strdup(orb_reply_str(orb_reply_at(reply, 0), NULL));
     row->paused_from = orb_strdup(orb_reply_str(orb_reply_at(reply, 1), NULL));
     row->info.paused_at = orb_reply_real(orb_reply_at(reply, 2));
 }
 
+static const char *stream_key(const struct listing *l, size_t i, int n, char out[ORB_KEY_MAX + 16])
+{
+    char key[ORB_KEY_MAX];
+    orb_store_key(l->client->store, l->rows[i].name, "", key);
+    snprintf(out, ORB_KEY_MAX + 16, n == ORB_PRIORITY_DEFAULT ? "%s" : "%s:p%d", key, n);
+    return out;
+}
+
+/* ---- since when somebody waits ---------------------------------------------- */
+
+static void read_first(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct row *row = row_of(arg, which, err);
+    double at = (double)strtoll(orb_reply_str(orb_reply_at(orb_reply_at(reply, 0), 0), NULL), NULL, 10) / 1000;
+    if (row && at > 0 && (row->info.oldest_at <= 0 || at < row->info.oldest_at))
+        row->info.oldest_at = at;
+}
+
+/* The first entry that nobody has been given: an entry's id is the time when it was queued. */
+static void ask_first(struct listing *l)
+{
+    char key[ORB_KEY_MAX + 16], from[64];
+    l->next = listing_done;
+    for (size_t i = 0; i < l->nrows; i++) {
+        for (int n = 0; n < STREAMS; n++) {
+            const struct stream *s = &l->rows[i].streams[n];
+            if (s->length <= s->pending)
+                continue;
+            snprintf(from, sizeof from, "%s%s", *s->delivered ? "(" : "-", s->delivered);
+            ASK_QUEUE(l, read_first, i, "XRANGE", stream_key(l, i, n, key), from, "+", "COUNT", "1");
+        }
+    }
+    orb_ask_end(&l->ask);
+}
+
 static void ask_contents(struct listing *l)
 {
     char key[ORB_KEY_MAX], beside[ORB_KEY_MAX + 16], alive_since[32];
-    l->next = listing_done;
+    l->next = ask_first;
     snprintf(alive_since, sizeof alive_since, "%lld", (long long)(l->now_ms - ORB_LEASE_MS));
-    for (size_t i = 0; i < l->nrows && !l->err.code; i++) {
-        orb_store_key(l->client->store, l->rows[i].name, "", key);
-        ASK_QUEUE(l, i, read_length, "XLEN", key);
-        ASK_QUEUE(l, i, read_groups, "XINFO", "GROUPS", key);
-        for (int n = 0; n < 10; n++) {
-            snprintf(beside, sizeof beside, "%s:p%d", key, n);
-            if (n == 5)
-                continue;
-            ASK_QUEUE(l, i, read_priority_length, "XLEN", beside);
-            ASK_QUEUE(l, i, read_priority_groups, "XINFO", "GROUPS", beside);
+    for (size_t i = 0; i < l->nrows && !l->ask.err.code; i++) {
+        for (int n = 0; n < STREAMS; n++) {
+            stream_key(l, i, n, beside);
+            ASK_QUEUE(l, read_length, i * STREAMS + (size_t)n, "XLEN", beside);
+            ASK_QUEUE(l, read_groups, i * STREAMS + (size_t)n, "XINFO", "GROUPS", beside);
         }
+        orb_store_key(l->client->store, l->rows[i].name, "", key);
         snprintf(beside, sizeof beside, "%s:delayed", key);
-        ASK_QUEUE(l, i, read_delayed, "ZCARD", beside);
+        ASK_QUEUE(l, read_delayed, i, "ZCARD", beside);
         snprintf(beside, sizeof beside, "%s:dead", key);
-        ASK_QUEUE(l, i, read_dead, "XLEN", beside);
+        ASK_QUEUE(l, read_dead, i, "XLEN", beside);
         snprintf(beside, sizeof beside, "%s:leased", key);
-        ASK_QUEUE(l, i, read_workers, "ZCOUNT", beside, alive_since, "+inf");
+        ASK_QUEUE(l, read_workers, i, "ZCOUNT", beside, alive_since, "+inf");
         snprintf(beside, sizeof beside, "%s:paused", key);
-        ASK_QUEUE(l, i, read_is_paused, "EXISTS", beside);
-        ASK_QUEUE(l, i, read_pause, "HMGET", beside, "who", "from", "at");
+        ASK_QUEUE(l, read_is_paused, i, "EXISTS", beside);
+        ASK_QUEUE(l, read_pause, i, "HMGET", beside, "who", "from", "at");
     }
-    phase_end(l);
+    orb_ask_end(&l->ask);
 }
 
 /* ---- which queues there are ----------------------------------------------- */
 
-static void read_time(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_time(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)row;
+    struct listing *l = arg;
+    (void)which, (void)err;
     l->now_ms = orb_reply_int(orb_reply_at(reply, 0)) * 1000 + orb_reply_int(orb_reply_at(reply, 1)) / 1000;
 }
 
@@ -248,27 +260,28 @@ static void add_row(struct listing *l, const char *name)
     l->rows[l->nrows++] = (struct row){ .name = orb_strdup(name) };
 }
 
-static void read_names(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_names(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)row;
+    struct listing *l = arg;
+    (void)which, (void)err;
     size_t n = orb_reply_count(reply) < NAMES_MAX ? orb_reply_count(reply) : NAMES_MAX;
     struct row *had = l->rows;
     l->rows = orb_alloc((n + l->nrows + 1) * sizeof *l->rows);
-    if (l->nrows)
-        memcpy(l->rows, had, l->nrows * sizeof *had);
+    memcpy(l->rows, had, l->nrows * sizeof *had);
     free(had);
     for (size_t i = 0; i < n; i++) {
         const char *name = orb_reply_str(orb_reply_at(reply, i), NULL);
-        if (!orb_store_queue_check(name, NULL) && (!l->nrows || strcmp(name, l->rows[0].name) != 0))
+        if (!orb_store_queue_check(name, NULL) && strcmp(name, l->rows[0].name) != 0)
             add_row(l, name);
     }
 }
 
 /* The one that was asked for, or the default one. */
-static void read_is_there(struct listing *l, struct row *row, const struct orb_reply *reply)
+static void read_is_there(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
 {
-    (void)l;
-    row->is_there |= orb_reply_int(reply) > 0;
+    struct row *row = row_of(arg, which, err);
+    if (row)
+        row->is_there |= orb_reply_int(reply) > 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -299,6 +312,7 @@ int orb_fleet_queues(struct orb_client *client, const struct orb_queue_filter *f
         return bad;
     struct listing *l = orb_alloc(sizeof *l);
     l->client = client;
+    l->ask = (struct orb_ask){ .client = client, .done = on_phase, .arg = l };
     l->cb = cb;
     l->arg = arg;
     l->limit = (size_t)filter->limit;
@@ -307,14 +321,14 @@ int orb_fleet_queues(struct orb_client *client, const struct orb_queue_filter *f
     add_row(l, filter->queue ? filter->queue : ORB_QUEUE_DEFAULT);
     orb_store_key(client->store, l->rows[0].name, "", key);
     orb_store_key(client->store, "orbiter:queues", "", set);
-    ASK(l, 0, read_time, "TIME");
-    ASK_QUEUE(l, 0, read_is_there, "EXISTS", key);
-    ASK(l, 0, read_is_there, "SISMEMBER", set, l->rows[0].name);
+    ASK(l, read_time, 0, "TIME");
+    ASK_QUEUE(l, read_is_there, 0, "EXISTS", key);
+    ASK(l, read_is_there, 0, "SISMEMBER", set, l->rows[0].name);
     if (!filter->queue)
-        ASK(l, 0, read_names, "SMEMBERS", set);
-    if (l->pending)
+        ASK(l, read_names, 0, "SMEMBERS", set);
+    if (l->ask.pending)
         return 0;
-    int rc = orb_error_set(err, l->err.code, "%s", l->err.text);
+    int rc = orb_error_set(err, l->ask.err.code, "%s", l->ask.err.text);
     free(l->rows[0].name);
     free(l->rows);
     free(l);

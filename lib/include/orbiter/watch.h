@@ -88,6 +88,18 @@ ORB_API int orb_fleet_rows(struct orb_client *client, const char *const *ids, si
  * one, of the same client). A Python worker that has been given nothing since it started is found when its piece comes. */
 ORB_API int orb_watch_workers(struct orb_client *client, orb_workers_cb cb, void *arg) ORB_MUST_CHECK;
 
+/* ---- counts --------------------------------------------------------------- */
+
+struct orb_counts {
+    int64_t by_status[ORB_STATUS_COUNT]; /* of all queues, as the indexes have them: hints. Running: entries that workers hold */
+    int64_t memory_bytes;      /* that Redis uses */
+    int64_t memory_max_bytes;  /* that it may use; 0 = no limit of its own */
+    double at;                 /* Unix seconds, by the clock of Redis */
+};
+typedef void (*orb_counts_cb)(void *arg, const struct orb_counts *counts, const struct orb_error *err);
+/* Costs the queues, not their tasks. */
+ORB_API int orb_fleet_counts(struct orb_client *client, orb_counts_cb cb, void *arg) ORB_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif
