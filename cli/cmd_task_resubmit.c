@@ -85,7 +85,7 @@ struct editing {
     int code;
 };
 
-static void on_input(void *arg, const char *input, size_t len, const struct orb_error *err)
+static void on_payload(void *arg, const struct orb_payload *payload, const struct orb_error *err)
 {
     struct editing *e = arg;
     if (err && err->code == ORB_E_CANCELLED)
@@ -93,9 +93,9 @@ static void on_input(void *arg, const char *input, size_t len, const struct orb_
     if (err) {
         e->code = say_error(e->id, err);
     } else {
-        e->text = cli_alloc(len + 1);
-        memcpy(e->text, input, len);
-        e->len = len;
+        e->text = cli_alloc(payload->input_len + 1);
+        memcpy(e->text, payload->input, payload->input_len);
+        e->len = payload->input_len;
     }
     cli_done(e->cli);
 }
@@ -125,7 +125,7 @@ static int is_blank(const char *text, size_t len)
 static int read_input(struct editing *e)
 {
     struct orb_error err = {0};
-    if (orb_resubmit_input(e->cli->client, e->id, on_input, e, &err))
+    if (orb_task_payload(e->cli->client, e->id, on_payload, e, &err))
         return cli_fail_with(&err);
     int rc = cli_wait(e->cli);
     return rc ? rc : e->code;

@@ -1,4 +1,4 @@
-/* A task once more, as a new one: from the payload that Redis keeps as long as the hash. */
+/* The payload of a task, which Redis keeps as long as the hash: to be read, or for the task once more, as a new one. */
 #include "client/again.h"
 #include "base/base.h"
 #include "task/hash.h"
@@ -15,7 +15,7 @@ struct resubmit {
     char *input;                /* NULL: as it was */
     size_t input_len;
     orb_submit_cb submitted;    /* one of the two */
-    orb_input_cb read;
+    orb_payload_cb read;
     void *arg;
 };
 
@@ -24,7 +24,7 @@ static void resubmit_end(struct resubmit *r, struct orb_task_handle *handle, con
     if (r->submitted)
         r->submitted(r->arg, handle, err);
     else
-        r->read(r->arg, NULL, 0, err);
+        r->read(r->arg, NULL, err);
     free(r->input);
     free(r);
 }
@@ -53,13 +53,29 @@ static int send_again(struct resubmit *r, const char *payload, size_t len, struc
     return rc;
 }
 
-static int give_input(struct resubmit *r, const char *payload, size_t len, struct orb_error *err)
+/* A member as text; def when it is not there. */
+static const char *dump(const json_t *value, const char *def, struct orb_buf *b)
+{
+    orb_buf_init(b, 16 * ORB_PAYLOAD_MAX);
+    if (value)
+        orb_json_dump(b, value);
+    return value && !b->err ? b->data : def;
+}
+
+static int give_payload(struct resubmit *r, const char *payload, size_t len, struct orb_error *err)
 {
     struct orb_task task;
+    struct orb_buf config, messages, metadata;
     int rc = orb_task_parse(payload, len, &task, err);
     if (rc)
         return rc;
-    r->read(r->arg, task.input, task.input_len, NULL);
+    r->read(r->arg, &(struct orb_payload){
+        .json = payload, .json_len = len, .agent_config = dump(task.agent_config, "{}", &config), .input = task.input, .input_len = task.input_len,
+        .messages = dump(task.messages, "[]", &messages), .metadata = dump(task.metadata, "{}", &metadata), .detailed = task.detailed,
+        .timeout_seconds = task.timeout_seconds }, NULL);
+    orb_buf_done(&config);
+    orb_buf_done(&messages);
+    orb_buf_done(&metadata);
     orb_task_done(&task);
     free(r);
     return 0;
@@ -72,7 +88,7 @@ static int use_payload(struct resubmit *r, const char *payload, size_t len, stru
     if (!len)
         return orb_error_set(err, ORB_E_NOT_FOUND, "task %s is there, but its payload is gone: it cannot be repeated from it; if it failed, its "
                              "dead letter may have one (orbiter dead replay %s), else submit it anew", r->id, r->id);
-    return r->read ? give_input(r, payload, len, err) : send_again(r, payload, len, err);
+    return r->read ? give_payload(r, payload, len, err) : send_again(r, payload, len, err);
 }
 
 static void on_payload(void *arg, const struct orb_reply *reply, const struct orb_error *err)
@@ -144,7 +160,7 @@ int orb_resubmit(struct orb_client *client, const char *id, const char *input, s
     return start(r, client, id, err);
 }
 
-int orb_resubmit_input(struct orb_client *client, const char *id, orb_input_cb cb, void *arg, struct orb_error *err)
+int orb_task_payload(struct orb_client *client, const char *id, orb_payload_cb cb, void *arg, struct orb_error *err)
 {
     struct resubmit *r = orb_alloc(sizeof *r);
     *r = (struct resubmit){ .read = cb, .arg = arg };

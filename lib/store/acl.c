@@ -17,7 +17,7 @@ struct right {
 /* Of the whole namespace. A task's keys are named by its id, not by its queue. */
 static const struct right shared_keys[] = {
     { "orbiter:task:*", ALL, P | W | O }, /* the set of ids, orbiter:task:index, too */
-    { "orbiter:payload:*", P | W | O, P | W | O },
+    { "orbiter:payload:*", ALL, P | W | O },
     { "orbiter:stream:*", ALL, P | W | O },
     { "orbiter:queues", ALL, P | W | O },
     { "orbiter:index:*", V | O, 0 },      /* a list counts those of all queues */

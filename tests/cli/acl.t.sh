@@ -40,14 +40,15 @@ out: +xreadgroup +xclaim +xgroup|create +xgroup|delconsumer +publish +subscribe 
 exit 0
 END
 check 'a viewer of a namespace' folded viewer --namespace blue <<'END'
-out: user orbiter-viewer on clearselectors resetkeys %R~{blue}:orbiter:task:* %R~{blue}:orbiter:stream:*
-out: %R~{blue}:orbiter:queues %R~{blue}:orbiter:index:* %R~{blue}:orbiter:workers:* %R~{blue}:orbiter:lease:*
-out: %R~{blue}:orbiter:feed %R~{blue}:orbiter:audit %R~{blue}:orbiter:tasks %R~{blue}:orbiter:tasks:p[0-46-9]
-out: %R~{blue}:orbiter:tasks:delayed %R~{blue}:orbiter:tasks:dead %R~{blue}:orbiter:tasks:paused
-out: %R~{blue}:orbiter:tasks:leased %R~{blue}:orbiter:tasks:sweep resetchannels &{blue}:orbiter:events:* -@all
-out: +ping +client|setname +info +role +cluster|slots +time +exists +pttl +scan +get +hget +hmget +hgetall
-out: +smembers +sismember +scard +sscan +zcard +zcount +zscore +zrange +zrangebyscore +zrevrangebyscore +xlen
-out: +xrange +xrevrange +xread +xpending +xinfo|groups +xinfo|stream +xinfo|consumers +subscribe +unsubscribe
+out: user orbiter-viewer on clearselectors resetkeys %R~{blue}:orbiter:task:* %R~{blue}:orbiter:payload:*
+out: %R~{blue}:orbiter:stream:* %R~{blue}:orbiter:queues %R~{blue}:orbiter:index:* %R~{blue}:orbiter:workers:*
+out: %R~{blue}:orbiter:lease:* %R~{blue}:orbiter:feed %R~{blue}:orbiter:audit %R~{blue}:orbiter:tasks
+out: %R~{blue}:orbiter:tasks:p[0-46-9] %R~{blue}:orbiter:tasks:delayed %R~{blue}:orbiter:tasks:dead
+out: %R~{blue}:orbiter:tasks:paused %R~{blue}:orbiter:tasks:leased %R~{blue}:orbiter:tasks:sweep resetchannels
+out: &{blue}:orbiter:events:* -@all +ping +client|setname +info +role +cluster|slots +time +exists +pttl +scan
+out: +get +hget +hmget +hgetall +smembers +sismember +scard +sscan +zcard +zcount +zscore +zrange +zrangebyscore
+out: +zrevrangebyscore +xlen +xrange +xrevrange +xread +xpending +xinfo|groups +xinfo|stream +xinfo|consumers
+out: +subscribe +unsubscribe
 exit 0
 END
 check 'an operator of one queue, its keys' keys_of operator --queue jobs --queue jobs <<'END'

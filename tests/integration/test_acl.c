@@ -182,7 +182,7 @@ static void what_each_role_may(void **state)
         { "ZCOUNT orbiter:tasks:leased 0 1", "VO" }, { "HSET orbiter:operation:x a b", "O" }, { "SET orbiter:purged:x a", "O" },
         { "HSET orbiter:task:x a b", "PWO" }, { "HGETALL orbiter:task:x", "PWVO" }, { "HMGET orbiter:task:x a", "PWVO" },
         { "SADD orbiter:task:index x", "PWO" }, { "SSCAN orbiter:task:index 0", "VO" }, { "SMEMBERS orbiter:queues", "PVO" },
-        { "SET orbiter:payload:x y", "PWO" }, { "GET orbiter:payload:x", "PWO" }, { "SET orbiter:idem:x y", "P" }, { "GET orbiter:idem:x", "P" },
+        { "SET orbiter:payload:x y", "PWO" }, { "GET orbiter:payload:x", "PWVO" }, { "SET orbiter:idem:x y", "P" }, { "GET orbiter:idem:x", "P" },
         { "XADD orbiter:tasks * payload x", "PWO" }, { "XRANGE orbiter:tasks - +", "PWVO" }, { "XLEN orbiter:tasks", "PWVO" },
         { "XGROUP CREATE orbiter:tasks orbiter:tasks:group 0", "PWO" }, { "XINFO GROUPS orbiter:tasks", "PWVO" },
         { "XREADGROUP GROUP orbiter:tasks:group me COUNT 1 STREAMS orbiter:tasks >", "W" }, { "XPENDING orbiter:tasks orbiter:tasks:group", "PWVO" },

@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "store/scripts.h"
 #include "support/fleet.h"
+#include <orbiter/acl.h>
 #include <orbiter/dead.h>
 
 #include <setjmp.h>
@@ -464,12 +465,71 @@ static struct submitted resubmit(const char *id, const char *input)
     return s;
 }
 
-static void on_input(void *arg, const char *input, size_t len, const struct orb_error *err)
+struct payload {
+    int calls, code, detailed;
+    double timeout;
+    char input[64], config[256], messages[64], metadata[64], json[2048];
+};
+
+static void on_payload(void *arg, const struct orb_payload *payload, const struct orb_error *err)
 {
-    struct submitted *s = arg;
-    s->calls++;
-    s->code = err ? err->code : 0;
-    snprintf(s->id, sizeof s->id, "%.*s", (int)len, input ? input : "");
+    struct payload *p = arg;
+    p->calls++;
+    p->code = err ? err->code : 0;
+    assert_true(!payload == (err != NULL));
+    if (err)
+        return;
+    snprintf(p->input, sizeof p->input, "%.*s", (int)payload->input_len, payload->input);
+    snprintf(p->config, sizeof p->config, "%s", payload->agent_config);
+    snprintf(p->messages, sizeof p->messages, "%s", payload->messages);
+    snprintf(p->metadata, sizeof p->metadata, "%s", payload->metadata);
+    snprintf(p->json, sizeof p->json, "%.*s", (int)payload->json_len, payload->json);
+    p->detailed = payload->detailed;
+    p->timeout = payload->timeout_seconds;
+}
+
+static struct payload payload_of(struct orb_client *client, const char *id)
+{
+    struct payload p = { 0 };
+    struct orb_error err = { 0 };
+    if (orb_task_payload(client, id, on_payload, &p, &err))
+        fail_msg("payload: %s", err.text);
+    assert_int_equal(p.calls, 0);
+    test_loop_until(fleet.loop, "the payload", test_is_set, &p.calls, 10000);
+    return p;
+}
+
+static void a_payload_can_be_read_by_a_viewer(void **state)
+{
+    (void)state;
+    struct orb_error err = { 0 };
+    struct payload p = { 0 };
+    test_submit(&fleet, &(struct test_task){ .id = "a", .model = "sim:", .input = "gr\xc3\xbc\xc3\x9f", .detailed = 1, .timeout_seconds = 12.5 });
+    struct orb_client *viewer = test_client_as(&fleet, ORB_ACL_VIEWER, "viewer");
+    p = payload_of(viewer, "a");
+    assert_int_equal(p.code, 0);
+    assert_string_equal(p.input, "gr\xc3\xbc\xc3\x9f");
+    assert_string_equal(p.config, "{\"name\": \"bot\", \"model\": \"sim:\"}");
+    assert_string_equal(p.messages, "[]");
+    assert_string_equal(p.metadata, "{}");
+    assert_int_equal(p.detailed, 1);
+    assert_true(p.timeout == 12.5);
+    char *json = test_redis_text(REDIS, "GET orbiter:payload:a");
+    assert_string_equal(p.json, json);
+    free(json);
+    free(test_redis_text(REDIS, "SET orbiter:payload:a %s", "{\"messages\": [{\"role\": \"user\"}], \"metadata\": {\"k\": 1}, \"task_id\": \"a\"}"));
+    p = payload_of(viewer, "a");
+    assert_string_equal(p.config, "{}");
+    assert_string_equal(p.messages, "[{\"role\": \"user\"}]");
+    assert_string_equal(p.metadata, "{\"k\": 1}");
+    free(test_redis_text(REDIS, "SET orbiter:payload:a {"));
+    assert_int_equal(payload_of(viewer, "a").code, ORB_E_INVALID);
+    free(test_redis_text(REDIS, "DEL orbiter:payload:a"));
+    assert_int_equal(payload_of(viewer, "a").code, ORB_E_NOT_FOUND);
+    assert_int_equal(payload_of(viewer, "nope").code, ORB_E_NOT_FOUND);
+    assert_int_equal(orb_task_payload(viewer, "a b", on_payload, &p, &err), ORB_E_USAGE);
+    test_redis_expect(REDIS, "", "ACL LOG");
+    orb_client_free(viewer);
 }
 
 static void a_task_that_runs_is_copied(void **state)
@@ -494,11 +554,7 @@ static void the_input_may_be_another(void **state)
 {
     (void)state;
     test_submit(&fleet, &(struct test_task){ .id = "a", .model = "sim:", .input = "first", .queue = "parked" });
-    struct submitted in = { 0 };
-    struct orb_error err;
-    assert_int_equal(orb_resubmit_input(fleet.client, "a", on_input, &in, &err), 0);
-    test_loop_until(fleet.loop, "the input", test_is_set, &in.calls, 10000);
-    assert_string_equal(in.id, "first");
+    assert_string_equal(payload_of(fleet.client, "a").input, "first");
     struct submitted s = resubmit("a", "second \xc3\xbc");
     char *payload = test_redis_text(REDIS, "GET orbiter:payload:%s", s.id);
     assert_non_null(strstr(payload, "\"input\": \"second \\u00fc\", "));
@@ -560,6 +616,7 @@ int main(void)
         TEST(a_redis_that_goes_away_ends_the_walk),
         TEST(letters_are_purged_and_it_is_audited),
         TEST(a_task_that_runs_is_copied),
+        TEST(a_payload_can_be_read_by_a_viewer),
         TEST(the_input_may_be_another),
         TEST(what_cannot_be_resubmitted_is_told),
     };

@@ -148,10 +148,23 @@ ORB_API int orb_task_handle_cancel(struct orb_task_handle *handle, orb_cancel_cb
  * the payload cannot be read; ORB_E_TOO_LARGE. Fails at once with ORB_E_USAGE when id is none. */
 ORB_API int orb_resubmit(struct orb_client *client, const char *id, const char *input, size_t input_len,
                          orb_submit_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
-/* The input of a task, to be changed before it is resubmitted: NULL when err is set, as above. Valid during the callback. */
-typedef void (*orb_input_cb)(void *arg, const char *input, size_t input_len, const struct orb_error *err);
-ORB_API int orb_resubmit_input(struct orb_client *client, const char *id, orb_input_cb cb, void *arg,
-                               struct orb_error *err) ORB_MUST_CHECK;
+/* What a task was submitted with. Texts are never NULL; the JSON is as Python writes it. Valid during the callback. */
+struct orb_payload {
+    const char *json;            /* the whole, as it was queued */
+    size_t json_len;
+    const char *agent_config;    /* JSON object: an agent, or a swarm */
+    const char *input;           /* UTF-8; may hold zero bytes */
+    size_t input_len;
+    const char *messages;        /* JSON array */
+    const char *metadata;        /* JSON object */
+    int detailed;
+    double timeout_seconds;      /* per attempt; 0 = none */
+};
+/* payload is NULL when err is set: as of orb_resubmit. */
+typedef void (*orb_payload_cb)(void *arg, const struct orb_payload *payload, const struct orb_error *err);
+/* To be shown, or to be changed before it is resubmitted. Fails at once with ORB_E_USAGE when id is none. */
+ORB_API int orb_task_payload(struct orb_client *client, const char *id, orb_payload_cb cb, void *arg,
+                             struct orb_error *err) ORB_MUST_CHECK;
 
 /* ---- events ----------------------------------------------------------- */
 
