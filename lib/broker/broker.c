@@ -116,9 +116,9 @@ void orb_broker_submit(struct orb_broker *b, const struct orb_submission *task, 
 }
 
 int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, const char *behind,
-                      orb_redis_cb cb, void *arg)
+                      const char *seen, orb_redis_cb cb, void *arg)
 {
-    const char *const args[] = { who, from, id, nonce, task_ttl, event_ttl, behind };
+    const char *const args[] = { who, from, id, nonce, task_ttl, event_ttl, behind, seen };
     return orb_store_eval(store, &orb_script_cancel, NULL, args, ORB_COUNT(args), cb, arg);
 }
 

@@ -38,7 +38,7 @@ void orb_broker_write_extras(const struct orb_task_spec *spec, struct orb_buf *o
 void orb_broker_submit(struct orb_broker *broker, const struct orb_submission *task, orb_redis_cb cb, void *arg);
 /* reply: {what, state}, see cancel.lua; what may be more: again, with that state as behind ("" at first). Not bound to a queue.
  * who and from go to the audit stream. */
-int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, const char *behind,
+int orb_broker_cancel(struct orb_store *store, const char *who, const char *from, const char *id, const char *nonce, const char *behind, const char *seen,
                       orb_redis_cb cb, void *arg) ORB_MUST_CHECK;
 
 /* ---- workers ---- */

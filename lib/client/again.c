@@ -1,5 +1,6 @@
 #include "client/again.h"
 #include "client/actor.h"
+#include "client/seen.h"
 #include "base/base.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ int orb_again_add(struct orb_batch *batch, const struct orb_again *again, orb_re
     if (!rc) {
         if (facts.deadline_seconds > 0)
             snprintf(deadline, sizeof deadline, "%.0f", facts.deadline_seconds * 1000);
-        struct orb_buf *body = orb_batch_add(batch, 7, cb, arg);
+        struct orb_buf *body = orb_batch_add(batch, 8, cb, arg);
         orb_cmd_str(body, again->id);
         orb_cmd_str(body, facts.agent);
         orb_cmd_arg(body, payload.data, payload.len);
@@ -35,6 +36,7 @@ int orb_again_add(struct orb_batch *batch, const struct orb_again *again, orb_re
         orb_cmd_str(body, deadline);
         orb_cmd_str(body, again->resubmit_of);
         orb_cmd_str(body, again->letter);
+        orb_cmd_str(body, again->seen);
     }
     orb_buf_done(&payload);
     return rc;
@@ -43,6 +45,8 @@ int orb_again_add(struct orb_batch *batch, const struct orb_again *again, orb_re
 int orb_again_answer(const struct orb_reply *reply, const char *name, struct orb_error *err)
 {
     const char *answer = orb_reply_str(reply, NULL);
+    if (orb_reply_count(reply) == 2 && !strcmp(orb_reply_str(orb_reply_at(reply, 0), NULL), "changed"))
+        return orb_seen_changed(name, orb_reply_str(orb_reply_at(reply, 1), NULL), err);
     if (orb_reply_count(reply) == 2)
         return orb_error_set(err, ORB_E_PROTOCOL, "%s was not repeated: the key %.200s in Redis is no stream; see what it is with TYPE, and rename "
                              "or delete it", name, orb_reply_str(orb_reply_at(reply, 1), NULL));

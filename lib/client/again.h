@@ -12,6 +12,7 @@ struct orb_again {
     const char *letter;          /* dead letter that goes away with it; "" = none */
     const char *payload;         /* of the first task */
     size_t payload_len;
+    const char *seen;            /* of the first task (seen.h); "" = whatever it is */
     const char *input;           /* NULL = as it was */
     size_t input_len;
 };

@@ -45,6 +45,10 @@ void orb_event_follow_cancel(struct event_follow *follow);
 /* workers.c; NULL is fine. */
 void orb_beats_free(struct orb_beats *beats);
 
+/* handle.c: a cancel that is only for what was seen; NULL = whatever it is. */
+struct orb_task_seen;
+int orb_handle_cancel_if(struct orb_task_handle *handle, const struct orb_task_seen *seen, orb_cancel_cb cb, void *arg) ORB_MUST_CHECK;
+
 /* dead.c: ends what is under way, or lets it end with the connection. */
 void orb_dead_close(struct orb_client *client);
 

@@ -270,7 +270,7 @@ static int send_job(struct job *job, struct orb_error *err)
                              *letter->reason ? letter->reason : "no reason is known");
     orb_id_new(job->new_id);
     struct orb_error why;
-    int rc = orb_again_add(w->batch, &(struct orb_again){ .id = job->new_id, .resubmit_of = letter->task_id, .letter = letter->id,
+    int rc = orb_again_add(w->batch, &(struct orb_again){ .id = job->new_id, .resubmit_of = letter->task_id, .letter = letter->id, .seen = "",
                            .payload = payload, .payload_len = payload_len }, on_done, job, &why);
     return rc ? orb_error_set(err, rc, "dead letter %s cannot be replayed, and is kept: %s", letter->id, why.text) : 0;
 }

@@ -1,6 +1,7 @@
 /* TaskHandle: one task, asked about and acted on. */
 #include "client/client.h"
 #include "client/actor.h"
+#include "client/seen.h"
 #include "base/base.h"
 #include "task/hash.h"
 
@@ -24,6 +25,7 @@ struct call {
     orb_task_cb status;
     orb_cancel_cb cancel;
     char nonce[17];                 /* of a cancel: of all calls that it takes */
+    char seen[ORB_SEEN_MAX];
     void *arg;
 };
 
@@ -135,6 +137,7 @@ static void on_cancelled(void *arg, const struct orb_reply *reply, const struct 
 {
     struct call *call = arg;
     struct orb_error why;
+    char now[ORB_SEEN_MAX];
     if (!call->handle) {
         drop(call);
         return;
@@ -152,6 +155,13 @@ static void on_cancelled(void *arg, const struct orb_reply *reply, const struct 
         orb_task_not_found(call->handle->id, &why);
         err = &why;
         state = NULL;
+    } else if (!err && !strcmp(what, "changed")) {
+        char name[ORB_ID_MAX + 8];
+        snprintf(name, sizeof name, "task %s", call->handle->id);
+        orb_seen_changed(name, state, &why);
+        snprintf(now, sizeof now, "%.*s", (int)strcspn(state, " "), state);
+        err = &why;
+        state = now;
     } else if (!err && !strcmp(what, "finished")) {
         orb_error_set(&why, ORB_E_FINISHED, "task %s is already %s; there is nothing to cancel", call->handle->id, state);
         err = &why;
@@ -164,14 +174,20 @@ static void on_cancelled(void *arg, const struct orb_reply *reply, const struct 
 static int send_cancel(struct call *call, const char *behind)
 {
     struct orb_task_handle *h = call->handle;
-    return orb_broker_cancel(h->client->store, orb_actor_who(), orb_actor_from(), h->id, call->nonce, behind, on_cancelled, call);
+    return orb_broker_cancel(h->client->store, orb_actor_who(), orb_actor_from(), h->id, call->nonce, behind, call->seen, on_cancelled, call);
 }
 
 int orb_task_handle_cancel(struct orb_task_handle *h, orb_cancel_cb cb, void *arg)
 {
+    return orb_handle_cancel_if(h, NULL, cb, arg);
+}
+
+int orb_handle_cancel_if(struct orb_task_handle *h, const struct orb_task_seen *seen, orb_cancel_cb cb, void *arg)
+{
     char nonce[33];
     struct call *call = call_new(h, arg);
     call->cancel = cb;
+    orb_seen_task(seen, call->seen);
     orb_id_new(nonce);
     snprintf(call->nonce, sizeof call->nonce, "%.16s", nonce);
     int rc = send_cancel(call, "");

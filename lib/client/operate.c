@@ -2,6 +2,8 @@
  * is sent twice has the same nonce, by which the scripts know it. */
 #include "client/client.h"
 #include "client/actor.h"
+#include "client/seen.h"
+#include "base/json.h"
 #include "base/base.h"
 #include <orbiter/operate.h>
 
@@ -54,20 +56,38 @@ static const struct orb_error *no_queue(const struct operation *o, struct orb_er
 
 /* ---- pause and resume ---------------------------------------------------- */
 
+static const struct orb_error *queue_changed(const struct operation *o, const char *now, const char *who, struct orb_error *err)
+{
+    orb_error_set(err, ORB_E_CHANGED, "queue %s has changed since it was looked at: it is %s%s%s now; nothing was done, look again", o->target, now,
+                  *who ? " by " : "", who);
+    return err;
+}
+
 static void on_pause(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct operation *o = arg;
     struct orb_error why;
     const char *what = orb_reply_str(orb_reply_at(reply, 0), NULL);
+    int is_other = !strcmp(what, "paused") || !strcmp(what, "running");
     struct orb_pause_info info = { .is_changed = !strcmp(what, "changed"), .who = orb_reply_str(orb_reply_at(reply, 1), NULL),
                                    .at = orb_reply_real(orb_reply_at(reply, 2)) };
     if (!err && !strcmp(what, "unknown"))
         err = no_queue(o, &why);
-    o->pause(o->arg, err ? NULL : &info, err);
+    if (!err && is_other)
+        err = queue_changed(o, what, info.who, &why);
+    o->pause(o->arg, err && !is_other ? NULL : &info, err);
     free(o);
 }
 
-static int set_paused(struct orb_client *client, const char *queue, const char *is_paused, orb_pause_cb cb, void *arg, struct orb_error *err)
+/* A number as Lua reads it, in any locale. "" for 0. */
+static void write_number(struct orb_buf *b, double number)
+{
+    if (number > 0)
+        orb_json_real(b, number);
+}
+
+static int set_paused(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen, const char *is_paused, orb_pause_cb cb, void *arg,
+                      struct orb_error *err)
 {
     char key[ORB_KEY_MAX];
     int rc = orb_store_queue_check(queue, err);
@@ -75,18 +95,35 @@ static int set_paused(struct orb_client *client, const char *queue, const char *
         return rc;
     struct operation *o = operation_new(client, queue, arg);
     o->pause = cb;
-    const char *const args[] = { queue, orb_actor_who(), orb_actor_from(), o->nonce, is_paused };
-    return start(o, orb_store_eval(client->store, &orb_script_pause, orb_store_key(client->store, queue, "", key), args, ORB_COUNT(args), on_pause, o), err);
+    struct orb_buf was;
+    orb_buf_init(&was, 64);
+    orb_buf_str(&was, !seen ? "" : seen->is_paused ? "paused " : "running");
+    if (seen && seen->is_paused)
+        write_number(&was, seen->paused_at);
+    const char *const args[] = { queue, orb_actor_who(), orb_actor_from(), o->nonce, is_paused, was.data };
+    rc = orb_store_eval(client->store, &orb_script_pause, orb_store_key(client->store, queue, "", key), args, ORB_COUNT(args), on_pause, o);
+    orb_buf_done(&was);
+    return start(o, rc, err);
 }
 
 int orb_operate_pause(struct orb_client *client, const char *queue, orb_pause_cb cb, void *arg, struct orb_error *err)
 {
-    return set_paused(client, queue, "1", cb, arg, err);
+    return set_paused(client, queue, NULL, "1", cb, arg, err);
 }
 
 int orb_operate_resume(struct orb_client *client, const char *queue, orb_pause_cb cb, void *arg, struct orb_error *err)
 {
-    return set_paused(client, queue, "", cb, arg, err);
+    return set_paused(client, queue, NULL, "", cb, arg, err);
+}
+
+int orb_operate_pause_if(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen, orb_pause_cb cb, void *arg, struct orb_error *err)
+{
+    return set_paused(client, queue, seen, "1", cb, arg, err);
+}
+
+int orb_operate_resume_if(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen, orb_pause_cb cb, void *arg, struct orb_error *err)
+{
+    return set_paused(client, queue, seen, "", cb, arg, err);
 }
 
 /* ---- purge --------------------------------------------------------------- */
@@ -153,16 +190,67 @@ static void on_drain(void *arg, const struct orb_reply *reply, const struct orb_
         orb_error_set(&why, ORB_E_REFUSED, "worker %s has no lease, as Python workers have none: it does not look whether it is to drain; stop it with SIGTERM where it runs", o->target);
         err = &why;
     }
+    if (!err && !strcmp(what, "started")) {
+        orb_error_set(&why, ORB_E_CHANGED, "worker %s has changed since it was looked at: it is another process now; nothing was done, look again", o->target);
+        err = &why;
+    } else if (!err && !strncmp(what, "changed ", 8)) {
+        orb_error_set(&why, ORB_E_CHANGED, "worker %s has changed since it was looked at: it is %s now; nothing was done, look again", o->target, what + 8);
+        err = &why;
+    }
     o->drain(o->arg, !err && !strcmp(what, "asked"), err);
     free(o);
 }
 
 int orb_operate_drain(struct orb_client *client, const char *worker_id, orb_drain_cb cb, void *arg, struct orb_error *err)
 {
+    return orb_operate_drain_if(client, worker_id, NULL, cb, arg, err);
+}
+
+int orb_operate_drain_if(struct orb_client *client, const char *worker_id, const struct orb_worker_seen *seen, orb_drain_cb cb, void *arg,
+                         struct orb_error *err)
+{
     if (!orb_id_is_valid(worker_id))
         return orb_error_set(err, ORB_E_USAGE, "worker id \"%s\": use 1 to %d of the characters A-Z a-z 0-9 . _ -", worker_id, ORB_ID_MAX);
     struct operation *o = operation_new(client, worker_id, arg);
     o->drain = cb;
-    const char *const args[] = { orb_actor_who(), orb_actor_from(), o->target, o->nonce };
-    return start(o, orb_store_eval(client->store, &orb_script_drain, NULL, args, ORB_COUNT(args), on_drain, o), err);
+    struct orb_buf started;
+    orb_buf_init(&started, 64);
+    orb_buf_str(&started, "");
+    write_number(&started, seen ? seen->started_at : 0);
+    const char *const args[] = { orb_actor_who(), orb_actor_from(), o->target, o->nonce, seen && seen->status ? seen->status : "", started.data };
+    int rc = orb_store_eval(client->store, &orb_script_drain, NULL, args, ORB_COUNT(args), on_drain, o);
+    orb_buf_done(&started);
+    return start(o, rc, err);
+}
+
+/* ---- cancel --------------------------------------------------------------- */
+
+struct cancel {
+    struct orb_task_handle *handle;
+    orb_cancel_cb cb;
+    void *arg;
+};
+
+static void on_cancel(void *arg, const char *state, const struct orb_error *err)
+{
+    struct cancel *c = arg;
+    c->cb(c->arg, state, err);
+    orb_task_handle_free(c->handle);
+    free(c);
+}
+
+int orb_operate_cancel_if(struct orb_client *client, const char *task_id, const struct orb_task_seen *seen, orb_cancel_cb cb, void *arg,
+                          struct orb_error *err)
+{
+    if (!orb_id_is_valid(task_id))
+        return orb_error_set(err, ORB_E_USAGE, "\"%s\" is no task id", task_id);
+    struct cancel *c = orb_alloc(sizeof *c);
+    *c = (struct cancel){ .handle = orb_task_handle_new(client, task_id), .cb = cb, .arg = arg };
+    int rc = orb_handle_cancel_if(c->handle, seen, on_cancel, c);
+    if (rc) {
+        orb_task_handle_free(c->handle);
+        free(c);
+        return orb_error_set(err, rc, "%s", orb_error_text(rc));
+    }
+    return 0;
 }

@@ -1,5 +1,6 @@
 /* The payload of a task, which Redis keeps as long as the hash: to be read, or for the task once more, as a new one. */
 #include "client/again.h"
+#include "client/seen.h"
 #include "base/base.h"
 #include "task/hash.h"
 
@@ -12,6 +13,7 @@ struct resubmit {
     char id[ORB_ID_MAX + 1], new_id[33];
     char queue[160];            /* of the task; longer names are none */
     int is_there;               /* its hash */
+    char seen[ORB_SEEN_MAX];
     char *input;                /* NULL: as it was */
     size_t input_len;
     orb_submit_cb submitted;    /* one of the two */
@@ -47,8 +49,8 @@ static int send_again(struct resubmit *r, const char *payload, size_t len, struc
         return rc;
     orb_id_new(r->new_id);
     struct orb_batch *batch = orb_again_batch_new(r->client, r->queue);
-    rc = orb_again_add(batch, &(struct orb_again){ .id = r->new_id, .resubmit_of = r->id, .letter = "", .payload = payload,
-                       .payload_len = len, .input = r->input, .input_len = r->input_len }, on_submitted, r, err);
+    rc = orb_again_add(batch, &(struct orb_again){ .id = r->new_id, .resubmit_of = r->id, .letter = "", .seen = r->seen,
+                       .payload = payload, .payload_len = len, .input = r->input, .input_len = r->input_len }, on_submitted, r, err);
     orb_batch_free(batch); /* sends it */
     return rc;
 }
@@ -153,10 +155,17 @@ static int start(struct resubmit *r, struct orb_client *client, const char *id, 
 int orb_resubmit(struct orb_client *client, const char *id, const char *input, size_t input_len, orb_submit_cb cb, void *arg,
                  struct orb_error *err)
 {
+    return orb_operate_resubmit_if(client, id, NULL, input, input_len, cb, arg, err);
+}
+
+int orb_operate_resubmit_if(struct orb_client *client, const char *id, const struct orb_task_seen *seen, const char *input, size_t input_len,
+                            orb_submit_cb cb, void *arg, struct orb_error *err)
+{
     if (input && input_len > ORB_PAYLOAD_MAX)
         return orb_error_set(err, ORB_E_TOO_LARGE, "the input is larger than %d bytes; make it shorter", ORB_PAYLOAD_MAX);
     struct resubmit *r = orb_alloc(sizeof *r);
     *r = (struct resubmit){ .submitted = cb, .arg = arg, .input = input ? orb_memdup(input, input_len) : NULL, .input_len = input_len };
+    orb_seen_task(seen, r->seen);
     return start(r, client, id, err);
 }
 

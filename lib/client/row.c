@@ -115,6 +115,8 @@ const char *orb_index_key(const struct orb_client *client, const char *queue, en
 static int mend(struct orb_client *client, const char *command, const char *key, const char *a, const char *b_or_null)
 {
     struct orb_buf b;
+    if (client->config.is_read_only)
+        return 0;
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, b_or_null ? 4 : 3);
     orb_cmd_str(&b, command);

@@ -111,6 +111,7 @@ int orb_redis_config_init(struct orb_redis_config *config, const struct orb_redi
     if (options->ns && *options->ns)
         snprintf(config->prefix, sizeof config->prefix, "{%.64s}:", options->ns);
     config->max_queued_bytes = 64 * 1024 * 1024;
+    config->is_read_only = options->is_read_only;
     return 0;
 }
 

@@ -41,6 +41,7 @@ struct orb_redis_config {
     char *tls_ca, *tls_cert, *tls_key;   /* owned by the config's owner */
     char prefix[72];                     /* of every key: "{ns}:", or "" */
     const char *name;                    /* CLIENT SETNAME; may be NULL */
+    int is_read_only;                    /* for the store: scripts are not called */
     int is_sentinel;                     /* the server is one: not asked for what only Redis knows */
     int check_server;                    /* for workers: ORB_E_CONFIG when it is older than 7.0 or may evict keys. A
                                           * connection that was up once only says so, to notice */

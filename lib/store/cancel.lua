@@ -1,9 +1,10 @@
 -- Cancel one task. ARGV: prefix, who, from where, task id, nonce of this request, result ttl,
--- event ttl, where to go on ("" at first). Reply: {what, state}: unknown; finished (state it is in); ended (nobody ran it: it
--- has ended now); asked (its worker was told); more: it is looked for among the entries, state: where to go on. state: what it
--- was in before.
--- with: delivered
+-- event ttl, where to go on ("" at first), what was seen of it (seen.lua). Reply: {what, state}: unknown; finished (state it is
+-- in); ended (nobody ran it: it has ended now); asked (its worker was told); more: it is looked for among the entries, state:
+-- where to go on; changed: it is not as it was seen, state: what it is now. state: what it was in before.
+-- with: delivered seen
 local who, from, id, nonce, result_ttl, event_ttl, behind = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8] or ''
+local seen = ARGV[9] or ''
 local SLICE, PAGE, BYTES_MAX = 64, 16, 256 * 1024
 local MOST = 10000 -- entries of one queue that are looked at
 local key = TASK .. id
@@ -71,6 +72,7 @@ local h = call('HMGET', key, 'status', 'completed_at', 'queue', 'entry_id', 'cre
   'attempt', 'cancel_nonce', 'cancelled_from', 'result')
 local status = h[1]
 if not status and call('EXISTS', key) == 0 then
+  if changed_task(seen, 'pending', '0') then return { 'unknown', '' } end -- it is gone since
   return cancel_unclaimed()
 end
 if not STATUS[status] then status = 'pending' end
@@ -78,6 +80,8 @@ if not STATUS[status] then status = 'pending' end
 if h[9] == nonce then return { h[10] == 'running' and 'asked' or 'ended', h[10] } end
 -- Python's cancel overwrites the state of a finished task, but leaves its result.
 if status == 'cancelled' and not empty(h[11]) then return { 'finished', 'completed' } end
+local now = changed_task(seen, status, h[8])
+if now then return { 'changed', now } end
 if is_final(status) and not (status == 'cancelled' and empty(h[2])) then return { 'finished', status } end
 if status == 'cancelled' and not empty(h[7]) then return { 'asked', 'cancelled' } end
 

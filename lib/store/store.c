@@ -10,6 +10,7 @@ struct orb_store {
     struct orb_loop *loop;
     struct orb_redis *redis;
     char prefix[72];
+    int is_read_only;
     int is_late;         /* no script has been called yet that they would have to be loaded for */
     void (*state)(void *arg, int is_up, const struct orb_error *err);
     void *arg;
@@ -81,6 +82,7 @@ struct orb_store *orb_store_new(struct orb_loop *loop, const struct orb_redis_co
     store->loop = loop;
     store->state = config->state;
     store->arg = config->arg;
+    store->is_read_only = config->is_read_only;
     snprintf(store->prefix, sizeof store->prefix, "%s", prefix);
     struct orb_redis_config mine = *config;
     mine.state = on_state;
@@ -170,6 +172,8 @@ int orb_store_eval(struct orb_store *store, const struct orb_script *script, con
                    orb_redis_cb cb, void *arg)
 {
     struct orb_buf b;
+    if (store->is_read_only)
+        return ORB_E_REFUSED;
     need_scripts(store);
     orb_buf_init(&b, 4 * ORB_PAYLOAD_MAX);
     start_eval(store, &b, script, 0, key, args, nargs, 0);
@@ -189,6 +193,7 @@ struct item {
 };
 
 struct sent_batch {
+    int code;               /* why it was not sent */
     size_t count;
     struct item items[];
 };
@@ -235,9 +240,10 @@ static void on_batch_reply(void *arg, const struct orb_reply *reply, const struc
 
 static void fail_later(void *arg)
 {
+    struct sent_batch *sent = arg;
     struct orb_error err;
-    orb_error_set(&err, ORB_E_BACKLOG, "too much is waiting to be sent to Redis");
-    on_batch_reply(arg, NULL, &err);
+    orb_error_set(&err, sent->code, "%s", orb_error_text(sent->code));
+    on_batch_reply(sent, NULL, &err);
 }
 
 static void flush_batch(void *arg)
@@ -247,7 +253,8 @@ static void flush_batch(void *arg)
     batch->is_due = 0;
     if (!batch->count)
         return;
-    need_scripts(store);
+    if (!store->is_read_only)
+        need_scripts(store);
     if (store->before_flush)
         store->before_flush(store->before_flush_arg);
     struct sent_batch *sent = orb_alloc(sizeof *sent + batch->count * sizeof *sent->items);
@@ -264,7 +271,8 @@ static void flush_batch(void *arg)
         orb_buf_done(&batch->body);
     orb_buf_reset(&batch->body);
     batch->body_args = batch->count = 0;
-    if (orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY | ORB_REDIS_ORDERED, on_batch_reply, sent))
+    sent->code = store->is_read_only ? ORB_E_REFUSED : orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY | ORB_REDIS_ORDERED, on_batch_reply, sent);
+    if (sent->code)
         orb_loop_defer(store->loop, fail_later, sent);
     orb_buf_done(&b);
 }

@@ -156,10 +156,10 @@ static void one_call_twice_is_one_replay(void **state)
     (void)state;
     bury("a", "T");
     char *letters = test_redis_text(REDIS, "XRANGE parked:dead - +"), *letter = strtok(letters, "\n");
-    const char *const *call = ARGS("", "parked", "86400", "ann", "host:1", "new1", "bot", "{}", "5", "", "a", letter);
-    const char *const *other = ARGS("", "parked", "86400", "bob", "host:2", "new2", "bot", "{}", "5", "", "a", letter);
-    char *text = test_redis_text(REDIS, "EVAL %s 1 parked %s %s %s %s %s %s %s %s %s %s %s %s", orb_script_resubmit.text, call[0], call[1], call[2],
-                                 call[3], call[4], call[5], call[6], call[7], call[8], call[9], call[10], call[11]);
+    const char *const *call = ARGS("", "parked", "86400", "ann", "host:1", "new1", "bot", "{}", "5", "", "a", letter, "");
+    const char *const *other = ARGS("", "parked", "86400", "bob", "host:2", "new2", "bot", "{}", "5", "", "a", letter, "");
+    char *text = test_redis_text(REDIS, "EVAL %s 1 parked %s %s %s %s %s %s %s %s %s %s %s %s %s", orb_script_resubmit.text, call[0], call[1], call[2],
+                                 call[3], call[4], call[5], call[6], call[7], call[8], call[9], call[10], call[11], call[12]);
     test_redis_expect(REDIS, text, "HGET orbiter:task:new1 entry_id");
     char *before = test_redis_text(REDIS, "DEBUG DIGEST");
     expect_eval(text, &orb_script_resubmit, call);

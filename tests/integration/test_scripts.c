@@ -101,6 +101,10 @@ static const char *cancel(const char *id, const char *nonce)
 {
     return RUN(cancel, NULL, "ann", "host:1", id, nonce, "86400", "3600");
 }
+static const char *cancel_seen(const char *id, const char *nonce, const char *seen)
+{
+    return RUN(cancel, NULL, "ann", "host:1", id, nonce, "86400", "3600", "", seen);
+}
 static const char *poison(const char *worker, const char *entry, const char *id)
 {
     return RUN(poison, Q, "parked", worker, entry, id, "it is bad", "InvalidInput", "86400", "3600", "");
@@ -630,6 +634,29 @@ static void cancel_of_an_unknown_task_makes_nothing(void **state)
 {
     (void)state;
     REFUSED("unknown ", cancel("a", "c1"));
+}
+
+static void a_cancel_that_is_only_for_what_was_seen(void **state)
+{
+    (void)state;
+    REFUSED("unknown ", cancel_seen("a", "c1", "running 1"));
+    const char *entry = begun("a");
+    REFUSED("changed running 1", cancel_seen("a", "c1", "pending 0"));
+    REFUSED("changed running 1", cancel_seen("a", "c1", "running 2"));
+    REFUSED("changed running 1", cancel_seen("a", "c1", "runnin"));
+    finish("w1", entry, "a", "1", "completed");
+    REFUSED("changed completed 1", cancel_seen("a", "c1", "running 1"));
+    REFUSED("finished completed", cancel_seen("a", "c1", "completed 1"));
+    submit_as("b", PAYLOAD);
+    assert_string_equal(cancel_seen("b", "c1", "pending"), "ended pending");
+    /* The same request is not held against what it has done itself; another one is. */
+    AGAIN(cancel_seen("b", "c1", "pending"));
+    REFUSED("changed cancelled 0", cancel_seen("b", "c2", "pending 0"));
+    begun("c");
+    assert_string_equal(cancel_seen("c", "c1", "running 1"), "asked running");
+    AGAIN(cancel_seen("c", "c1", "running 1"));
+    REFUSED("changed cancelled 1", cancel_seen("c", "c2", "running 1"));
+    REFUSED("asked cancelled", cancel_seen("c", "c2", "cancelled 1"));
 }
 
 static void cancel_pending_ends_it_there_and_then(void **state)
@@ -1290,6 +1317,7 @@ int main(void)
         TEST(requeue_of_a_cancelled_task_ends_it),
         TEST(leave_removes_what_is_empty),
         TEST(cancel_of_an_unknown_task_makes_nothing),
+        TEST(a_cancel_that_is_only_for_what_was_seen),
         TEST(cancel_pending_ends_it_there_and_then),
         TEST(cancel_delivered_but_not_begun),
         TEST(cancel_running_is_never_reverted),

@@ -49,6 +49,7 @@ ORB_API const char *orb_version(void);
     X(FINISHED,       -24,  6, 0, "AlreadyFinished",    "the task has already finished") \
     X(EXISTS,         -25,  6, 0, "AlreadyExists",      "a task with this id is already there") \
     X(FULL,           -26,  6, 0, "QueueFull",          "the queue is full") \
+    X(CHANGED,        -27,  6, 0, "Changed",            "it has changed since it was looked at") \
     X(UNREACHABLE,    -30,  7, 1, "RedisUnreachable",   "Redis cannot be reached") \
     X(PARTLY,         -31,  8, 0, "PartlyDone",         "done for some, not for all") \
     X(TIMEOUT,        -32, 124, 1, "TimeoutError",      "timed out") \

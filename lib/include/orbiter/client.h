@@ -17,6 +17,7 @@ struct orb_redis_options {
     const char *tls_ca;     /* PEM file or directory of CAs, NULL = the system's */
     const char *tls_cert;   /* client certificate, PEM, or NULL */
     const char *tls_key;    /* its key, PEM, or NULL */
+    int is_read_only;       /* of a client: what would change something fails with ORB_E_REFUSED, and nothing of it is sent */
 };
 
 /* 0, or ORB_E_CONFIG with what is wrong. Never puts a password into err. */

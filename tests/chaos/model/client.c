@@ -134,20 +134,36 @@ void python_submit(void)
 
 /* ---- cancel ------------------------------------------------------------------------------ */
 
+/* What somebody has seen of the task, or may have seen of another. */
+static void seen_of(const struct task *t, char out[32])
+{
+    static const enum state states[] = { PENDING, RUNNING, RETRYING, COMPLETED, FAILED, CANCELLED };
+    int is_true = rnd(2);
+    enum state state = is_true ? t->state == ABSENT ? PENDING : t->state : states[rnd(6)];
+    int attempt = t->state == ABSENT ? 0 : t->attempt;
+    if (rnd(2))
+        *out = '\0';
+    else if (rnd(2))
+        snprintf(out, 32, "%s", state_words[state]);
+    else
+        snprintf(out, 32, "%s %d", state_words[state], is_true ? attempt : attempt + rnd(2));
+}
+
 void cancel(void)
 {
     struct task *t = any_task();
     if (!t)
         return;
-    char nonce[16], expected[128];
+    char nonce[16], expected[128], seen[32];
     struct view v;
     if (*t->nonce && rnd(2))
         strcpy(nonce, t->nonce);
     else
         snprintf(nonce, sizeof nonce, "c%ld", m.step);
-    note(t, "cancel %s", nonce);
-    call(t, &v, is_repeated(), &orb_script_cancel, NULL, ARGS("ann", "host:1", t->id, nonce, TTLS));
-    ref_cancel(t, nonce, expected);
+    seen_of(t, seen);
+    note(t, "cancel %s, seen as \"%s\"", nonce, seen);
+    call(t, &v, is_repeated(), &orb_script_cancel, NULL, ARGS("ann", "host:1", t->id, nonce, TTLS, "", seen));
+    ref_cancel(t, nonce, seen, expected);
     note(t, "  -> %s", m.reply);
     if (strcmp(m.reply, expected))
         wrong(t, &v, "the answer is \"%s\", not \"%s\"", m.reply, expected);

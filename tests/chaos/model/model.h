@@ -144,7 +144,7 @@ void ref_finish(struct hold *h, enum state outcome, char expected[128]);
 void ref_retry(struct hold *h, int delay_ms, int most, char expected[128]);
 void ref_requeue(struct hold *h, char expected[128]);
 void ref_check(const struct hold *h, char expected[128]);
-void ref_cancel(struct task *t, const char *nonce, char expected[128]);
+void ref_cancel(struct task *t, const char *nonce, const char *seen, char expected[128]);
 void ref_poison(const struct hold *h, int has_id, char expected[128]);
 
 /* ---- check.c ------------------------------------------------------------ */

@@ -445,11 +445,21 @@ static void cancel_ended(struct task *t)
     end_by_another(t, CANCELLED);
 }
 
-void ref_cancel(struct task *t, const char *nonce, char out[128])
+/* seen: "" or what somebody believes it to be. */
+static int is_as_seen(const struct task *t, const char *seen, char now[64])
+{
+    const char *word = state_words[t->state == ABSENT ? PENDING : t->state];
+    snprintf(now, 64, "%s %d", word, t->state == ABSENT ? 0 : t->attempt);
+    return !*seen || !strcmp(seen, word) || !strcmp(seen, now);
+}
+
+void ref_cancel(struct task *t, const char *nonce, const char *seen, char out[128])
 {
     enum state was = t->state;
+    char now[64];
+    int is_so = is_as_seen(t, seen, now);
     if (was == ABSENT) {
-        struct entry *e = undelivered(t);
+        struct entry *e = is_so ? undelivered(t) : NULL;
         strcpy(out, e ? "ended pending" : "unknown ");
         if (!e)
             return;
@@ -461,6 +471,9 @@ void ref_cancel(struct task *t, const char *nonce, char out[128])
         return;
     } else if (was == CANCELLED && t->has_result) {
         strcpy(out, "finished completed");
+        return;
+    } else if (!is_so) {
+        snprintf(out, 128, "changed %s", now);
         return;
     } else if (is_final(was) && (was != CANCELLED || t->is_ended)) {
         snprintf(out, 128, "finished %s", state_words[was]);
