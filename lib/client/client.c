@@ -13,8 +13,11 @@
 static void on_state(void *arg, int is_up, const struct orb_error *err)
 {
     struct orb_client *client = arg;
-    if (is_up)
+    if (is_up) {
         client->was_up = 1;
+        if (client->subscriber)
+            orb_subscriber_hurry(client->subscriber, orb_store_redis(client->store));
+    }
     if (client->state && !client->is_freed)
         client->state(client->state_arg, is_up, err);
 }

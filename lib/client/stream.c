@@ -13,6 +13,7 @@
 #define PAGE 500
 #define TICK_MIN_MS 500
 #define TICK_MAX_MS 5000
+#define APART_MS 20    /* of two reads that messages ask for: what comes fast is read together */
 #define SETTLE_MS 50   /* a Python worker writes the last event before the hash */
 
 struct event_follow {
@@ -23,18 +24,25 @@ struct event_follow {
     void *arg;
     struct event_follow **owner;
     struct orb_listener listener;
-    struct orb_timer *tick;
+    struct orb_timer *tick, *pace;
     int tick_ms;
+    int64_t asked_ms;
     unsigned refs;              /* answers still to come, callbacks that run */
     int is_reading, must_ask_again;
-    int64_t attempt;            /* the highest seen */
-    int64_t seq;                /* the last of that attempt */
+    struct orb_event_order order;
     int is_final, is_missing;   /* what the hash said, read before the stream */
     int saw_any, saw_last;
     int is_over;
 };
 
 static void ask(struct event_follow *f);
+
+static void timers_free(struct event_follow *f)
+{
+    orb_timer_free(f->tick);
+    orb_timer_free(f->pace);
+    f->tick = f->pace = NULL;
+}
 
 static void settle(struct event_follow *f, const struct orb_error *err)
 {
@@ -43,14 +51,8 @@ static void settle(struct event_follow *f, const struct orb_error *err)
     f->is_over = 1;
     *f->owner = NULL;
     orb_subscriber_remove(f->client->subscriber, &f->listener);
-    orb_timer_free(f->tick);
-    f->tick = NULL;
+    timers_free(f);
     f->cb(f->arg, NULL, err);
-}
-
-static int is_last(const struct orb_event *e)
-{
-    return e->type == ORB_EVENT_STATUS && (!strcmp(e->word, "completed") || !strcmp(e->word, "error") || !strcmp(e->word, "cancelled"));
 }
 
 static void take_event(struct event_follow *f, const char *entry, const char *json, size_t len)
@@ -62,18 +64,24 @@ static void take_event(struct event_follow *f, const char *entry, const char *js
     f->saw_any = 1;
     if (orb_event_read(json, len, &event, &root, &err))
         return; /* not an event: nothing to show */
-    int is_old = event.attempt && (event.attempt < f->attempt || (event.attempt == f->attempt && event.seq && event.seq <= f->seq));
-    if (!is_old) {
-        if (event.attempt) {
-            f->attempt = event.attempt;
-            f->seq = event.seq;
-        }
+    if (!orb_event_is_old(&f->order, &event)) {
         event.stream_id = f->last;
-        event.is_last = is_last(&event);
         f->saw_last |= event.is_last;
         f->cb(f->arg, &event, NULL);
     }
     json_decref(root);
+}
+
+/* There is more, and perhaps much more in a moment. */
+static void ask_soon(struct event_follow *f)
+{
+    int64_t wait_ms = f->asked_ms + APART_MS - orb_loop_now_ms(f->client->loop);
+    if (f->is_reading)
+        f->must_ask_again = 1;
+    else if (wait_ms <= 0)
+        ask(f);
+    else if (!orb_timer_is_started(f->pace))
+        orb_timer_start(f->pace, wait_ms);
 }
 
 static void next_move(struct event_follow *f, size_t read)
@@ -87,7 +95,7 @@ static void next_move(struct event_follow *f, size_t read)
     } else if (f->is_final || f->is_missing) {
         settle(f, NULL);
     } else if (f->must_ask_again) {
-        ask(f);
+        ask_soon(f);
     } else if (f->saw_last) {
         f->saw_last = 0;
         orb_timer_start(f->tick, SETTLE_MS);
@@ -154,6 +162,8 @@ static void ask(struct event_follow *f)
         return;
     }
     f->must_ask_again = 0;
+    f->asked_ms = orb_loop_now_ms(f->client->loop);
+    orb_timer_stop(f->pace);
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 5);
     orb_cmd_str(&b, "HMGET");
@@ -186,12 +196,19 @@ static void on_tick(void *arg)
     ask(f);
 }
 
+static void on_pace(void *arg)
+{
+    ask(arg);
+}
+
 static void on_wake(void *arg, enum orb_wake why)
 {
     struct event_follow *f = arg;
-    (void)why;
     f->tick_ms = TICK_MIN_MS;
-    ask(f);
+    if (why == ORB_WAKE_EVENT)
+        ask_soon(f);
+    else
+        ask(f);
 }
 
 void orb_event_follow_start(struct orb_client *client, const char *id, const char *from_id, orb_event_cb cb, void *arg, struct event_follow **owner)
@@ -205,6 +222,7 @@ void orb_event_follow_start(struct orb_client *client, const char *id, const cha
     f->owner = owner;
     f->listener = (struct orb_listener){ .task_id = f->id, .wake = on_wake, .arg = f };
     f->tick = orb_timer_new(client->loop, on_tick, f);
+    f->pace = orb_timer_new(client->loop, on_pace, f);
     f->tick_ms = TICK_MIN_MS;
     orb_timer_start(f->tick, f->tick_ms);
     orb_subscriber_add(orb_client_subscriber(client), &f->listener);
@@ -229,8 +247,7 @@ void orb_event_follow_cancel(struct event_follow *f)
     f->is_over = 1;
     *f->owner = NULL;
     orb_subscriber_remove(f->client->subscriber, &f->listener);
-    orb_timer_free(f->tick);
-    f->tick = NULL;
+    timers_free(f);
     f->refs++; /* until it has been told */
     orb_loop_defer(f->client->loop, tell_cancelled, f);
 }

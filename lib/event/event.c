@@ -246,6 +246,19 @@ int orb_event_read(const char *json, size_t len, struct orb_event *out, json_t *
     out->json = json;
     out->json_len = len;
     read_fields(root, out);
+    out->is_last = out->type == ORB_EVENT_STATUS &&
+                   (!strcmp(out->word, "completed") || !strcmp(out->word, "error") || !strcmp(out->word, "cancelled"));
     *root_out = root;
+    return 0;
+}
+
+int orb_event_is_old(struct orb_event_order *order, const struct orb_event *event)
+{
+    if (!event->attempt)
+        return 0;
+    if (event->attempt < order->attempt || (event->attempt == order->attempt && event->seq && event->seq <= order->seq))
+        return 1;
+    order->attempt = event->attempt;
+    order->seq = event->seq;
     return 0;
 }

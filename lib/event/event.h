@@ -34,4 +34,10 @@ void orb_event_write(struct orb_buf *b, const struct orb_event_out *event, int64
  * with json_decref. ORB_E_INVALID when it is no event. stream_id is left NULL. */
 int orb_event_read(const char *json, size_t len, struct orb_event *out, json_t **root, struct orb_error *err) ORB_MUST_CHECK;
 
+/* Who reads a stream leaves out what is old: of an attempt below the highest seen, or not above the last seq of it. */
+struct orb_event_order {
+    int64_t attempt, seq;    /* seen last */
+};
+int orb_event_is_old(struct orb_event_order *order, const struct orb_event *event); /* takes note of one that is not */
+
 #endif

@@ -114,6 +114,11 @@ struct orb_subscriber *orb_subscriber_new(struct orb_loop *loop, const struct or
     return s;
 }
 
+void orb_subscriber_hurry(struct orb_subscriber *s, const struct orb_redis *risen)
+{
+    orb_redis_hurry(s->redis, risen);
+}
+
 void orb_subscriber_free(struct orb_subscriber *s)
 {
     if (!s)

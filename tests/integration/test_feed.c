@@ -245,6 +245,47 @@ static void a_lost_connection_leaves_no_gap(void **state)
     assert_string_equal(heard.text, "UP, pending a, DOWN, UP, pending b, pending c, pending d");
 }
 
+static void ignore_event(void *arg, const struct orb_event *event, const struct orb_error *err)
+{
+    (void)arg, (void)event, (void)err;
+}
+
+static int is_subscribed(void *arg)
+{
+    (void)arg;
+    return test_redis_int(&fleet.redis, "EVAL %s 0", "return redis.call('PUBSUB', 'NUMSUB', 'orbiter:events:a')[2]");
+}
+
+static int64_t until_ms;
+
+static int is_later(void *arg)
+{
+    (void)arg;
+    return test_now_ms() >= until_ms;
+}
+
+/* What waits longer between its tries is told that Redis is there again. */
+static void streams_come_back_with_the_feed(void **state)
+{
+    (void)state;
+    struct orb_error err;
+    connect_through_proxy();
+    follow(far_client, NULL);
+    test_submit(&fleet, &(struct test_task){ .id = "a", .model = "sim:", .input = "x" });
+    struct orb_task_handle *handle = orb_task_handle_new(far_client, "a");
+    assert_int_equal(orb_task_handle_stream(handle, NULL, ignore_event, NULL, &err), 0);
+    test_loop_until(fleet.loop, "the subscription", is_subscribed, NULL, 10000);
+    test_proxy_set(&proxy, TEST_PROXY_REFUSE, 0);
+    test_proxy_cut(&proxy);
+    until_ms = test_now_ms() + 4000; /* so that the pauses between its tries are long */
+    test_loop_until(fleet.loop, "some tries", is_later, NULL, 10000);
+    assert_int_equal(is_subscribed(NULL), 0);
+    test_proxy_set(&proxy, TEST_PROXY_PASS, 0);
+    test_loop_until(fleet.loop, "the subscription", is_subscribed, NULL, 1000);
+    orb_task_handle_free(handle);
+    assert_int_equal(orb_loop_turn(fleet.loop, 1), 0);
+}
+
 static void a_link_that_is_mute_is_noticed(void **state)
 {
     (void)state;
@@ -316,14 +357,6 @@ static int is_blocked(void *arg)
     return test_redis_int(&fleet.redis, "EVAL %s 0", "return redis.call('INFO', 'clients'):match('blocked_clients:(%d+)')") > 0;
 }
 
-static int64_t until_ms;
-
-static int is_later(void *arg)
-{
-    (void)arg;
-    return test_now_ms() >= until_ms;
-}
-
 /* As after a suspend: the answer has waited here, and more was trimmed meanwhile than it had. */
 static void what_was_trimmed_while_this_process_stood_still_is_a_gap(void **state)
 {
@@ -365,9 +398,9 @@ static void a_viewer_may_follow_and_who_may_not_is_told(void **state)
     until_events(1);
     test_redis_expect(&fleet.redis, "OK", "ACL SETUSER viewer -xread");
     heard.code = 0;
-    submit("b");
     test_loop_until(fleet.loop, "the refusal to be told", test_is_set, &heard.downs, 10000);
     assert_int_equal(heard.code, ORB_E_REFUSED);
+    submit("b");
     test_redis_expect(&fleet.redis, "OK", "ACL SETUSER viewer +xread");
     until_events(2);
     assert_string_equal(heard.text, "UP, pending a, DOWN, UP, pending b");
@@ -384,6 +417,7 @@ int main(void)
         TEST(much_comes_in_batches),
         TEST(what_happens_fast_comes_together),
         TEST(a_lost_connection_leaves_no_gap),
+        TEST(streams_come_back_with_the_feed),
         TEST(a_link_that_is_mute_is_noticed),
         TEST(what_was_trimmed_meanwhile_is_a_gap),
         TEST(a_position_that_was_trimmed_is_a_gap),

@@ -82,6 +82,21 @@ typedef void (*orb_rows_cb)(void *arg, const struct orb_task_info *tasks, size_t
 ORB_API int orb_fleet_rows(struct orb_client *client, const char *const *ids, size_t count, orb_rows_cb cb, void *arg,
                            struct orb_error *err) ORB_MUST_CHECK;
 
+/* ---- tails: what these tasks said last ------------------------------------ */
+
+struct orb_tail {
+    const char *id;                /* of the task */
+    const struct orb_event *events; /* the oldest first */
+    size_t count;                  /* 0: it has said nothing, or that has expired */
+};
+/* One tail per id, in their order; valid during the callback. */
+typedef void (*orb_tails_cb)(void *arg, const struct orb_tail *tails, size_t count, const struct orb_error *err);
+#define ORB_TAILS_MAX 1000
+#define ORB_TAIL_EVENTS_MAX 100
+/* The last events of these tasks, at most `last` of each (1 to ORB_TAIL_EVENTS_MAX), in one round trip. */
+ORB_API int orb_fleet_tails(struct orb_client *client, const char *const *ids, size_t count, int last, orb_tails_cb cb, void *arg,
+                            struct orb_error *err) ORB_MUST_CHECK;
+
 /* ---- workers ------------------------------------------------------------- */
 
 /* As orb_fleet_workers, at the cost of the workers and queues: of the names of all keys each call looks through a piece only (the next
