@@ -75,13 +75,14 @@ static void ended(void *arg, const struct orb_error *err)
     give_terminal(t, &end);
     json_t *result = end.result.len ? orb_task_result_parse(end.result.data, end.result.len) : NULL;
     int is_failed = end.status == ORB_STATUS_FAILED;
-    const struct orb_task_info info = {
+    struct orb_task_info info = {
         .id = "", .queue = "", .worker_id = "", .resubmit_of = "", .agent = orb_attempt_agent(t->attempt), .status = end.status,
         .created_at = t->started_at, .started_at = t->started_at, .completed_at = orb_now(), .attempt = orb_attempt_number(t->attempt),
         .priority = ORB_PRIORITY_DEFAULT, .result = end.status == ORB_STATUS_COMPLETED ? end.result.data : "",
         .output = orb_json_get_str(result, "output", ""), .error = is_failed ? orb_error_message(&end.err) : "",
         .error_type = is_failed ? orb_error_type(end.err.code) : "", .partial = end.partial.data ? end.partial.data : "", .usage = end.usage,
     };
+    orb_task_usage_read(&info);
     t->is_over = 1;
     t->done(t->arg, &info, NULL); /* may free it */
     json_decref(result);
