@@ -95,7 +95,8 @@ int orb_fleet_tails(struct orb_client *client, const char *const *ids, size_t co
 {
     char key[ORB_KEY_MAX], number[16];
     if (count < 1 || count > ORB_TAILS_MAX || last < 1 || last > ORB_TAIL_EVENTS_MAX)
-        return orb_error_set(err, ORB_E_USAGE, "%d events of %zu tasks: ask for 1 to %d events of 1 to %d tasks", last, count, ORB_TAIL_EVENTS_MAX, ORB_TAILS_MAX);
+        return orb_error_set(err, ORB_E_USAGE, "%d events of %zu tasks: ask for 1 to %d events of 1 to %d tasks", last, count,
+                             ORB_TAIL_EVENTS_MAX, ORB_TAILS_MAX);
     struct tails *t = orb_alloc(sizeof *t);
     t->ask = (struct orb_ask){ .client = client, .done = tails_done, .arg = t };
     t->cb = cb;
@@ -105,8 +106,10 @@ int orb_fleet_tails(struct orb_client *client, const char *const *ids, size_t co
     snprintf(number, sizeof number, "%d", last);
     for (size_t i = 0; i < count; i++) {
         t->all[i].id = orb_strdup(ids[i]);
-        if (orb_id_is_valid(ids[i]))
-            orb_ask_words(&t->ask, read_tail, i, 0, (const char *const[]){ "XREVRANGE", orb_store_key(client->store, "orbiter:stream:", ids[i], key), "+", "-", "COUNT", number, NULL });
+        if (!orb_id_is_valid(ids[i]))
+            continue;
+        orb_store_key(client->store, "orbiter:stream:", ids[i], key);
+        orb_ask_words(&t->ask, read_tail, i, 0, (const char *const[]){ "XREVRANGE", key, "+", "-", "COUNT", number, NULL });
     }
     orb_ask_end(&t->ask);
     return 0;

@@ -205,7 +205,7 @@ static void a_user_who_may_not(void **state)
     struct orb_redis_options o = { .tls_ca = file("good.crt") };
     test_redis_expect(&redis, "OK", "ACL SETUSER reader on >r ~* &* +@read +@connection -scan");
     expect("rediss://reader:r@localhost:", port, o, ORB_E_REFUSED, "ACL");
-    test_redis_expect(&redis, "OK", "ACL SETUSER reader +scan");
+    test_redis_expect(&redis, "OK", "ACL SETUSER reader +scan +time");
     expect("rediss://reader:r@localhost:", port, o, 0, "");
 }
 

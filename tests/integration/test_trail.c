@@ -169,7 +169,7 @@ static void the_last_events_of_many_tasks(void **state)
     (void)state;
     static const char *const ids[] = { "a", "silent", "b", "no id", "odd" };
     for (int i = 1; i <= 9; i++) {
-        char text[8], entry[8];
+        char text[16], entry[16];
         snprintf(text, sizeof text, "w%d", i);
         snprintf(entry, sizeof entry, "%d-0", i);
         event("a", entry, text, i, 1);

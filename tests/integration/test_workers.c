@@ -156,7 +156,7 @@ static void python_workers(void **state)
     free(test_redis_text(&fleet.redis, "HSET orbiter:workers:p2 status running last_heartbeat %s", "99999999999.5"));
     free(test_redis_text(&fleet.redis, "XGROUP CREATE orbiter:tasks orbiter:tasks:group 0 MKSTREAM"));
     for (int i = 2; i <= 4; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "p%d", i);
         char *entry = test_redis_text(&fleet.redis, "XADD orbiter:tasks * payload x");
         free(test_redis_text(&fleet.redis, "XREADGROUP GROUP orbiter:tasks:group %s COUNT 1 STREAMS orbiter:tasks >", name));

@@ -23,6 +23,8 @@ struct heard {
     enum orb_status status;
     int attempt;
     char output[256], result[512], error[512], type[64], partial[256], usage[320], ids[64];
+    int64_t total_tokens;
+    double cost;
 };
 
 static void on_event(void *arg, const struct orb_event *e, const struct orb_error *err)
@@ -56,6 +58,8 @@ static void on_done(void *arg, const struct orb_task_info *t, const struct orb_e
     snprintf(h->type, sizeof h->type, "%s", t->error_type);
     snprintf(h->partial, sizeof h->partial, "%s", t->partial);
     snprintf(h->usage, sizeof h->usage, "%s", t->usage);
+    h->total_tokens = t->total_tokens;
+    h->cost = t->cost;
     snprintf(h->ids, sizeof h->ids, "%s%s%s%s", t->id, t->queue, t->worker_id, t->resubmit_of);
     assert_true(t->started_at > 0 && t->completed_at >= t->started_at);
     orb_local_task_free(h->task);
@@ -96,6 +100,8 @@ static void completes(void **state)
     assert_string_equal(h.output, "Hello");
     assert_string_equal(h.result, "{\"output\": \"Hello\"}");
     assert_string_equal(h.usage, "{\"input_tokens\": 2, \"output_tokens\": 1, \"total_tokens\": 3}");
+    assert_int_equal(h.total_tokens, 3);
+    assert_true(h.cost < 0);
     run(&swarm, "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:say=Hello\"}, {\"name\": \"b\", \"model\": \"sim:\"}], \"flow\": \"a >> b\"}", NULL,
         "text:a:Hello text:b:Hello status:a:completed ");
     assert_string_equal(swarm.result, "{\"output\": \"Hello\", \"text\": \"HelloHello\"}");
@@ -199,6 +205,7 @@ static void prices(void **state)
     while (!h.is_over)
         assert_int_equal(orb_loop_turn(loop, -1), 0);
     assert_non_null(strstr(h.usage, "\"cost\": 3.0"));
+    assert_true(h.cost == 3);
     orb_buf_done(&h.events);
 }
 

@@ -49,21 +49,25 @@ struct orb_task_seen {
     int attempt;               /* below 0: any */
 };
 /* With ORB_E_CHANGED state is what the task is in now. */
-ORB_API int orb_operate_cancel_if(struct orb_client *client, const char *task_id, const struct orb_task_seen *seen, orb_cancel_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
-ORB_API int orb_operate_resubmit_if(struct orb_client *client, const char *task_id, const struct orb_task_seen *seen, const char *input, size_t input_len,
-                                    orb_submit_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+ORB_API int orb_operate_cancel_if(struct orb_client *client, const char *task_id, const struct orb_task_seen *seen,
+                                  orb_cancel_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+ORB_API int orb_operate_resubmit_if(struct orb_client *client, const char *task_id, const struct orb_task_seen *seen, const char *input,
+                                    size_t input_len, orb_submit_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 /* With ORB_E_CHANGED info is set, too: who has paused it now, and when. */
 struct orb_queue_seen {
     int is_paused;
     double paused_at;          /* of orb_queue_info: that very pause; 0 = any */
 };
-ORB_API int orb_operate_pause_if(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen, orb_pause_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
-ORB_API int orb_operate_resume_if(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen, orb_pause_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+ORB_API int orb_operate_pause_if(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen,
+                                 orb_pause_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+ORB_API int orb_operate_resume_if(struct orb_client *client, const char *queue, const struct orb_queue_seen *seen,
+                                  orb_pause_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 struct orb_worker_seen {
     const char *status;        /* of orb_worker_info; NULL = any */
     double started_at;         /* likewise, so that another process that has come under the same id is not meant; 0 = any */
 };
-ORB_API int orb_operate_drain_if(struct orb_client *client, const char *worker_id, const struct orb_worker_seen *seen, orb_drain_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+ORB_API int orb_operate_drain_if(struct orb_client *client, const char *worker_id, const struct orb_worker_seen *seen,
+                                 orb_drain_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 /* A dead letter is never changed, only taken away: orb_dead_replay with its id makes a task of it, or ORB_E_NOT_FOUND. */
 
 #ifdef __cplusplus

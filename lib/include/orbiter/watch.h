@@ -33,7 +33,8 @@ struct orb_feed_batch {
     int is_behind;             /* more has been written already, the next batch has it */
 };
 /* Called for each batch, and with count 0 when the connection is made (is_up 1; also for the first time) or lost (is_up 0).
- * err: why it was lost or made no progress, else NULL; it is tried again for as long as the feed is there. */
+ * err: why it was lost or made no progress, else NULL; it is tried again for as long as the feed is there, unless it was
+ * ORB_E_CONFIG: that server cannot be used. */
 typedef void (*orb_feed_cb)(void *arg, const struct orb_feed_batch *batch, const struct orb_error *err);
 #define ORB_FEED_ENTRIES_MAX 500 /* of the feed in one batch */
 
