@@ -131,15 +131,21 @@ $(B)/orbiter-worker: $(call obj,$(WORKER_C)) $(B)/liborbiter.a
 $(B)/fake-provider: $(call obj,$(FAKE_C)) $(B)/liborbiter.a
 	$(call tell,LD)
 	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(SUPP_O) $(B)/libtui.a $(B)/liborbiter.a
+# What tests share: each takes what it uses.
+$(B)/libsupport.a: $(SUPP_O)
+	$(call tell,AR)
+	$(Q)rm -f $@; ar rcs $@ $^
+TEST_A := $(B)/libsupport.a $(B)/libtui.a $(B)/liborbiter.a
+
+$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_A)
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
 $(B)/tests/integration/test_sentinel: $(B)/obj/tests/chaos/chaos.o
-$(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(SUPP_O) $(B)/liborbiter.a
+$(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(TEST_A)
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
 $(CHAOS_T): $(B)/obj/tests/chaos/chaos.o
 # The model check has files of its own.
 $(B)/tests/chaos/model: $(call obj,$(wildcard tests/chaos/model/*.c))
@@ -150,10 +156,10 @@ $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/libtui.a $(B)/libor
 	$(call tell,LD)
 	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(FUZZER) $(TUI_LIBS) $(PKG_LIBS)
 $(B)/tests/fuzz/fuzz_config: $(B)/obj/cli/spec_file.o
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPP_O) $(B)/liborbiter.a
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(TEST_A)
 	@mkdir -p $(@D)
 	$(call tell,LD)
-	$(Q)$(CC) $^ -o $@ $(ALL_LDFLAGS) $(PKG_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
 # Examples see only what is installed: the public headers and the library.
 $(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
 	$(example)
