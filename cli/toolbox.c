@@ -1,8 +1,5 @@
 #include "toolbox.h"
 
-/* For telling servers that their sessions are over. */
-#define GOODBYE_MS 300
-
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
 {
     struct orb_error err = {0};
@@ -77,12 +74,8 @@ int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
     return cli_fail(ORB_E_CONFIG, "there are no MCP servers: name a folder with --tools or ORBITER_TOOLS, and put a file of kind mcp into it (see docs/mcp.md)");
 }
 
-void cli_toolbox_close(struct cli *cli, struct orb_toolbox *toolbox)
+void cli_toolbox_close(struct orb_toolbox *toolbox)
 {
-    int has_sessions = orb_mcp_session_count(toolbox) > 0;
     orb_toolbox_on_log(toolbox, NULL, NULL);
     orb_toolbox_free(toolbox);
-    for (int64_t end = orb_loop_now_ms(cli->loop) + GOODBYE_MS; has_sessions && orb_loop_now_ms(cli->loop) < end;)
-        if (orb_loop_turn(cli->loop, GOODBYE_MS / 10))
-            break;
 }

@@ -375,6 +375,7 @@ void orb_mcp_end_all(struct orb_mcp *const *list, size_t count)
         if (list[i]->driver->ask_end)
             list[i]->driver->ask_end(list[i]);
     }
+    orb_mcp_end_sessions(list, count); /* while the others end */
     wait_all(list, count, 0);
     wait_all(list, count, SIGTERM);
 }

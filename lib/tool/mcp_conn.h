@@ -22,6 +22,7 @@
 #define ORB_MCP_LIST_MIN_MS 1000
 #define ORB_MCP_LIST_MAX_MS 3600000
 #define ORB_MCP_END_MS 300               /* at the end: after closing stdin, and again after SIGTERM */
+#define ORB_MCP_GOODBYE_MS 1000          /* at the end: for servers to hear that their sessions are over */
 
 struct orb_mcp;
 
@@ -99,7 +100,8 @@ struct orb_mcp {
 struct orb_mcp *orb_mcp_new(struct orb_loop *loop, struct orb_mcp_config *config_take);
 /* Requests and lists under way get no callback any more. What is open must have been ended before (orb_mcp_end_all). */
 void orb_mcp_free(struct orb_mcp *mcp);
-/* Ends servers as the protocol wants it: waits at most 2 * ORB_MCP_END_MS for all of them together. */
+/* Ends servers and sessions as the protocol wants it: waits at most ORB_MCP_GOODBYE_MS (when there are sessions) and
+ * 2 * ORB_MCP_END_MS for all of them together. */
 void orb_mcp_end_all(struct orb_mcp *const *list, size_t count);
 
 /* schema: of the tool, for the headers that it wants; may be NULL. ORB_E_TOO_LARGE, ORB_E_TOOL. */
@@ -122,6 +124,9 @@ void orb_mcp_lost(struct orb_mcp *mcp, int64_t id);
 /* The connection is gone: what was sent fails. May be called from inside of any callback. */
 void orb_mcp_down(struct orb_mcp *mcp, const char *fmt, ...) ORB_PRINTF(2, 3);
 void orb_mcp_log(struct orb_mcp *mcp, const char *line, size_t len);
+
+/* mcp_http.c: DELETE for each session of streamable HTTP; returns when all have answered or the time is over. */
+void orb_mcp_end_sessions(struct orb_mcp *const *list, size_t count);
 
 /* ---- between mcp_conn.c, mcp_request.c and mcp_cache.c ---- */
 

@@ -10,15 +10,6 @@ size_t orb_mcp_server_count(struct orb_toolbox *toolbox)
     return orb_mcp_servers_of(toolbox)->count;
 }
 
-size_t orb_mcp_session_count(struct orb_toolbox *toolbox)
-{
-    const struct orb_mcp_servers *servers = orb_mcp_servers_of(toolbox);
-    size_t n = 0;
-    for (size_t i = 0; i < servers->count; i++)
-        n += servers->list[i]->session != NULL;
-    return n;
-}
-
 static size_t count_allowed(const struct orb_mcp *mcp, const struct orb_mcp_tools *tools)
 {
     size_t n = 0;

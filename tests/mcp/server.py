@@ -333,6 +333,8 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def do_DELETE(self):
+        if "deaf" in habits:
+            time.sleep(100)
         sessions.discard(self.headers.get("MCP-Session-Id"))
         with open(sys.argv[2] + ".deleted", "w") as f:
             f.write(self.headers.get("MCP-Session-Id", ""))
