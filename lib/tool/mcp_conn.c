@@ -47,6 +47,12 @@ void orb_mcp_log(struct orb_mcp *m, const char *line, size_t len)
     m->log(m->log_arg, m->config->name, safe);
 }
 
+void orb_mcp_count(struct orb_mcp *m, size_t bytes)
+{
+    if (orb_flood_add(&m->flood, bytes, orb_loop_now_ms(m->loop)))
+        orb_mcp_down(m, ORB_MCP_FLOOD_TEXT);
+}
+
 /* ---- down ---- */
 
 static void fail_all(struct orb_mcp_requests *list, const struct orb_error *err)
@@ -199,6 +205,7 @@ static void begin_opening(struct orb_mcp *m)
     m->state = ORB_MCP_STATE_OPENING;
     m->opening++;
     m->opened_ms = orb_loop_now_ms(m->loop);
+    m->flood = (struct orb_flood){ 0 };
     m->is_stale = 1;
     orb_mcp_era_begin(&m->era);
 }

@@ -4,6 +4,7 @@
 #define ORB_TOOL_MCP_CONN_H
 
 #include "loop/loop.h"
+#include "tool/flood.h"
 #include "tool/mcp_wire.h"
 
 #include <sys/queue.h>
@@ -14,6 +15,8 @@
 #define ORB_MCP_GARBAGE_MAX (1024 * 1024) /* bytes of lines that are no messages, between two messages */
 #define ORB_MCP_STDERR_MAX (64 * 1024)   /* bytes of a server's stderr that are logged, from one start to the next */
 #define ORB_MCP_STDERR_LINE 400
+#define ORB_MCP_MESSAGE_COST 256         /* bytes that a message counts beside its own, when it is no answer (flood.h) */
+#define ORB_MCP_RARELY_MS 10000          /* a complaint that could come with every message is logged once in so long a time */
 #define ORB_MCP_ANSWERS_MAX 128          /* answers to a server's own requests, and notifications, that are under way over HTTP */
 #define ORB_MCP_BACKOFF_MS 100           /* after a failure, doubled up to... */
 #define ORB_MCP_BACKOFF_MAX_MS 30000
@@ -84,6 +87,8 @@ struct orb_mcp {
     int64_t last_id, opened_ms, failed_ms;
     int opening, failures, is_ending, is_failing;
     struct orb_error failure;   /* why it is down */
+    struct orb_flood flood;     /* of what it says beside its answers */
+    int64_t complained_ms;
     struct orb_timer *timer;    /* opening: the step's limit; down: the back-off */
     struct orb_mcp_requests waiting, sent, ended;
     size_t count, sent_count;
@@ -115,8 +120,12 @@ void orb_mcp_list(struct orb_mcp *mcp, orb_mcp_list_cb cb, void *arg);
 /* ---- for drivers ---- */
 
 void orb_mcp_opened(struct orb_mcp *mcp);
-/* A message came; request: the one on whose own stream, or NULL. 0 = it is not one. */
-int orb_mcp_receive(struct orb_mcp *mcp, struct orb_mcp_request *request, const char *text, size_t len);
+/* A message came; request: the one on whose own stream, or NULL. 0 = it is not one. flood: where its bytes were counted; those of
+ * an answer are forgiven. */
+int orb_mcp_receive(struct orb_mcp *mcp, struct orb_mcp_request *request, const char *text, size_t len, struct orb_flood *flood);
+/* Bytes came on a stream that is no request's own: what answers nothing has a maximum, then the connection goes down. */
+void orb_mcp_count(struct orb_mcp *mcp, size_t bytes);
+#define ORB_MCP_FLOOD_TEXT "it sends over 16 MiB that answer nothing, and more than 1 MiB a second"
 /* HTTP refused it, or its stream ended without an answer. status 0 = there was no answer at all; body: what the server said, or NULL. */
 void orb_mcp_refused(struct orb_mcp *mcp, struct orb_mcp_request *request, int status, const char *body, size_t len, const char *text);
 /* The message with this id was too long to be read. */

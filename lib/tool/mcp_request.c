@@ -83,6 +83,16 @@ int orb_mcp_request_send(struct orb_mcp_request *r, struct orb_error *err)
     return rc;
 }
 
+/* The server may make it happen as often as it likes. */
+static void complain(struct orb_mcp *m, const char *line)
+{
+    int64_t now = orb_loop_now_ms(m->loop);
+    if (m->complained_ms && now - m->complained_ms < ORB_MCP_RARELY_MS)
+        return;
+    m->complained_ms = now;
+    orb_mcp_log(m, line, strlen(line));
+}
+
 /* A notification or an answer that cannot be sent is lost. */
 void orb_mcp_send_plain(struct orb_mcp *m, const struct orb_mcp_outgoing *message)
 {
@@ -90,7 +100,7 @@ void orb_mcp_send_plain(struct orb_mcp *m, const struct orb_mcp_outgoing *messag
     orb_buf_init(&b, ORB_MCP_MESSAGE_MAX);
     orb_mcp_write(&b, message);
     if (!b.err && m->driver->send(m, NULL, b.data, b.len, NULL))
-        orb_mcp_log(m, "a notification could not be sent", 32);
+        complain(m, "a notification could not be sent");
     orb_buf_done(&b);
 }
 
@@ -127,6 +137,7 @@ void orb_mcp_cancel(struct orb_mcp_request *r)
 struct incoming {
     struct orb_mcp *mcp;
     struct orb_mcp_request *request;
+    int is_answer;           /* to something of ours */
 };
 
 static struct orb_mcp_request *sent_find(const struct orb_mcp *m, int64_t id)
@@ -146,6 +157,7 @@ static void on_response(struct incoming *in, const struct orb_mcp_message *messa
     struct orb_error err = { 0 };
     if (!r || (in->request && in->request != r))
         return;
+    in->is_answer = 1;
     if (r->is_handshake) {
         struct orb_mcp_outcome outcome = { .message = message, .status = m->driver == &orb_mcp_driver_http ? 200 : 0 };
         orb_mcp_handshake(m, &outcome);
@@ -171,7 +183,7 @@ static void on_message(void *arg, const struct orb_mcp_message *message)
         orb_buf_init(&b, 16 * ORB_MCP_ID_MAX);
         if (!(m->driver == &orb_mcp_driver_http && m->era.is_modern) && orb_mcp_write_answer(&b, message) && !b.err &&
             m->driver->send(m, NULL, b.data, b.len, NULL))
-            orb_mcp_log(m, "an answer to the server could not be sent", 41);
+            complain(m, "an answer to what the server asked could not be sent");
         orb_buf_done(&b);
         break;
     case ORB_MCP_NOTIFICATION: /* progress and log messages are not passed on */
@@ -181,11 +193,16 @@ static void on_message(void *arg, const struct orb_mcp_message *message)
     }
 }
 
-int orb_mcp_receive(struct orb_mcp *m, struct orb_mcp_request *request, const char *text, size_t len)
+int orb_mcp_receive(struct orb_mcp *m, struct orb_mcp_request *request, const char *text, size_t len, struct orb_flood *flood)
 {
-    struct incoming in = { m, request };
-    size_t count;
-    return orb_mcp_read(text, len, on_message, &in, &count, NULL) == 0;
+    struct incoming in = { m, request, 0 };
+    size_t count = 0;
+    int is_message = orb_mcp_read(text, len, on_message, &in, &count, NULL) == 0;
+    if (in.is_answer)
+        orb_flood_forgive(flood, len);
+    else
+        orb_flood_add(flood, count * ORB_MCP_MESSAGE_COST, orb_loop_now_ms(m->loop)); /* seen with the next bytes */
+    return is_message;
 }
 
 void orb_mcp_lost(struct orb_mcp *m, int64_t id)

@@ -375,6 +375,60 @@ static void bad_manners_on_stdio(void **state)
     assert_true(logged_bytes < ORB_MCP_STDERR_MAX + 4096);
 }
 
+/* It is cut off, and little of it is logged; the next call finds a server again. */
+static void expect_flood(const char *tool)
+{
+    int64_t from = test_now_ms();
+    expect(tool, "{}", ORB_MCP_FLOOD_TEXT);
+    assert_true(test_now_ms() - from < test_patience(10000));
+    expect("add", "{\"x\": 1, \"y\": 2}", "3");
+    assert_true(logged_bytes < ORB_MCP_STDERR_MAX + 4096);
+}
+
+static void floods_end(void **state)
+{
+    (void)state;
+    stdio_server("modern", "");
+    expect_flood("flood");
+    expect_flood("flood_ping");
+    expect_flood("flood_stderr");
+    logged_bytes = 0;
+    expect_flood("flood_line");
+    teardown(NULL);
+    setup(NULL);
+    web_server("http", "streamable_http", "legacy", NULL, "");
+    expect_flood("flood");
+    expect_flood("flood_ping");
+    teardown(NULL);
+    setup(NULL);
+    web_server("sse", "sse", "legacy", NULL, "");
+    expect_flood("flood");
+    teardown(NULL);
+    setup(NULL);
+    /* What was asked for is none, however much it is. */
+    stdio_server("modern", "");
+    char *text = orb_alloc(700001);
+    memset(text, 'x', 700000);
+    json_t *value = json_pack("{ss}", "text", text);
+    struct orb_tool *echo = object_of("echo");
+    static struct outcome outcomes[100];
+    for (size_t i = 0; i < ORB_COUNT(outcomes); i++) {
+        struct orb_error err = { 0 };
+        if (orb_tool_call_start(loop, echo, value, on_result, &outcomes[i], &outcomes[i].call, &err))
+            fail_msg("%s", err.text);
+        if (i % 4 == 3)
+            turn_until(&outcomes[i].done, 60000);
+    }
+    for (size_t i = 0; i < ORB_COUNT(outcomes); i++) {
+        turn_until(&outcomes[i].done, 60000);
+        if (outcomes[i].is_error)
+            fail_msg("%zu: %s", i, outcomes[i].text);
+    }
+    json_decref(value);
+    orb_tool_unref(echo);
+    free(text);
+}
+
 static void a_crash_is_not_the_end(void **state)
 {
     (void)state;
@@ -627,7 +681,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(good_servers), T(a_thousand_calls), T(many_over_http), T(bad_manners_on_stdio), T(a_crash_is_not_the_end), T(a_cancel_is_told),
+        T(good_servers), T(a_thousand_calls), T(many_over_http), T(bad_manners_on_stdio), T(floods_end), T(a_crash_is_not_the_end), T(a_cancel_is_told),
         T(bad_manners_over_http), T(a_session_is_ended), T(http_becomes_sse), T(hopeless_servers), T(bad_lists), T(only_what_is_allowed),
         T(wrong_files), T(servers_end_with_the_toolbox), T(freed_while_asking),
     };

@@ -5,7 +5,7 @@
     server.py http PORTFILE [ERA] [HABIT...]  streamable HTTP, writes its port to PORTFILE
     server.py sse PORTFILE [HABIT...]        HTTP+SSE of 2024-11-05
 Tools: add, echo, env, fail, image, resource, structured, link, empty, sleep, crash, huge, wrong_id, twice, garbage, never, progress, ping,
-       routed, pid, count. HABITs are words that change the whole server, see the code.
+       routed, pid, count, flood, flood_ping, flood_stderr, flood_line. HABITs are words that change the whole server, see the code.
 """
 import json, os, queue, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -131,6 +131,19 @@ def say(value):
         sys.stdout.flush()
 
 
+NOTE = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}
+FLOODS = {"flood": json.dumps(NOTE) + "\n", "flood_ping": '{"jsonrpc": "2.0", "id": "q", "method": "ping"}\n', "flood_stderr": "spam\n", "flood_line": "x"}
+
+
+def flood(write, line):
+    """Without end, and without listening."""
+    try:
+        while True:
+            write((line * 500).encode())
+    except OSError:
+        pass
+
+
 waiting_pong = {}
 
 
@@ -165,6 +178,8 @@ def misbehave(message):
         waiting_pong["p"] = ident
         say({"jsonrpc": "2.0", "id": "p", "method": "ping"})
         say({"jsonrpc": "2.0", "id": "s", "method": "sampling/createMessage", "params": {}})
+    elif name in FLOODS:
+        flood(lambda data: os.write(2 if name == "flood_stderr" else 1, data), FLOODS[name])
     elif name == "stderr":
         sys.stderr.write("spam " * 100000 + "\n")
         sys.stderr.flush()
@@ -291,6 +306,9 @@ class Handler(BaseHTTPRequestHandler):
         if name == "progress":
             note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}}
             return self.events(["data: " + json.dumps(note) + "\n\n"] * 1000 + ["data: " + json.dumps(done) + "\n\n"])
+        if name in FLOODS:
+            self.events([])
+            return flood(self.wfile.write, "data: " + FLOODS[name] + "\n")
         if name == "never":
             self.events([": wait\n\n"])
             try:
@@ -312,6 +330,8 @@ class Handler(BaseHTTPRequestHandler):
         name = (message.get("params") or {}).get("name")
         if name == "crash":
             out.put(None)
+        elif name == "flood":
+            out.put(name)
         elif name != "never":
             reply = answer(message, self.headers)
             if reply:
@@ -329,6 +349,8 @@ class Handler(BaseHTTPRequestHandler):
             reply = out.get()
             if reply is None:
                 return None
+            if reply == "flood":
+                return flood(self.wfile.write, "data: " + FLOODS[reply] + "\n")
             self.wfile.write(("event: message\ndata: %s\n\n" % json.dumps(reply)).encode())
             self.wfile.flush()
 
