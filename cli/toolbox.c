@@ -52,6 +52,17 @@ int cli_runtime_check(struct cli *cli, const struct orb_runtime_args *given)
     return rc ? cli_fail_with(&err) : 0;
 }
 
+int cli_tool_wait(struct cli_tool_calling *c, struct orb_toolbox *toolbox)
+{
+    int rc = cli_wait(c->cli);
+    if (rc != ORB_E_INTERRUPTED || c->is_over)
+        return rc;
+    orb_toolbox_call_cancel(toolbox, c);
+    while (!c->is_over && !orb_loop_turn(c->cli->loop, -1))
+        ;
+    return rc;
+}
+
 static void on_log(void *arg, const char *line)
 {
     cli_note(arg, "%s", line);

@@ -26,6 +26,8 @@ struct cli_tool_calling {
     int code, is_over;
 };
 void cli_on_tool_result(void *arg, const char *content, size_t len, const char *error, double duration_ms);
+/* Until the call has ended: when we are interrupted it is cancelled, and what it has started ends before we do. */
+int cli_tool_wait(struct cli_tool_calling *calling, struct orb_toolbox *toolbox);
 
 /* For the mcp commands: no servers is an error. */
 int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out);

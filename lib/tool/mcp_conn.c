@@ -26,6 +26,7 @@ struct orb_mcp *orb_mcp_new(struct orb_loop *loop, struct orb_mcp_config *config
     TAILQ_INIT(&m->sent);
     TAILQ_INIT(&m->ended);
     TAILQ_INIT(&m->waiters);
+    TAILQ_INIT(&m->told);
     m->timer = orb_timer_new(loop, on_timer, m);
     m->list_timer = orb_timer_new(loop, on_list_time, m);
     return m;

@@ -98,7 +98,7 @@ struct orb_mcp {
     int64_t listed_ms;
     struct orb_timer *list_timer;
     struct orb_mcp_request *list_request;
-    TAILQ_HEAD(, orb_mcp_waiter) waiters;
+    TAILQ_HEAD(orb_mcp_waiters, orb_mcp_waiter) waiters, told; /* told: those of the list that has just ended */
 };
 
 /* Takes config. */
@@ -116,6 +116,8 @@ int orb_mcp_call(struct orb_mcp *mcp, const char *tool, json_t *arguments, json_
 void orb_mcp_cancel(struct orb_mcp_request *request);
 /* Those that the configuration allows are up to the caller. Follows the loop rule. */
 void orb_mcp_list(struct orb_mcp *mcp, orb_mcp_list_cb cb, void *arg);
+/* No callback with this arg any more. */
+void orb_mcp_list_forget(struct orb_mcp *mcp, void *arg);
 
 /* ---- for drivers ---- */
 

@@ -462,6 +462,52 @@ static void a_cancel_is_told(void **state)
     orb_tool_unref(never);
 }
 
+static void on_hand(void *arg, const char *content, size_t len, const char *error, double duration_ms)
+{
+    struct outcome *o = arg;
+    (void)content, (void)len, (void)duration_ms;
+    assert_int_equal(o->done, 0);
+    o->done = 1;
+    o->is_error = error != NULL;
+    snprintf(o->text, sizeof o->text, "%s", error ? error : content);
+}
+
+static void call_by_hand(const char *tool, struct outcome *o)
+{
+    struct orb_error err = { 0 };
+    *o = (struct outcome){ 0 };
+    if (orb_mcp_tool_call(box, "t", tool, "{}", 2, on_hand, o, &err))
+        fail_msg("%s", err.text);
+}
+
+/* While its tool is looked for, and while it runs: the server hears of it. */
+static void a_cancel_by_hand(void **state)
+{
+    struct outcome o, other;
+    (void)state;
+    stdio_server("modern", "");
+    call_by_hand("count", &other);
+    call_by_hand("never", &o);
+    orb_toolbox_call_cancel(box, &o);
+    turn_until(&o.done, 5000);
+    assert_true(o.is_error && strstr(o.text, "cancelled"));
+    turn_until(&other.done, 5000);
+    assert_string_equal(other.text, "1");
+    call_by_hand("never", &o);
+    call_by_hand("pid", &other); /* sent after it */
+    turn_until(&other.done, 5000);
+    orb_toolbox_call_cancel(box, &o);
+    turn_until(&o.done, 5000);
+    assert_true(o.is_error && strstr(o.text, "cancelled"));
+    struct outcome told = call_tool(object_of("cancelled"), "{}");
+    assert_true(strlen(told.text) > 2);
+    /* Freed in the middle of both: nobody is told. */
+    call_by_hand("never", &o);
+    orb_toolbox_free(box);
+    box = NULL;
+    assert_int_equal(o.done, 0);
+}
+
 static void bad_manners_over_http(void **state)
 {
     static const char *const eras[] = { "modern", "legacy" };
@@ -681,7 +727,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(good_servers), T(a_thousand_calls), T(many_over_http), T(bad_manners_on_stdio), T(floods_end), T(a_crash_is_not_the_end), T(a_cancel_is_told),
+        T(good_servers), T(a_thousand_calls), T(many_over_http), T(bad_manners_on_stdio), T(floods_end), T(a_crash_is_not_the_end), T(a_cancel_is_told), T(a_cancel_by_hand),
         T(bad_manners_over_http), T(a_session_is_ended), T(http_becomes_sse), T(hopeless_servers), T(bad_lists), T(only_what_is_allowed),
         T(wrong_files), T(servers_end_with_the_toolbox), T(freed_while_asking),
     };
