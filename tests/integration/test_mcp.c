@@ -238,6 +238,14 @@ static void check_good(const char *transport, const char *era)
     assert_string_equal(json_string_value(json_object_get(json_array_get(o.blocks, 1), "media_type")), "image/png");
     assert_string_equal(o.text, "look\n[image: image/png]\n[image: image/png (its data is not base64)]");
     json_decref(o.blocks);
+    /* A text that is cut is cut for the model, too. */
+    o = call_tool(object_of("album"), "{}");
+    assert_int_equal(json_array_size(o.blocks), 2);
+    const json_t *cut = json_object_get(json_array_get(o.blocks, 0), "text");
+    assert_in_range(json_string_length(cut), ORB_TOOL_RESULT_MAX, ORB_TOOL_RESULT_MAX + 200);
+    assert_non_null(strstr(json_string_value(cut), "the first 262144 of "));
+    assert_non_null(json_object_get(json_array_get(o.blocks, 1), "data"));
+    json_decref(o.blocks);
     struct found all = resolve("[{\"mcp\": \"t\"}]");
     assert_int_equal(all.count, 27); /* three pages; the misrouted one is left out */
     found_done(&all);

@@ -72,6 +72,8 @@ def call(name, args, headers):
     if name == "image":
         return {"content": [{"type": "text", "text": "look"}, {"type": "image", "data": PNG, "mimeType": "image/png"},
                             {"type": "image", "data": "not base64!", "mimeType": "image/png"}]}
+    if name == "album":
+        return {"content": [{"type": "text", "text": "x" * 400000}, {"type": "image", "data": PNG, "mimeType": "image/png"}]}
     if name == "resource":
         return {"content": [{"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}}]}
     if name == "link":
