@@ -10,6 +10,8 @@ int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
         rc = cli_watch_end(cli);
     if (rc)
         return rc;
+    if (orb_loop_adopt(cli->loop))
+        cli_note(cli, "this system does not tell a process its children: what tools detach from themselves is left running");
     orb_runtime_args_get(&given, &args);
     rc = orb_toolbox_new(cli->loop, args.tools, out, &err);
     return rc ? cli_fail_with(&err) : 0;
