@@ -64,6 +64,8 @@ void orb_run_delta(struct orb_run *run, int talk, const struct orb_delta *delta)
 void orb_run_answered(struct orb_run *run, int talk, double now);
 void orb_run_model_failed(struct orb_run *run, int talk, const struct orb_error *err, double now);
 void orb_run_tool_result(struct orb_run *run, int talk, int call, const struct orb_tool_result *result, double now);
+/* What a tool says while it runs. */
+void orb_run_tool_progress(struct orb_run *run, int talk, int call, const char *text);
 void orb_run_advanced(struct orb_run *run, double now);
 /* A timeout, a cancel, or what else ends it from outside. ORB_E_CANCELLED writes no event. */
 void orb_run_stop(struct orb_run *run, const struct orb_error *err);

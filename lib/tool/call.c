@@ -114,6 +114,22 @@ void orb_tool_call_fail(struct orb_tool_call *call, const char *fmt, ...)
     orb_buf_done(&b);
 }
 
+/* ---- progress ---- */
+
+void orb_tool_call_on_progress(struct orb_tool_call *call, orb_tool_progress_cb cb)
+{
+    call->progress = cb;
+}
+
+void orb_tool_call_progress(struct orb_tool_call *call, const char *text)
+{
+    int64_t now = orb_mono_us();
+    if (!call->progress || call->is_cancelled || call->is_over || (call->told_us && now - call->told_us < ORB_TOOL_PROGRESS_MS * INT64_C(1000)))
+        return;
+    call->told_us = now;
+    call->progress(call->arg, text);
+}
+
 /* ---- starting ---- */
 
 static void failed_to_start(void *arg)

@@ -56,11 +56,21 @@ void orb_hand_fail(struct orb_hand_call *h, const char *error)
     on_result(h, &(struct orb_tool_result){ .error = error });
 }
 
+static void on_progress(void *arg, const char *text)
+{
+    struct orb_hand_call *h = arg;
+    char safe[1024];
+    orb_safe_text(text, strlen(text), ORB_SAFE_LINE, safe, sizeof safe);
+    orb_toolbox_log(h->toolbox, "%s: %s", h->call->tool->name, safe);
+}
+
 void orb_hand_start(struct orb_hand_call *h, struct orb_tool *tool)
 {
     struct orb_error why = { 0 };
     if (orb_tool_call_start(h->toolbox->loop, tool, h->arguments, on_result, h, &h->call, &why))
         orb_hand_fail(h, orb_error_message(&why));
+    else
+        orb_tool_call_on_progress(h->call, on_progress);
 }
 
 int orb_hand_new(struct orb_toolbox *toolbox, const char *arguments, size_t len, orb_toolbox_call_cb cb, void *arg, struct orb_hand_call **out,

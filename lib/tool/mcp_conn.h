@@ -31,6 +31,8 @@ struct orb_mcp;
 
 /* result is borrowed. Exactly once, from the loop. */
 typedef void (*orb_mcp_cb)(void *arg, const json_t *result, const struct orb_error *err);
+/* What the server says about a call under way. */
+typedef void (*orb_mcp_progress_cb)(void *arg, const char *text);
 
 struct orb_mcp_request {
     TAILQ_ENTRY(orb_mcp_request) next;
@@ -45,6 +47,7 @@ struct orb_mcp_request {
     json_t *result;
     struct orb_error err;
     orb_mcp_cb cb;
+    orb_mcp_progress_cb progress; /* NULL: nobody wants to know */
     void *arg;
 };
 TAILQ_HEAD(orb_mcp_requests, orb_mcp_request);
@@ -110,7 +113,7 @@ void orb_mcp_free(struct orb_mcp *mcp);
 void orb_mcp_end_all(struct orb_mcp *const *list, size_t count);
 
 /* schema: of the tool, for the headers that it wants; may be NULL. ORB_E_TOO_LARGE, ORB_E_TOOL. */
-int orb_mcp_call(struct orb_mcp *mcp, const char *tool, json_t *arguments, json_t *schema, orb_mcp_cb cb, void *arg,
+int orb_mcp_call(struct orb_mcp *mcp, const char *tool, json_t *arguments, json_t *schema, orb_mcp_cb cb, orb_mcp_progress_cb progress, void *arg,
                  struct orb_mcp_request **out, struct orb_error *err) ORB_MUST_CHECK;
 /* The callback comes with ORB_E_CANCELLED. */
 void orb_mcp_cancel(struct orb_mcp_request *request);

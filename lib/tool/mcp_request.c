@@ -104,8 +104,8 @@ void orb_mcp_send_plain(struct orb_mcp *m, const struct orb_mcp_outgoing *messag
     orb_buf_done(&b);
 }
 
-int orb_mcp_call(struct orb_mcp *m, const char *tool, json_t *arguments, json_t *schema, orb_mcp_cb cb, void *arg, struct orb_mcp_request **out,
-                 struct orb_error *err)
+int orb_mcp_call(struct orb_mcp *m, const char *tool, json_t *arguments, json_t *schema, orb_mcp_cb cb, orb_mcp_progress_cb progress, void *arg,
+                 struct orb_mcp_request **out, struct orb_error *err)
 {
     if (m->count >= ORB_MCP_REQUESTS_MAX)
         return orb_error_set(err, ORB_E_TOOL, "over %d calls wait for the server", ORB_MCP_REQUESTS_MAX);
@@ -113,6 +113,7 @@ int orb_mcp_call(struct orb_mcp *m, const char *tool, json_t *arguments, json_t 
     r->name = orb_strdup(tool);
     r->arguments = json_incref(arguments);
     r->schema = json_incref(schema);
+    r->progress = progress;
     orb_mcp_advance(m);
     *out = r;
     return 0;
@@ -169,6 +170,16 @@ static void on_response(struct incoming *in, const struct orb_mcp_message *messa
     orb_mcp_request_end(r, json_incref((json_t *)(uintptr_t)message->result), err.code ? &err : NULL);
 }
 
+static void on_progress(const struct incoming *in, const json_t *params)
+{
+    struct orb_buf text;
+    orb_buf_init(&text, ORB_MCP_PROGRESS_MAX + 128);
+    struct orb_mcp_request *r = sent_find(in->mcp, orb_mcp_progress_read(params, &text));
+    if (r && r->progress && !text.err && (!in->request || in->request == r))
+        r->progress(r->arg, text.data);
+    orb_buf_done(&text);
+}
+
 static void on_message(void *arg, const struct orb_mcp_message *message)
 {
     struct incoming *in = arg;
@@ -186,9 +197,11 @@ static void on_message(void *arg, const struct orb_mcp_message *message)
             complain(m, "an answer to what the server asked could not be sent");
         orb_buf_done(&b);
         break;
-    case ORB_MCP_NOTIFICATION: /* progress and log messages are not passed on */
+    case ORB_MCP_NOTIFICATION: /* log messages are not passed on */
         if (!strcmp(message->method, "notifications/tools/list_changed"))
             m->is_stale = 1;
+        else if (!strcmp(message->method, "notifications/progress"))
+            on_progress(in, message->params);
         break;
     }
 }

@@ -254,6 +254,34 @@ static void check_good(const char *transport, const char *era)
     (void)transport, (void)era;
 }
 
+struct news {
+    struct outcome outcome;
+    int count;
+    char text[512];
+};
+
+static void on_news(void *arg, const char *text)
+{
+    struct news *n = arg; /* its first member is the call's arg */
+    assert_int_equal(n->outcome.done, 0);
+    n->count++;
+    snprintf(n->text, sizeof n->text, "%s", text);
+}
+
+/* One of the hundreds: those that follow at once are left out, those of other calls are none. */
+static void check_progress(void)
+{
+    struct news n = { .count = 0 };
+    struct orb_tool *tool = object_of("progress");
+    start(tool, "{}", &n.outcome);
+    orb_tool_call_on_progress(n.outcome.call, on_news);
+    turn_until(&n.outcome.done, 10000);
+    assert_string_equal(n.outcome.text, "did progress");
+    assert_in_range(n.count, 1, 3);
+    assert_non_null(strstr(n.text, ".5/1000 is at it"));
+    orb_tool_unref(tool);
+}
+
 struct servers {
     int done;
     char transport[32], era[16], version[16], error[512];
@@ -303,6 +331,7 @@ static void good_servers(void **state)
         else
             web_server(rows[i].mode, rows[i].transport, rows[i].word, NULL, "");
         check_good(rows[i].transport, rows[i].word);
+        check_progress();
         check_is(rows[i].found, rows[i].version);
         teardown(NULL);
         setup(NULL);

@@ -137,6 +137,14 @@ NOTE = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level":
 FLOODS = {"flood": json.dumps(NOTE) + "\n", "flood_ping": '{"jsonrpc": "2.0", "id": "q", "method": "ping"}\n', "flood_stderr": "spam\n", "flood_line": "x"}
 
 
+def progress(message):
+    """News of a call's progress, and as many of calls that there are not."""
+    token = message["params"].get("_meta", {}).get("progressToken")
+    return [{"jsonrpc": "2.0", "method": "notifications/progress",
+             "params": {"progressToken": token if i % 2 == 0 else [99999, "x", None, -1][i // 2 % 4], "progress": i + 0.5, "total": 1000, "message": "is at it"}}
+            for i in range(1000)]
+
+
 def flood(write, line):
     """Without end, and without listening."""
     try:
@@ -173,8 +181,8 @@ def misbehave(message):
             say(line)
         say({"jsonrpc": "2.0", "id": ident, "result": result})
     elif name == "progress":
-        for i in range(1000):
-            say({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": ident, "progress": i + 0.5}})
+        for note in progress(message):
+            say(note)
         say({"jsonrpc": "2.0", "id": ident, "result": result})
     elif name == "ping":
         waiting_pong["p"] = ident
@@ -306,8 +314,7 @@ class Handler(BaseHTTPRequestHandler):
         if name == "twice":
             return self.events(["data: " + json.dumps(done) + "\n\n"] * 2)
         if name == "progress":
-            note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}}
-            return self.events(["data: " + json.dumps(note) + "\n\n"] * 1000 + ["data: " + json.dumps(done) + "\n\n"])
+            return self.events(["data: " + json.dumps(x) + "\n\n" for x in progress(message) + [done]])
         if name in FLOODS:
             self.events([])
             return flood(self.wfile.write, "data: " + FLOODS[name] + "\n")
@@ -334,6 +341,9 @@ class Handler(BaseHTTPRequestHandler):
             out.put(None)
         elif name == "flood":
             out.put(name)
+        elif name == "progress":
+            for note in progress(message) + [answer(message, self.headers)]:
+                out.put(note)
         elif name != "never":
             reply = answer(message, self.headers)
             if reply:
