@@ -77,6 +77,11 @@ int orb_run_next(struct orb_run *run, struct orb_action *out);
 int orb_run_call(const struct orb_run *run, int talk, const char **model, struct orb_model_call *out) ORB_MUST_CHECK;
 const struct orb_error *orb_run_error(const struct orb_run *run);
 
+/* What another run, which began with this one's usage at that time, has used since. */
+void orb_run_absorb(struct orb_run *run, const struct orb_run *other);
+
+/* The answer of a run that is done; borrowed. */
+const char *orb_run_output(const struct orb_run *run, size_t *len);
 /* JSON object: output; text when all text joined differs from it; parsed when the answer had a schema. */
 void orb_run_result(const struct orb_run *run, struct orb_buf *out);
 /* Text so far: of the steps that ended, in that order, then of those under way. */

@@ -181,6 +181,7 @@ void orb_work_call_tool(struct orb_attempt *a, const struct orb_action *action)
     w->arguments = json_incref(action->arguments);
     if (!orb_tool_call_start(a->loop, action->tool, w->arguments, on_tool_result, w, &w->tool, &why)) {
         orb_tool_call_on_progress(w->tool, on_tool_progress);
+        orb_tool_call_set_context(w->tool, w);
         return;
     }
     work_free(w);

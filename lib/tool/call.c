@@ -121,6 +121,11 @@ void orb_tool_call_on_progress(struct orb_tool_call *call, orb_tool_progress_cb 
     call->progress = cb;
 }
 
+void orb_tool_call_set_context(struct orb_tool_call *call, void *context)
+{
+    call->context = context;
+}
+
 void orb_tool_call_progress(struct orb_tool_call *call, const char *text)
 {
     int64_t now = orb_mono_us();

@@ -67,6 +67,7 @@ struct orb_tool_call {
     int is_running;          /* the kind has started it; else failure says why not */
     char *failure;
     void *state;
+    void *context;           /* the executor's work that it is part of (exec/work.h); NULL: by hand */
     int64_t told_us;         /* when its progress was told last; 0 = never */
     orb_tool_progress_cb progress; /* may be NULL */
     orb_tool_cb cb;
@@ -78,8 +79,9 @@ struct orb_tool_call {
  * means that there is no callback. */
 int orb_tool_call_start(struct orb_loop *loop, struct orb_tool *tool, json_t *arguments, orb_tool_cb cb, void *arg,
                         struct orb_tool_call **out, struct orb_error *err) ORB_MUST_CHECK;
-/* With the arg of the call; before the loop turns again. */
+/* Both before the loop turns again. progress: with the arg of the call. */
 void orb_tool_call_on_progress(struct orb_tool_call *call, orb_tool_progress_cb cb);
+void orb_tool_call_set_context(struct orb_tool_call *call, void *context);
 /* Ends it now: child processes (their whole group) are killed, connections closed. The callback comes later, with an error. */
 void orb_tool_call_cancel(struct orb_tool_call *call);
 
@@ -145,6 +147,7 @@ void orb_toolbox_forget(struct orb_toolbox *toolbox, void *arg);
 extern const struct orb_tool_kind *const orb_tool_kinds[];
 extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http, orb_tool_kind_mcp,
     orb_tool_kind_python;
+extern const struct orb_tool_kind orb_tool_kind_delegate; /* in lib/exec: it runs agents */
 /* builtin.c: adds the tools that need no file. */
 int orb_tool_builtin_add(struct orb_toolbox *toolbox, struct orb_error *err) ORB_MUST_CHECK;
 
