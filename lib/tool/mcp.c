@@ -336,7 +336,9 @@ static int mcp_start(struct orb_tool_call *call, struct orb_error *err)
 
 static void mcp_cancel(struct orb_tool_call *call)
 {
-    if (call->state)
+    if (call->state && call->is_over)
+        orb_mcp_timed_out(call->state);
+    else if (call->state)
         orb_mcp_cancel(call->state);
 }
 

@@ -100,6 +100,7 @@ void orb_mcp_down(struct orb_mcp *m, const char *fmt, ...)
     if (!goes_on)
         orb_mcp_log(m, m->failure.text, strlen(m->failure.text));
     m->state = ORB_MCP_STATE_DOWN;
+    m->is_asked = 0;
     orb_timer_stop(m->timer);
     if (!goes_on) {
         m->failures++;
@@ -285,6 +286,8 @@ static void on_timer(void *arg)
     struct orb_mcp *m = arg;
     if (m->state == ORB_MCP_STATE_OPENING)
         orb_mcp_handshake(m, &late);
+    else if (m->is_asked)
+        orb_mcp_down(m, "it does not answer any more, not even whether it is there");
     else
         orb_mcp_advance(m);
 }

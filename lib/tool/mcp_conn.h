@@ -11,6 +11,7 @@
 
 #define ORB_MCP_OPEN_MS 30000            /* for a step of opening, and for a list of tools; less when the server's "timeout" is less */
 #define ORB_MCP_PROBE_MS 5000            /* a stdio server that is silent for so long after server/discover is a legacy one */
+#define ORB_MCP_PING_MS 5000             /* a server that has let a call time out, and said nothing since, must answer within so long */
 #define ORB_MCP_REQUESTS_MAX 10000       /* that wait or are under way, of one server */
 #define ORB_MCP_GARBAGE_MAX (1024 * 1024) /* bytes of lines that are no messages, between two messages */
 #define ORB_MCP_STDERR_MAX (64 * 1024)   /* bytes of a server's stderr that are logged, from one start to the next */
@@ -37,7 +38,7 @@ typedef void (*orb_mcp_progress_cb)(void *arg, const char *text);
 struct orb_mcp_request {
     TAILQ_ENTRY(orb_mcp_request) next;
     struct orb_mcp *mcp;
-    int64_t id;
+    int64_t id, sent_ms;
     const char *method;
     char *name, *cursor;        /* tools/call, tools/list */
     json_t *arguments, *schema; /* tools/call */
@@ -87,12 +88,13 @@ struct orb_mcp {
     struct orb_mcp_era era;
     void *link;                 /* the driver's */
     char *session;              /* MCP-Session-Id, or NULL */
-    int64_t last_id, opened_ms, failed_ms;
+    int64_t last_id, opened_ms, failed_ms, heard_ms;
     int opening, failures, is_ending, is_failing;
+    int is_asked;               /* whether it is still there */
     struct orb_error failure;   /* why it is down */
     struct orb_flood flood;     /* of what it says beside its answers */
     int64_t complained_ms;
-    struct orb_timer *timer;    /* opening: the step's limit; down: the back-off */
+    struct orb_timer *timer;    /* opening: the step's limit; down: the back-off; up: the limit of is_asked */
     struct orb_mcp_requests waiting, sent, ended;
     size_t count, sent_count;
     /* The list of tools. */
@@ -117,6 +119,8 @@ int orb_mcp_call(struct orb_mcp *mcp, const char *tool, json_t *arguments, json_
                  struct orb_mcp_request **out, struct orb_error *err) ORB_MUST_CHECK;
 /* The callback comes with ORB_E_CANCELLED. */
 void orb_mcp_cancel(struct orb_mcp_request *request);
+/* The same, because its time is over: a server that others depend on, too, is asked whether it is still there. */
+void orb_mcp_timed_out(struct orb_mcp_request *request);
 /* Those that the configuration allows are up to the caller. Follows the loop rule. */
 void orb_mcp_list(struct orb_mcp *mcp, orb_mcp_list_cb cb, void *arg);
 /* No callback with this arg any more. */

@@ -77,6 +77,7 @@ int orb_mcp_request_send(struct orb_mcp_request *r, struct orb_error *err)
     TAILQ_INSERT_TAIL(&m->sent, r, next);
     m->sent_count++;
     r->is_sent = 1;
+    r->sent_ms = orb_loop_now_ms(m->loop);
     r->opening = m->opening;
     int rc = m->driver->send(m, r, b.data, b.len, err);
     orb_buf_done(&b);
@@ -131,6 +132,28 @@ void orb_mcp_cancel(struct orb_mcp_request *r)
         orb_mcp_send_plain(m, &message);
     orb_error_set(&err, ORB_E_CANCELLED, "cancelled");
     orb_mcp_request_end(r, NULL, &err);
+}
+
+static void on_alive(void *arg, const json_t *result, const struct orb_error *err)
+{
+    struct orb_mcp *m = arg;
+    (void)result, (void)err; /* an error is an answer, too */
+    if (m->is_asked)
+        orb_timer_stop(m->timer);
+    m->is_asked = 0;
+}
+
+void orb_mcp_timed_out(struct orb_mcp_request *r)
+{
+    struct orb_mcp *m = r->mcp;
+    int is_silent = r->is_sent && m->heard_ms < r->sent_ms;
+    orb_mcp_cancel(r);
+    if (!is_silent || m->state != ORB_MCP_STATE_UP || m->is_asked || m->driver == &orb_mcp_driver_http)
+        return;
+    m->is_asked = 1;
+    orb_mcp_request_new(m, m->era.is_modern ? "server/discover" : "ping", on_alive, m);
+    orb_timer_start(m->timer, ORB_MCP_PING_MS);
+    orb_mcp_advance(m);
 }
 
 /* ---- what comes ---- */
@@ -210,6 +233,7 @@ int orb_mcp_receive(struct orb_mcp *m, struct orb_mcp_request *request, const ch
 {
     struct incoming in = { m, request, 0 };
     size_t count = 0;
+    m->heard_ms = orb_loop_now_ms(m->loop);
     int is_message = orb_mcp_read(text, len, on_message, &in, &count, NULL) == 0;
     if (in.is_answer)
         orb_flood_forgive(flood, len);

@@ -466,6 +466,36 @@ static void floods_end(void **state)
     free(text);
 }
 
+/* It lives, but answers nothing any more, not even whether it is there: then it is as good as dead. One that only lets a call wait is not. */
+static void a_frozen_server_is_started_anew(void **state)
+{
+    static const char *const rows[][2] = { { "stdio", "modern" }, { "stdio", "legacy" }, { "sse", "legacy" } };
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(rows); i++) {
+        if (!strcmp(rows[i][0], "stdio"))
+            stdio_server(rows[i][1], ", \"timeout\": 1");
+        else
+            web_server("sse", "sse", rows[i][1], NULL, ", \"timeout\": 1");
+        expect("never", "{}", "took more than 1 s");
+        expect("add", "{\"x\": 1, \"y\": 1}", "2");
+        struct orb_tool *tool = object_of("freeze");
+        struct outcome frozen, later;
+        start(tool, "{}", &frozen);
+        turn_until(&frozen.done, 10000);
+        assert_non_null(strstr(frozen.text, "took more than 1 s"));
+        int64_t deadline = test_now_ms() + test_patience(ORB_MCP_PING_MS + 10000);
+        do {
+            later = call_tool(object_of("add"), "{\"x\": 1, \"y\": 2}");
+            assert_true(test_now_ms() < deadline);
+        } while (later.is_error);
+        assert_string_equal(later.text, "3");
+        assert_non_null(strstr(logged, "it does not answer any more"));
+        orb_tool_unref(tool);
+        teardown(NULL);
+        setup(NULL);
+    }
+}
+
 static void a_crash_is_not_the_end(void **state)
 {
     (void)state;
@@ -764,7 +794,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(good_servers), T(a_thousand_calls), T(many_over_http), T(bad_manners_on_stdio), T(floods_end), T(a_crash_is_not_the_end), T(a_cancel_is_told), T(a_cancel_by_hand),
+        T(good_servers), T(a_thousand_calls), T(many_over_http), T(bad_manners_on_stdio), T(floods_end), T(a_frozen_server_is_started_anew), T(a_crash_is_not_the_end), T(a_cancel_is_told), T(a_cancel_by_hand),
         T(bad_manners_over_http), T(a_session_is_ended), T(http_becomes_sse), T(hopeless_servers), T(bad_lists), T(only_what_is_allowed),
         T(wrong_files), T(servers_end_with_the_toolbox), T(freed_while_asking),
     };

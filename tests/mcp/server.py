@@ -5,7 +5,7 @@
     server.py http PORTFILE [ERA] [HABIT...]  streamable HTTP, writes its port to PORTFILE
     server.py sse PORTFILE [HABIT...]        HTTP+SSE of 2024-11-05
 Tools: add, echo, env, fail, image, resource, structured, link, empty, sleep, crash, huge, wrong_id, twice, garbage, never, progress, ping,
-       routed, pid, count, flood, flood_ping, flood_stderr, flood_line. HABITs are words that change the whole server, see the code.
+       routed, pid, count, flood, flood_ping, flood_stderr, flood_line, freeze. HABITs are words that change the whole server, see the code.
 """
 import json, os, queue, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,6 +165,8 @@ def misbehave(message):
         sys.stderr.write("going down\n")
         sys.stderr.flush()
         os._exit(3)
+    elif name == "freeze":
+        time.sleep(100)
     elif name == "hang_up":
         sys.stdout.close()
         os.close(1)
@@ -234,6 +236,7 @@ def stdio():
 # ---- HTTP ----
 
 sessions, streams = set(), {}
+is_frozen = False   # takes messages and answers none, until somebody connects anew
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -337,6 +340,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(404)
         self.reply(202)
         name = (message.get("params") or {}).get("name")
+        if name == "freeze":
+            global is_frozen
+            is_frozen = True
+        if is_frozen:
+            return None
         if name == "crash":
             out.put(None)
         elif name == "flood":
@@ -351,6 +359,8 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def do_GET(self):
+        global is_frozen
+        is_frozen = False
         if sys.argv[1] != "sse" and "sse_only" not in habits:
             return self.reply(405)
         path, out = "/messages?n=%d" % (len(streams) + 1), queue.Queue()
