@@ -303,10 +303,9 @@ void orb_child_free(struct orb_child *c)
     if (c->pid && c->is_group) {
         orb_child_kill(c);
         waitpid(c->pid, NULL, 0);
-        orb_family_leave(c->loop, &c->kin);
-    } else if (c->pid) {
-        orb_family_release(c->loop, &c->kin);
     }
+    if (c->pid)
+        orb_family_leave(c->loop, &c->kin);
     orb_watch_free(c->watch);
     orb_timer_free(c->look);
     for (size_t i = 0; i < 3; i++)

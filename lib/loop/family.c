@@ -18,8 +18,8 @@
 struct orb_family {
     struct orb_loop *loop;
     LIST_HEAD(, orb_kin) kin;
-    LIST_HEAD(, orb_kin) released; /* memory of ours */
     int is_adopting, is_sweeping;  /* sweeping: it will be done in a moment */
+    int is_restricted;             /* we have no right to new privileges ourselves: that tells nothing, then */
     struct orb_signal *ended;
 };
 
@@ -30,7 +30,6 @@ static struct orb_family *family_get(struct orb_loop *loop)
         *slot = orb_alloc(sizeof **slot);
         (*slot)->loop = loop;
         LIST_INIT(&(*slot)->kin);
-        LIST_INIT(&(*slot)->released);
     }
     return *slot;
 }
@@ -76,38 +75,48 @@ static int is_kin(const struct orb_family *f, pid_t pid)
     return 0;
 }
 
-static int is_released(const struct orb_family *f, pid_t pid)
+/* Groups are started without the right to new privileges, which is passed on, and cannot be regained. */
+static int has_no_new_privileges(pid_t pid)
 {
-    const struct orb_kin *k;
-    LIST_FOREACH(k, &f->released, next)
-        if (k->pid == pid)
-            return 1;
-    return 0;
+    size_t len;
+    char *status = read_proc("/proc/%d/status", pid, &len);
+    int has = status && strstr(status, "NoNewPrivs:\t1") != NULL;
+    free(status);
+    return has;
 }
 
-/* A child's that runs: it is in that child's group, or has its variable. */
-static int is_wanted(const struct orb_family *f, pid_t pid)
+/* Whose is it? 1 = that of a child that runs, 0 = of one that has ended, -1 = the variable is not there, or cannot be read. */
+static int has_owner(const struct orb_family *f, pid_t pid)
 {
-    char want[64];
+    char mine[64], want[64];
     const struct orb_kin *k;
-    size_t len = 0;
-    if (is_kin(f, getpgid(pid)))
-        return 1;
+    size_t len = 0, front = (size_t)snprintf(mine, sizeof mine, ORB_FAMILY_VARIABLE "=%d.", (int)getpid());
     char *environment = read_proc("/proc/%d/environ", pid, &len);
-    int found = 0;
-    for (size_t at = 0; environment && at < len && !found; at += strlen(environment + at) + 1) {
-        if (strncmp(environment + at, ORB_FAMILY_VARIABLE "=", sizeof ORB_FAMILY_VARIABLE))
+    int owner = -1;
+    for (size_t at = 0; environment && at < len && owner < 1; at += strlen(environment + at) + 1) {
+        if (strncmp(environment + at, mine, front))
             continue;
+        owner = 0;
         LIST_FOREACH(k, &f->kin, next) {
             orb_family_variable(k, want, sizeof want);
-            found |= !strcmp(environment + at, want);
+            owner |= !strcmp(environment + at, want);
         }
     }
     free(environment);
-    return found;
+    return owner;
 }
 
-/* Ends what is nobody's, and waits for what has ended; how many still run. What they leave in turn comes to us when they have
+/* Did one of our children that has ended leave it? A process that was here before us, or comes from elsewhere (of a script
+ * that became this program, in a container whose first process this is), is not ours to end. */
+static int is_left(const struct orb_family *f, pid_t pid)
+{
+    if (is_kin(f, getpgid(pid)))
+        return 0;
+    int owner = has_owner(f, pid);
+    return owner < 0 ? !f->is_restricted && has_no_new_privileges(pid) : !owner;
+}
+
+/* Ends what was left, and waits for what has ended; how many still run. What they leave in turn comes to us when they have
  * ended, and their end is told by a signal. */
 static size_t end_orphans(const struct orb_family *f)
 {
@@ -118,7 +127,7 @@ static size_t end_orphans(const struct orb_family *f)
         if (end == at)
             break;
         end += strspn(end, " \n");
-        if (pid <= 0 || is_kin(f, pid) || waitpid(pid, NULL, WNOHANG) == pid || is_released(f, pid) || is_wanted(f, pid))
+        if (pid <= 0 || is_kin(f, pid) || waitpid(pid, NULL, WNOHANG) == pid || !is_left(f, pid))
             continue;
         kill(pid, SIGKILL);
         left++;
@@ -173,15 +182,6 @@ void orb_family_leave(struct orb_loop *loop, struct orb_kin *kin)
     sweep_soon(family_get(loop));
 }
 
-void orb_family_release(struct orb_loop *loop, struct orb_kin *kin)
-{
-    struct orb_family *f = family_get(loop);
-    struct orb_kin *copy = orb_alloc(sizeof *copy);
-    LIST_REMOVE(kin, next);
-    copy->pid = kin->pid;
-    LIST_INSERT_HEAD(&f->released, copy, next);
-}
-
 /* ---- adopting ---- */
 
 int orb_loop_adopt(struct orb_loop *loop)
@@ -194,6 +194,7 @@ int orb_loop_adopt(struct orb_loop *loop)
         return ORB_E_SYSTEM;
     }
     free(list);
+    f->is_restricted = has_no_new_privileges(getpid());
     f->ended = orb_signal_new(loop, SIGCHLD, on_signal, f);
     f->is_adopting = f->ended != NULL;
     return f->is_adopting ? 0 : ORB_E_NOMEM;
@@ -207,11 +208,6 @@ void orb_family_free(struct orb_family *f)
     while (f->is_adopting && end_orphans(f) && orb_mono_us() < end_us)
         poll(NULL, 0, 1);
     orb_signal_free(f->ended);
-    while (!LIST_EMPTY(&f->released)) {
-        struct orb_kin *k = LIST_FIRST(&f->released);
-        LIST_REMOVE(k, next);
-        free(k);
-    }
     *orb_loop_family(f->loop) = NULL;
     free(f);
 }

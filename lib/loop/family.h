@@ -22,9 +22,6 @@ void orb_family_mark(struct orb_kin *kin);
 /* "NAME=value"; 64 bytes are enough. */
 void orb_family_variable(const struct orb_kin *kin, char *out, size_t cap);
 void orb_family_join(struct orb_loop *loop, struct orb_kin *kin, pid_t pid);
-/* It has ended, and has been waited for. */
+/* It has ended, and has been waited for; or goes on without us. */
 void orb_family_leave(struct orb_loop *loop, struct orb_kin *kin);
-/* It goes on without us. */
-void orb_family_release(struct orb_loop *loop, struct orb_kin *kin);
-
 #endif
