@@ -23,8 +23,8 @@ static int call(struct cli *cli, const void *options, int argc, char **argv)
     if (rc)
         return rc;
     rc = orb_mcp_tool_call(toolbox, argv[0], argv[1], arguments, strlen(arguments), cli_on_tool_result, &c, &err);
-    rc = rc ? cli_fail_with(&err) : cli_wait(cli);
-    cli_toolbox_close(cli, toolbox);
+    rc = rc ? cli_fail_with(&err) : cli_tool_wait(&c, toolbox);
+    cli_toolbox_close(toolbox);
     return rc ? rc : c.code;
 }
 

@@ -62,7 +62,7 @@ static int list(struct cli *cli, const void *options, int argc, char **argv)
         cli_table_print(l.table);
     else
         cli_json_print_list(cli, l.array);
-    cli_toolbox_close(cli, toolbox);
+    cli_toolbox_close(toolbox);
     return rc ? rc : l.bad ? cli_fail(ORB_E_TOOL, "%zu of the servers cannot be used", l.bad) : 0;
 }
 

@@ -62,7 +62,7 @@ static int tools(struct cli *cli, const void *options, int argc, char **argv)
         return rc;
     rc = orb_mcp_tool_list(toolbox, argv[0], on_tools, &a, &err);
     rc = rc ? cli_fail_with(&err) : cli_wait(cli);
-    cli_toolbox_close(cli, toolbox);
+    cli_toolbox_close(toolbox);
     return rc ? rc : a.code;
 }
 

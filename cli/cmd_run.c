@@ -118,7 +118,7 @@ static int run(struct cli *cli, const void *options, int argc, char **argv)
     if (!rc)
         rc = run_task(&r, o, &parts, toolbox, runtime.prices);
     if (toolbox)
-        cli_toolbox_close(cli, toolbox);
+        cli_toolbox_close(toolbox);
     free(parts.agent);
     free(parts.messages);
     free(parts.input);

@@ -23,14 +23,7 @@ static int call(struct cli *cli, const void *options, int argc, char **argv)
     if (rc)
         return rc;
     rc = orb_toolbox_call(toolbox, argv[0], arguments, strlen(arguments), cli_on_tool_result, &c, &err);
-    if (rc) {
-        cli_fail_with(&err);
-    } else if ((rc = cli_wait(cli)) == ORB_E_INTERRUPTED && !c.is_over) {
-        /* What the tool has started must not outlive us. */
-        orb_toolbox_call_cancel(toolbox, &c);
-        while (!c.is_over && !orb_loop_turn(cli->loop, -1))
-            ;
-    }
+    rc = rc ? cli_fail_with(&err) : cli_tool_wait(&c, toolbox);
     orb_toolbox_free(toolbox);
     return rc ? rc : c.code;
 }

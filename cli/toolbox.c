@@ -1,8 +1,5 @@
 #include "toolbox.h"
 
-/* For telling servers that their sessions are over. */
-#define GOODBYE_MS 300
-
 int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
 {
     struct orb_error err = {0};
@@ -13,6 +10,8 @@ int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
         rc = cli_watch_end(cli);
     if (rc)
         return rc;
+    if (orb_loop_adopt(cli->loop))
+        cli_note(cli, "this system does not tell a process its children: what tools detach from themselves is left running");
     orb_runtime_args_get(&given, &args);
     rc = orb_toolbox_new(cli->loop, args.tools, out, &err);
     return rc ? cli_fail_with(&err) : 0;
@@ -55,6 +54,17 @@ int cli_runtime_check(struct cli *cli, const struct orb_runtime_args *given)
     return rc ? cli_fail_with(&err) : 0;
 }
 
+int cli_tool_wait(struct cli_tool_calling *c, struct orb_toolbox *toolbox)
+{
+    int rc = cli_wait(c->cli);
+    if (rc != ORB_E_INTERRUPTED || c->is_over)
+        return rc;
+    orb_toolbox_call_cancel(toolbox, c);
+    while (!c->is_over && !orb_loop_turn(c->cli->loop, -1))
+        ;
+    return rc;
+}
+
 static void on_log(void *arg, const char *line)
 {
     cli_note(arg, "%s", line);
@@ -77,12 +87,8 @@ int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
     return cli_fail(ORB_E_CONFIG, "there are no MCP servers: name a folder with --tools or ORBITER_TOOLS, and put a file of kind mcp into it (see docs/mcp.md)");
 }
 
-void cli_toolbox_close(struct cli *cli, struct orb_toolbox *toolbox)
+void cli_toolbox_close(struct orb_toolbox *toolbox)
 {
-    int has_sessions = orb_mcp_session_count(toolbox) > 0;
     orb_toolbox_on_log(toolbox, NULL, NULL);
     orb_toolbox_free(toolbox);
-    for (int64_t end = orb_loop_now_ms(cli->loop) + GOODBYE_MS; has_sessions && orb_loop_now_ms(cli->loop) < end;)
-        if (orb_loop_turn(cli->loop, GOODBYE_MS / 10))
-            break;
 }

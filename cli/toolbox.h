@@ -14,8 +14,8 @@ int cli_toolbox_open(struct cli *cli, const char *dir, struct orb_toolbox **out)
 
 /* The same, with what tools and servers say beside their results as notes. */
 int cli_toolbox_open_noted(struct cli *cli, const char *dir, struct orb_toolbox **out);
-/* Frees it, and gives servers a moment to hear that their sessions are over. */
-void cli_toolbox_close(struct cli *cli, struct orb_toolbox *toolbox);
+/* Frees it; how servers end is no news. */
+void cli_toolbox_close(struct orb_toolbox *toolbox);
 
 /* Are tool files, provider files and prices as they should be? 0, or a code that was said. The loop is there. */
 int cli_runtime_check(struct cli *cli, const struct orb_runtime_args *given);
@@ -26,6 +26,8 @@ struct cli_tool_calling {
     int code, is_over;
 };
 void cli_on_tool_result(void *arg, const char *content, size_t len, const char *error, double duration_ms);
+/* Until the call has ended: when we are interrupted it is cancelled, and what it has started ends before we do. */
+int cli_tool_wait(struct cli_tool_calling *calling, struct orb_toolbox *toolbox);
 
 /* For the mcp commands: no servers is an error. */
 int cli_mcp_open(struct cli *cli, const char *dir, struct orb_toolbox **out);

@@ -137,6 +137,8 @@ static int serve(const struct orb_worker_options *options, int log_level)
     r.loop = orb_loop_new();
     if (!r.loop)
         return fail(ORB_E_SYSTEM, "cannot make an event loop: out of memory or descriptors");
+    if (orb_loop_adopt(r.loop) && options->tools_dir)
+        fail(0, "warning: this system does not tell a process its children: what tools detach from themselves is left running");
     rc = orb_worker_new(r.loop, options, &r.worker, &err);
     if (rc) {
         fail(rc, orb_error_message(&err));

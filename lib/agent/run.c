@@ -177,6 +177,8 @@ static void read_used(struct orb_run *run, const char *text)
     run->total = orb_usage_sum(&usage, &(struct orb_usage){ 0 });
     run->has_cost = json_is_number(cost) && json_number_value(cost) >= 0;
     run->cost = run->has_cost ? json_number_value(cost) : 0;
+    run->used = run->total;
+    run->used_cost = run->cost;
     json_decref(used);
 }
 
@@ -349,22 +351,48 @@ static void put_count(struct orb_buf *b, const char *key, int64_t n)
         orb_buf_printf(b, ", \"%s\": %lld", key, (long long)n);
 }
 
-void orb_run_usage(const struct orb_run *run, char out[320])
+/* With the calls that are under way. */
+static struct orb_usage usage_now(const struct orb_run *run, double *cost, int *has_cost)
 {
     struct orb_usage sum = run->total;
-    struct orb_buf b;
-    double cost = run->cost, one;
-    int has_cost = run->has_cost;
-    orb_buf_init(&b, 320);
+    double one;
+    *cost = run->cost;
+    *has_cost = run->has_cost;
     for (const struct talk *t = run->talks; t; t = t->next) {
         if (t->is_settled || !t->usage.total_tokens)
             continue;
         sum = orb_usage_sum(&sum, &t->usage);
         if (!orb_prices_cost(run->prices, orb_talk_model(t), &t->usage, &one)) {
-            cost += one;
-            has_cost = 1;
+            *cost += one;
+            *has_cost = 1;
         }
     }
+    return sum;
+}
+
+void orb_run_absorb(struct orb_run *run, const struct orb_run *other)
+{
+    double cost;
+    int has_cost;
+    struct orb_usage now = usage_now(other, &cost, &has_cost);
+    const struct orb_usage *was = &other->used;
+    const struct orb_usage more = {
+        .input_tokens = now.input_tokens - was->input_tokens, .output_tokens = now.output_tokens - was->output_tokens,
+        .total_tokens = now.total_tokens - was->total_tokens, .cached_tokens = now.cached_tokens - was->cached_tokens,
+        .cache_write_tokens = now.cache_write_tokens - was->cache_write_tokens, .reasoning_tokens = now.reasoning_tokens - was->reasoning_tokens,
+    };
+    run->total = orb_usage_sum(&run->total, &more);
+    run->cost += cost - other->used_cost;
+    run->has_cost |= has_cost;
+}
+
+void orb_run_usage(const struct orb_run *run, char out[320])
+{
+    struct orb_buf b;
+    double cost;
+    int has_cost;
+    struct orb_usage sum = usage_now(run, &cost, &has_cost);
+    orb_buf_init(&b, 320);
     orb_buf_printf(&b, "{\"input_tokens\": %lld, \"output_tokens\": %lld, \"total_tokens\": %lld", (long long)sum.input_tokens,
                    (long long)sum.output_tokens, (long long)sum.total_tokens);
     put_count(&b, "cached_tokens", sum.cached_tokens);
@@ -377,6 +405,12 @@ void orb_run_usage(const struct orb_run *run, char out[320])
     orb_buf_char(&b, '}');
     snprintf(out, 320, "%s", b.err ? "{}" : b.data);
     orb_buf_done(&b);
+}
+
+const char *orb_run_output(const struct orb_run *run, size_t *len)
+{
+    *len = json_string_length(run->output);
+    return json_string_value(run->output);
 }
 
 void orb_run_result(const struct orb_run *run, struct orb_buf *out)

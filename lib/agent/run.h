@@ -64,6 +64,8 @@ void orb_run_delta(struct orb_run *run, int talk, const struct orb_delta *delta)
 void orb_run_answered(struct orb_run *run, int talk, double now);
 void orb_run_model_failed(struct orb_run *run, int talk, const struct orb_error *err, double now);
 void orb_run_tool_result(struct orb_run *run, int talk, int call, const struct orb_tool_result *result, double now);
+/* What a tool says while it runs. */
+void orb_run_tool_progress(struct orb_run *run, int talk, int call, const char *text);
 void orb_run_advanced(struct orb_run *run, double now);
 /* A timeout, a cancel, or what else ends it from outside. ORB_E_CANCELLED writes no event. */
 void orb_run_stop(struct orb_run *run, const struct orb_error *err);
@@ -75,6 +77,11 @@ int orb_run_next(struct orb_run *run, struct orb_action *out);
 int orb_run_call(const struct orb_run *run, int talk, const char **model, struct orb_model_call *out) ORB_MUST_CHECK;
 const struct orb_error *orb_run_error(const struct orb_run *run);
 
+/* What another run, which began with this one's usage at that time, has used since. */
+void orb_run_absorb(struct orb_run *run, const struct orb_run *other);
+
+/* The answer of a run that is done; borrowed. */
+const char *orb_run_output(const struct orb_run *run, size_t *len);
 /* JSON object: output; text when all text joined differs from it; parsed when the answer had a schema. */
 void orb_run_result(const struct orb_run *run, struct orb_buf *out);
 /* Text so far: of the steps that ended, in that order, then of those under way. */

@@ -290,6 +290,14 @@ void orb_calls_answer(struct orb_run *run, int id, int index, const struct orb_t
     go_on(run, talk, now);
 }
 
+void orb_run_tool_progress(struct orb_run *run, int id, int index, const char *text)
+{
+    struct talk *talk = orb_talk_find(run, id);
+    const struct call *call = waiting_call(talk, index, CALL_RUNNING);
+    if (call)
+        orb_run_status(run, talk->agent->name, "running", "Tool '%s': %s", call->name, text);
+}
+
 void orb_calls_record(struct orb_run *run, struct talk *talk)
 {
     json_t *calls = json_array();

@@ -109,6 +109,8 @@ struct orb_run {
     struct orb_usage total;      /* of the steps that ended */
     double cost;                 /* dollars; of what has a price */
     int has_cost;
+    struct orb_usage used;       /* what it began with; not in its state */
+    double used_cost;
     int is_over;                 /* done, failed or cancelled */
     json_t *output, *parsed;     /* of the root */
     struct orb_error *err;       /* why it failed */

@@ -3,6 +3,7 @@
 #include "exec/work.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,14 @@
 static void emit(void *arg, const struct orb_event_out *event)
 {
     struct orb_attempt *a = arg;
-    orb_event_stream_put(&a->events, event);
+    struct orb_event_out of_delegate = *event;
+    if (!a->is_delegate) {
+        orb_event_stream_put(&a->events, event);
+        return;
+    }
+    of_delegate.is_recoverable = 1; /* whoever called it goes on */
+    if (a->parent && !a->parent->is_over)
+        emit(a->parent, &of_delegate);
 }
 
 /* ---- the end ---------------------------------------------------------------- */
@@ -51,6 +59,14 @@ static void advance(void *arg)
     a->callbacks.advance(a->arg);
 }
 
+void orb_attempt_want_next(struct orb_attempt *a)
+{
+    if (a->is_advancing)
+        return;
+    a->is_advancing = 1;
+    orb_loop_defer(a->loop, advance, a);
+}
+
 void orb_attempt_drive(struct orb_attempt *a)
 {
     struct orb_action action;
@@ -66,8 +82,7 @@ void orb_attempt_drive(struct orb_attempt *a)
             orb_work_cancel(a, action.talk);
             break;
         case ORB_ACTION_ATTEMPT:
-            a->is_advancing = 1;
-            orb_loop_defer(a->loop, advance, a);
+            orb_attempt_want_next(a);
             break;
         case ORB_ACTION_DONE:
             end(a, NULL);
@@ -89,15 +104,18 @@ static void stop(struct orb_attempt *a, const struct orb_error *err)
 void orb_attempt_advanced(struct orb_attempt *a, int number, const struct orb_error *err)
 {
     a->is_advancing = 0;
-    if (number > 0) {
+    if (number > 0 && a->publisher) {
         orb_event_stream_done(&a->events);
         orb_event_stream_init(&a->events, a->publisher, a->task_id, number);
-        a->number = number;
     }
+    if (number > 0)
+        a->number = number;
     if (err)
         orb_run_stop(a->run, err);
     else if (number > 0)
         orb_run_advanced(a->run, orb_now());
+    for (struct orb_attempt *d = a->delegates; d; d = d->next)
+        orb_attempt_advanced(d, number, err);
     orb_attempt_drive(a);
 }
 
@@ -194,11 +212,20 @@ static size_t artifact_bytes(void)
     return text && !orb_parse_int(text, 1, ORB_TOOL_RESULT_MAX, &n) ? (size_t)n : 0;
 }
 
+/* What was set for the whole task. */
+static void inherit_limits(struct orb_plan *plan, const struct orb_attempt *parent)
+{
+    const struct orb_plan *theirs = parent ? orb_run_plan(parent->run) : plan;
+    plan->max_cost = theirs->max_cost;
+    plan->max_tokens_total = theirs->max_tokens_total;
+}
+
 static struct orb_run *new_run(struct orb_attempt *a, const struct orb_attempt_spec *spec, struct orb_task *task, struct orb_error *err)
 {
     struct orb_plan *plan;
     if (check_metadata(task->metadata, err) || orb_plan_read(task->agent_config, &plan, err))
         return NULL;
+    inherit_limits(plan, a->parent);
     const struct orb_run_spec run = {
         .plan = plan, .history = task->messages, .input = task->input, .input_len = task->input_len, .is_detailed = task->detailed,
         .may_retry = spec->may_retry, .artifact_bytes = artifact_bytes(), .prices = spec->prices, .used = spec->used, .fn = emit, .arg = a,
@@ -215,31 +242,72 @@ static void fail_at_once(struct orb_attempt *a, const struct orb_error *err)
     check_end(a);
 }
 
-struct orb_attempt *orb_attempt_start(struct orb_loop *loop, const struct orb_attempt_spec *spec, struct orb_task *task,
-                                      const struct orb_attempt_callbacks *callbacks, void *arg)
+static struct orb_attempt *attempt_new(struct orb_loop *loop, const struct orb_attempt_spec *spec, const struct orb_task *task,
+                                       const struct orb_attempt_callbacks *callbacks, void *arg)
 {
     struct orb_attempt *a = orb_alloc(sizeof *a);
-    struct orb_error why = { 0 };
     a->loop = loop;
     a->publisher = spec->publisher;
     a->toolbox = spec->toolbox;
+    a->prices = spec->prices;
     a->task_id = orb_strdup(task->id);
     a->agent_name = orb_strdup(orb_task_agent_name(task->agent_config));
     a->number = spec->number;
+    a->is_detailed = task->detailed;
     a->callbacks = *callbacks;
     a->arg = arg;
-    orb_event_stream_init(&a->events, a->publisher, a->task_id, a->number);
+    return a;
+}
+
+static void begin(struct orb_attempt *a, const struct orb_attempt_spec *spec, struct orb_task *task)
+{
+    struct orb_error why = { 0 };
     a->run = new_run(a, spec, task, &why);
-    if (a->run) {
+    if (a->run)
         limit_attempt(a, task->timeout_seconds, spec->deadline_ms);
-        a->first_ms = limit_ms(task->first_token_timeout);
-        a->idle_ms = limit_ms(task->idle_timeout);
-    }
     orb_task_done(task);
     if (a->run)
         resolve(a);
     else
         fail_at_once(a, &why);
+}
+
+struct orb_attempt *orb_attempt_start(struct orb_loop *loop, const struct orb_attempt_spec *spec, struct orb_task *task,
+                                      const struct orb_attempt_callbacks *callbacks, void *arg)
+{
+    struct orb_attempt *a = attempt_new(loop, spec, task, callbacks, arg);
+    orb_event_stream_init(&a->events, a->publisher, a->task_id, a->number);
+    a->first_ms = limit_ms(task->first_token_timeout);
+    a->idle_ms = limit_ms(task->idle_timeout);
+    begin(a, spec, task);
+    return a;
+}
+
+struct orb_attempt *orb_attempt_start_delegate(struct orb_loop *loop, struct orb_attempt *parent, struct orb_toolbox *toolbox, json_t *config, const json_t *input,
+                                               const struct orb_attempt_callbacks *callbacks, void *arg)
+{
+    char used[320] = "";
+    struct orb_attempt_spec spec = { .toolbox = toolbox, .number = 1, .deadline_ms = -1, .used = used };
+    struct orb_task task = { .agent_config = json_incref(config), .input_len = json_string_length(input) };
+    task.input = orb_memdup(json_string_value(input), task.input_len);
+    if (parent) {
+        spec.prices = parent->prices;
+        spec.number = parent->number;
+        task.detailed = parent->is_detailed;
+        orb_run_usage(parent->run, used);
+        snprintf(task.id, sizeof task.id, "%s", parent->task_id);
+    }
+    struct orb_attempt *a = attempt_new(loop, &spec, &task, callbacks, arg);
+    a->is_delegate = 1;
+    if (parent) {
+        a->parent = parent;
+        a->depth = parent->depth + 1;
+        a->first_ms = parent->first_ms;
+        a->idle_ms = parent->idle_ms;
+        a->next = parent->delegates;
+        parent->delegates = a;
+    }
+    begin(a, &spec, &task);
     return a;
 }
 
@@ -251,10 +319,23 @@ void orb_attempt_abort(struct orb_attempt *a)
         stop(a, &err);
 }
 
+static void leave_family(struct orb_attempt *a)
+{
+    for (struct orb_attempt *d = a->delegates; d; d = d->next)
+        d->parent = NULL;
+    if (!a->parent)
+        return;
+    struct orb_attempt **link = &a->parent->delegates;
+    while (*link != a)
+        link = &(*link)->next;
+    *link = a->next;
+}
+
 void orb_attempt_free(struct orb_attempt *a)
 {
     if (!a)
         return;
+    leave_family(a);
     orb_loop_forget(a->loop, a);
     if (a->toolbox)
         orb_toolbox_forget(a->toolbox, a);

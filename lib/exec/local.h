@@ -31,6 +31,12 @@ struct orb_attempt_spec {
 /* Takes the task's contents. */
 struct orb_attempt *orb_attempt_start(struct orb_loop *loop, const struct orb_attempt_spec *spec, struct orb_task *task_take,
                                       const struct orb_attempt_callbacks *callbacks, void *arg);
+/* An agent that a tool of another one's run is: its events go into that attempt (parent; NULL: nowhere), its limits and its cost are
+ * that one's. advance is called as of any other. */
+struct orb_attempt *orb_attempt_start_delegate(struct orb_loop *loop, struct orb_attempt *parent, struct orb_toolbox *toolbox, json_t *config, const json_t *input,
+                                               const struct orb_attempt_callbacks *callbacks, void *arg);
+/* A provider of a delegate failed: its parent's next attempt is wanted. */
+void orb_attempt_want_next(struct orb_attempt *attempt);
 /* The next attempt's number; or err says why there is none. */
 void orb_attempt_advanced(struct orb_attempt *attempt, int number, const struct orb_error *err);
 /* Closes connections and kills tools at once; the callback comes later. */

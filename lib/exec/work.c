@@ -167,13 +167,23 @@ static void on_tool_result(void *arg, const struct orb_tool_result *result)
         orb_attempt_drive(a);
 }
 
+static void on_tool_progress(void *arg, const char *text)
+{
+    struct orb_work *w = arg;
+    if (w->attempt)
+        orb_run_tool_progress(w->attempt->run, w->talk, w->call, text);
+}
+
 void orb_work_call_tool(struct orb_attempt *a, const struct orb_action *action)
 {
     struct orb_error why = { 0 };
     struct orb_work *w = work_new(a, action->talk, action->call);
     w->arguments = json_incref(action->arguments);
-    if (!orb_tool_call_start(a->loop, action->tool, w->arguments, on_tool_result, w, &w->tool, &why))
+    if (!orb_tool_call_start(a->loop, action->tool, w->arguments, on_tool_result, w, &w->tool, &why)) {
+        orb_tool_call_on_progress(w->tool, on_tool_progress);
+        orb_tool_call_set_context(w->tool, w);
         return;
+    }
     work_free(w);
     orb_run_tool_result(a->run, action->talk, action->call, &(struct orb_tool_result){ .error = orb_error_message(&why) }, orb_now());
 }

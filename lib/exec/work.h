@@ -22,8 +22,12 @@ struct orb_work {
 
 struct orb_attempt {
     struct orb_loop *loop;
-    struct orb_publisher *publisher;
+    /* A delegate's: part of its parent's attempt, whose events are its own (NULL: by hand, or the parent is gone). */
+    int is_delegate, is_detailed, depth;
+    struct orb_attempt *parent, *delegates, *next;
+    struct orb_publisher *publisher; /* NULL of a delegate */
     struct orb_toolbox *toolbox;
+    const struct orb_prices *prices;
     char *task_id, *agent_name;
     int number;
     struct orb_attempt_callbacks callbacks;

@@ -1,6 +1,7 @@
 #include "loop/child.h"
 #include "base/base.h"
 #include "base/buf.h"
+#include "loop/family.h"
 #include "loop/spawn.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct stream {
 
 struct orb_child {
     struct orb_loop *loop;
+    struct orb_kin kin;
     pid_t pid;
     int pidfd, is_group;
     struct orb_watch *watch;
@@ -125,6 +127,7 @@ static void on_end(void *arg, int fd)
     if (c->is_group)
         kill(-c->pid, SIGKILL);
     waitpid(c->pid, &status, 0);
+    orb_family_leave(c->loop, &c->kin);
     orb_watch_free(c->watch);
     c->watch = NULL;
     orb_timer_free(c->look);
@@ -216,19 +219,31 @@ int orb_child_start(struct orb_loop *loop, const struct orb_child_options *optio
 {
     struct ends ends;
     pid_t pid;
-    int rc = 0;
-    if (make_ends(options, &ends))
+    char mark[64];
+    int rc;
+    if (make_ends(options, &ends)) {
         rc = orb_error_set(err, ORB_E_NOMEM, "cannot start %s: %s", options->argv[0], strerror(errno));
-    if (!rc)
-        rc = orb_spawn(options, ends.theirs, &pid, err);
-    ends_close(ends.theirs);
-    if (rc) {
+        ends_close(ends.theirs);
         ends_close(ends.ours);
         return rc;
     }
     struct orb_child *c = orb_alloc(sizeof *c);
-    *c = (struct orb_child){ .loop = loop, .pid = pid, .is_group = options->is_group, .output = options->output,
-                             .ended = options->ended, .arg = options->arg };
+    orb_family_mark(&c->kin);
+    orb_family_variable(&c->kin, mark, sizeof mark);
+    rc = orb_spawn(options, ends.theirs, mark, &pid, err);
+    ends_close(ends.theirs);
+    if (rc) {
+        ends_close(ends.ours);
+        free(c);
+        return rc;
+    }
+    c->loop = loop;
+    c->pid = pid;
+    c->is_group = options->is_group;
+    c->output = options->output;
+    c->ended = options->ended;
+    c->arg = options->arg;
+    orb_family_join(loop, &c->kin, pid);
     orb_buf_init(&c->input, ORB_CHILD_INPUT_MAX);
     child_watch(c, &ends);
     c->pidfd = pidfd_open(pid, 0);
@@ -240,6 +255,7 @@ int orb_child_start(struct orb_loop *loop, const struct orb_child_options *optio
     if (!c->watch && !c->look) {
         orb_child_kill(c);
         waitpid(pid, NULL, 0);
+        orb_family_leave(loop, &c->kin);
         c->pid = 0;
         orb_child_free(c);
         return orb_error_set(err, ORB_E_NOMEM, "cannot watch %s: out of descriptors", options->argv[0]);
@@ -288,6 +304,8 @@ void orb_child_free(struct orb_child *c)
         orb_child_kill(c);
         waitpid(c->pid, NULL, 0);
     }
+    if (c->pid)
+        orb_family_leave(c->loop, &c->kin);
     orb_watch_free(c->watch);
     orb_timer_free(c->look);
     for (size_t i = 0; i < 3; i++)

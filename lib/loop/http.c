@@ -22,6 +22,7 @@
 #define RECEIVE_BUFFER 4096L
 #define UPLOAD_BUFFER 16384L /* the least that curl allows */
 #define CONNECT_TIMEOUT_MS 10000
+#define HEADERS_MAX (256 * 1024) /* bytes of a response, trailers included: curl keeps all of them */
 
 enum state { STATE_WAITING, STATE_RUNNING, STATE_ENDED };
 
@@ -38,6 +39,7 @@ struct orb_http {
     int (*may_connect)(void *arg, const struct sockaddr *address);
     enum state state;
     int is_cancelled, has_head, is_again;
+    size_t header_bytes;
     int drop_code;
     struct orb_http_response response;
     char content_type[96];
@@ -118,6 +120,8 @@ static void http_finish(struct orb_http *http, CURLcode result)
     long sent = 0;
     int code = code_of(result);
     curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (http->header_bytes > HEADERS_MAX)
+        snprintf(http->text, sizeof http->text, "its headers are over %d bytes", HEADERS_MAX);
     http_detach(http);
     http->is_again = 0;
     http->callbacks.done(http->arg, code, code == ORB_E_MODEL_NETWORK && sent == 0,
@@ -281,7 +285,8 @@ static size_t header_function(char *data, size_t size, size_t count, void *arg)
     struct orb_http *http = arg;
     char line[512];
     size_t n = size * count, len = n < sizeof(line) - 1 ? n : sizeof(line) - 1;
-    if (http->is_cancelled)
+    http->header_bytes += n;
+    if (http->is_cancelled || http->header_bytes > HEADERS_MAX)
         return 0;
     if (http->has_head)
         return n; /* trailers */
@@ -494,6 +499,7 @@ void orb_http_again(struct orb_http *http)
 {
     http->is_again = 1;
     http->has_head = 0;
+    http->header_bytes = 0;
     http->text[0] = '\0';
     http_begin(http);
 }

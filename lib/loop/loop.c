@@ -20,6 +20,7 @@ struct orb_loop {
     int owns_base;
     struct evdns_base *dns;
     struct orb_http_pool *http;
+    struct orb_family *family;
     struct event turn;                  /* runs the deferred calls */
     struct deferred *head, **tail;
     struct deferred *spare;             /* nodes to use again */
@@ -104,6 +105,7 @@ void orb_loop_free(struct orb_loop *loop)
     while (loop->head)
         run_deferred(-1, 0, loop);
     orb_http_pool_free(loop->http);
+    orb_family_free(loop->family);
     event_del(&loop->turn);
     if (loop->dns)
         evdns_base_free(loop->dns, 0);
@@ -129,6 +131,11 @@ struct evdns_base *orb_loop_dns(struct orb_loop *loop)
 struct orb_http_pool **orb_loop_http(struct orb_loop *loop)
 {
     return &loop->http;
+}
+
+struct orb_family **orb_loop_family(struct orb_loop *loop)
+{
+    return &loop->family;
 }
 
 void orb_loop_defer(struct orb_loop *loop, void (*fn)(void *arg), void *arg)

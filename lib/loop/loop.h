@@ -19,4 +19,9 @@ struct orb_http_pool;
 struct orb_http_pool **orb_loop_http(struct orb_loop *loop);
 void orb_http_pool_free(struct orb_http_pool *pool);
 
+/* Its children; lives in family.c. */
+struct orb_family;
+struct orb_family **orb_loop_family(struct orb_loop *loop);
+void orb_family_free(struct orb_family *family);
+
 #endif

@@ -99,7 +99,7 @@ static __attribute__((noinline)) pid_t start(const struct plan *plan)
     return pid;
 }
 
-static char **environment(const struct orb_child_options *o)
+static char **environment(const struct orb_child_options *o, const char *mark)
 {
     static const char *const none[] = { NULL };
     const char *const *add = o->env ? o->env : none;
@@ -108,7 +108,7 @@ static char **environment(const struct orb_child_options *o)
         n++;
     while (add[more])
         more++;
-    char **env = orb_alloc((n + more + 1) * sizeof *env);
+    char **env = orb_alloc((n + more + 2) * sizeof *env);
     for (size_t i = 0; i < n; i++) {
         int is_replaced = 0;
         for (size_t k = 0; k < more; k++)
@@ -118,6 +118,8 @@ static char **environment(const struct orb_child_options *o)
     }
     for (size_t k = 0; k < more; k++)
         env[kept++] = (char *)(uintptr_t)add[k];
+    if (o->is_group)
+        env[kept++] = (char *)(uintptr_t)mark;
     return env;
 }
 
@@ -136,7 +138,7 @@ static int failed(const struct orb_child_options *o, const struct failure *failu
     }
 }
 
-int orb_spawn(const struct orb_child_options *options, const int fds[3], pid_t *out, struct orb_error *err)
+int orb_spawn(const struct orb_child_options *options, const int fds[3], const char *mark, pid_t *out, struct orb_error *err)
 {
     struct plan plan = { .options = options, .fds = { fds[0], fds[1], fds[2] }, .parent = getpid() };
     struct failure failure = { 0, 0 };
@@ -144,7 +146,7 @@ int orb_spawn(const struct orb_child_options *options, const int fds[3], pid_t *
     int report[2];
     if (pipe2(report, O_CLOEXEC))
         return orb_error_set(err, ORB_E_NOMEM, "cannot start %s: %s", options->argv[0], strerror(errno));
-    plan.env = environment(options);
+    plan.env = environment(options, mark);
     plan.report = report[1] > 2 ? report[1] : fcntl(report[1], F_DUPFD_CLOEXEC, 3);
     /* No handler of ours may run in the new process, which shares our memory. */
     sigfillset(&all);

@@ -4,7 +4,7 @@
 
 #include "loop/child.h"
 
-/* fds: what become 0, 1 and 2; each above 2. */
-int orb_spawn(const struct orb_child_options *options, const int fds[3], pid_t *pid, struct orb_error *err) ORB_MUST_CHECK;
+/* fds: what become 0, 1 and 2; each above 2. mark: a variable for groups. */
+int orb_spawn(const struct orb_child_options *options, const int fds[3], const char *mark, pid_t *pid, struct orb_error *err) ORB_MUST_CHECK;
 
 #endif

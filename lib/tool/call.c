@@ -67,6 +67,18 @@ static size_t clean(struct orb_buf *b, const char *s, size_t len, size_t max)
     return at;
 }
 
+/* The blocks of a result with this text in place of all of theirs. New reference. */
+static json_t *replace_text(const char *text, size_t len, const json_t *blocks)
+{
+    json_t *out = json_array(), *block;
+    size_t i;
+    json_array_append_new(out, json_pack("{ss so}", "type", "text", "text", json_stringn_nocheck(len ? text : "", len)));
+    json_array_foreach(blocks, i, block)
+        if (strcmp(orb_json_get_str(block, "type", ""), "text") != 0)
+            json_array_append(out, block);
+    return out;
+}
+
 void orb_tool_call_end(struct orb_tool_call *call, const char *content, size_t len, const json_t *blocks)
 {
     struct orb_buf b;
@@ -76,11 +88,13 @@ void orb_tool_call_end(struct orb_tool_call *call, const char *content, size_t l
     size_t used = clean(&b, content, len, call->tool->result_max);
     if (used < len)
         orb_buf_printf(&b, "\n[The result is cut: these are the first %zu of %zu bytes.]", used, len);
-    struct orb_tool_result result = { .content = b.data ? b.data : "", .len = b.len, .blocks = blocks };
+    json_t *cut = used < len && blocks ? replace_text(b.data, b.len, blocks) : NULL;
+    struct orb_tool_result result = { .content = b.data ? b.data : "", .len = b.len, .blocks = cut ? cut : blocks };
     if (b.err)
         fail_with(call, "There is no memory for the result");
     else
         finish(call, &result);
+    json_decref(cut);
     orb_buf_done(&b);
 }
 
@@ -98,6 +112,27 @@ void orb_tool_call_fail(struct orb_tool_call *call, const char *fmt, ...)
     clean(&b, raw, n < 0 ? 0 : strlen(raw), ORB_TOOL_ERROR_MAX - 1);
     fail_with(call, b.data && !b.err ? b.data : "There is no memory for the error");
     orb_buf_done(&b);
+}
+
+/* ---- progress ---- */
+
+void orb_tool_call_on_progress(struct orb_tool_call *call, orb_tool_progress_cb cb)
+{
+    call->progress = cb;
+}
+
+void orb_tool_call_set_context(struct orb_tool_call *call, void *context)
+{
+    call->context = context;
+}
+
+void orb_tool_call_progress(struct orb_tool_call *call, const char *text)
+{
+    int64_t now = orb_mono_us();
+    if (!call->progress || call->is_cancelled || call->is_over || (call->told_us && now - call->told_us < ORB_TOOL_PROGRESS_MS * INT64_C(1000)))
+        return;
+    call->told_us = now;
+    call->progress(call->arg, text);
 }
 
 /* ---- starting ---- */

@@ -3,6 +3,7 @@
 #include "tool/http_tool.h"
 #include "tool/template.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct run {
     size_t body_len;
     int hops, is_elsewhere;   /* elsewhere: another origin than the file's; the file's headers are not for it */
     struct orb_buf response;
-    int status, is_too_large;
+    int status, is_too_large, is_location_cut;
     char location[ORB_HTTP_URL_MAX];
     char refused[160];        /* the address that was not allowed */
 };
@@ -70,8 +71,9 @@ static void on_head(void *arg, const struct orb_http_response *response)
     const char *location = orb_http_header(r->http, "location");
     r->status = response->status;
     *r->location = '\0';
+    r->is_location_cut = 0;
     if (r->status >= 301 && r->status <= 308 && r->status != 304 && r->status != 305 && r->status != 306 && location)
-        snprintf(r->location, sizeof r->location, "%s", location);
+        r->is_location_cut = snprintf(r->location, sizeof r->location, "%s", location) >= (int)sizeof r->location;
 }
 
 static void on_data(void *arg, const char *data, size_t len)
@@ -149,21 +151,23 @@ static int redirect(struct run *r, struct orb_error *err)
     struct orb_http_url at;
     if (++r->hops > ORB_TOOL_REDIRECTS_MAX)
         return orb_error_set(err, ORB_E_TOOL, "over %d redirects", ORB_TOOL_REDIRECTS_MAX);
+    if (r->is_location_cut)
+        return orb_error_set(err, ORB_E_TOOL, "%s redirects to a URL of over %d bytes", r->at.host, ORB_HTTP_URL_MAX - 1);
     int rc = orb_http_url_read(r->location, r->url, &at, whole, err);
     if (rc)
         return rc;
     if (!strcmp(r->at.scheme, "https") && strcmp(at.scheme, "https") != 0)
         return orb_error_set(err, ORB_E_TOOL, "%s redirects from https to http", r->at.host);
     r->is_elsewhere |= strcmp(at.scheme, r->at.scheme) != 0 || strcmp(at.host, r->at.host) != 0 || at.port != r->at.port;
-    /* As browsers do: only 307 and 308 keep the method, and what was sent was for the first server. */
-    if (r->body && r->is_elsewhere && r->status >= 307)
-        return orb_error_set(err, ORB_E_TOOL, "%s redirects what was sent to another server", r->at.host);
+    /* As browsers do. */
     if (r->status == 303 || (r->status < 303 && !strcmp(r->method, "POST"))) {
         r->method = !strcmp(r->method, "HEAD") ? "HEAD" : "GET";
         free(r->body);
         r->body = NULL;
         r->body_len = 0;
     }
+    if (r->body && r->is_elsewhere)
+        return orb_error_set(err, ORB_E_TOOL, "%s redirects what was sent to another server", r->at.host);
     memcpy(r->url, whole, sizeof whole);
     r->at = at;
     return request(r, err);
@@ -194,23 +198,59 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
 
 /* ---- starting ---- */
 
+static char path_byte(const char **p)
+{
+    static const char hex[] = "0123456789abcdef";
+    const char *s = *p, *high = s[0] == '%' && s[1] ? strchr(hex, tolower((unsigned char)s[1])) : NULL;
+    const char *low = high && s[2] ? strchr(hex, tolower((unsigned char)s[2])) : NULL;
+    *p += low ? 3 : 1;
+    return low ? (char)((high - hex) << 4 | (low - hex)) : *s;
+}
+
+/* Many servers decode %2F before they look for "..": no argument leads to another part of them. */
+static int check_path(const char *url, struct orb_error *err)
+{
+    const char *p = strstr(url, "://");
+    char part[4] = "";
+    size_t n = 0;
+    for (p = p ? p + 3 : url; *p && !strchr("/?#", *p); p++)
+        ;
+    for (;;) {
+        int is_end = !*p || *p == '?' || *p == '#';
+        char c = is_end ? '/' : path_byte(&p);
+        if (c != '/' && c != '\\') {
+            if (n < 3)
+                part[n++] = c;
+            continue;
+        }
+        part[n] = '\0';
+        if (!strcmp(part, ".") || !strcmp(part, ".."))
+            return orb_error_set(err, ORB_E_INVALID, "an argument must not bring '%s' between the slashes of the URL's path", part);
+        if (is_end)
+            return 0;
+        n = 0;
+    }
+}
+
 static int make_url(struct run *r, struct orb_error *err)
 {
     const struct orb_http_tool *t = r->tool;
     struct orb_buf url;
-    int rc = 0;
+    int rc = 0, is_too_large = 0;
     orb_buf_init(&url, ORB_HTTP_URL_MAX);
     if (t->is_url_argument) {
-        json_t *value = json_string(t->url), *whole = orb_template_value(value, r->call->arguments);
+        json_t *value = json_string(t->url), *whole = orb_template_value(value, r->call->arguments, &is_too_large);
         if (json_is_string(whole))
             orb_buf_add(&url, json_string_value(whole), strlen(json_string_value(whole)));
         json_decref(value);
         json_decref(whole);
     } else {
-        rc = orb_template_encode(t->url, r->call->arguments, &url, err);
+        orb_template_encode(t->url, r->call->arguments, &url);
     }
-    if (!rc && url.err)
+    if (url.err || is_too_large)
         rc = orb_error_set(err, ORB_E_INVALID, "the URL is over %d bytes", ORB_HTTP_URL_MAX);
+    if (!rc && !t->is_url_argument && url.data)
+        rc = check_path(url.data, err);
     if (!rc)
         rc = orb_http_url_read(url.data ? url.data : "", NULL, &r->at, r->url, err);
     orb_buf_done(&url);
@@ -221,25 +261,24 @@ static int make_body(struct run *r, struct orb_error *err)
 {
     const struct orb_http_tool *t = r->tool;
     struct orb_buf body;
-    int rc = 0;
+    int is_too_large = 0;
     if (!t->has_body)
         return 0;
     orb_buf_init(&body, BODY_MAX);
     if (t->is_text_body) {
-        rc = orb_template_encode(json_string_value(t->body), r->call->arguments, &body, err);
+        orb_template_encode(json_string_value(t->body), r->call->arguments, &body);
     } else {
-        json_t *value = t->body ? orb_template_value(t->body, r->call->arguments) : json_incref(r->call->arguments);
+        json_t *value = t->body ? orb_template_value(t->body, r->call->arguments, &is_too_large) : json_incref(r->call->arguments);
         orb_json_dump(&body, value);
         json_decref(value);
     }
-    if (!rc && body.err)
-        rc = orb_error_set(err, ORB_E_TOO_LARGE, "what is to be sent is over %d bytes", BODY_MAX);
-    if (!rc) {
-        r->body_len = body.len;
-        r->body = body.len ? orb_buf_take(&body) : orb_strdup("");
+    if (body.err || is_too_large) {
+        orb_buf_done(&body);
+        return orb_error_set(err, ORB_E_TOO_LARGE, "what is to be sent is over %d bytes", BODY_MAX);
     }
-    orb_buf_done(&body);
-    return rc;
+    r->body_len = body.len;
+    r->body = body.len ? orb_buf_take(&body) : orb_strdup("");
+    return 0;
 }
 
 int orb_http_tool_start(struct orb_tool_call *call, struct orb_error *err)

@@ -4,6 +4,7 @@
 /* A new kind is one file and one row here. */
 const struct orb_tool_kind *const orb_tool_kinds[] = {
     &orb_tool_kind_builtin,
+    &orb_tool_kind_delegate,
     &orb_tool_kind_exec,
     &orb_tool_kind_http,
     &orb_tool_kind_mcp,

@@ -319,11 +319,16 @@ static void on_reply(void *arg, const json_t *result, const struct orb_error *wh
     orb_buf_done(&text);
 }
 
+static void on_progress(void *arg, const char *text)
+{
+    orb_tool_call_progress(arg, text);
+}
+
 static int mcp_start(struct orb_tool_call *call, struct orb_error *err)
 {
     const struct binding *binding = call->tool->data;
     struct orb_mcp_request *request;
-    int rc = orb_mcp_call(binding->mcp, binding->name, call->arguments, call->tool->parameters, on_reply, call, &request, err);
+    int rc = orb_mcp_call(binding->mcp, binding->name, call->arguments, call->tool->parameters, on_reply, on_progress, call, &request, err);
     if (!rc)
         call->state = request;
     return rc;
@@ -331,7 +336,9 @@ static int mcp_start(struct orb_tool_call *call, struct orb_error *err)
 
 static void mcp_cancel(struct orb_tool_call *call)
 {
-    if (call->state)
+    if (call->state && call->is_over)
+        orb_mcp_timed_out(call->state);
+    else if (call->state)
         orb_mcp_cancel(call->state);
 }
 

@@ -11,13 +11,12 @@ static void ask_page(struct orb_mcp *m);
 static void finish(struct orb_mcp *m, const struct orb_error *err)
 {
     struct orb_mcp_waiter *waiter;
-    TAILQ_HEAD(, orb_mcp_waiter) list = TAILQ_HEAD_INITIALIZER(list);
     m->is_listing = 0;
     m->list_request = NULL;
     orb_timer_stop(m->list_timer);
-    TAILQ_CONCAT(&list, &m->waiters, next); /* a callback may ask again */
-    while ((waiter = TAILQ_FIRST(&list))) {
-        TAILQ_REMOVE(&list, waiter, next);
+    TAILQ_CONCAT(&m->told, &m->waiters, next); /* a callback may ask again */
+    while ((waiter = TAILQ_FIRST(&m->told))) {
+        TAILQ_REMOVE(&m->told, waiter, next);
         waiter->cb(waiter->arg, err ? NULL : &m->tools, err);
         free(waiter);
     }
@@ -91,4 +90,22 @@ void orb_mcp_list(struct orb_mcp *m, orb_mcp_list_cb cb, void *arg)
         return;
     m->is_listing = 1;
     orb_loop_defer(m->loop, begin, m);
+}
+
+static void forget(struct orb_mcp_waiters *list, const void *arg)
+{
+    struct orb_mcp_waiter *waiter, *next;
+    for (waiter = TAILQ_FIRST(list); waiter; waiter = next) {
+        next = TAILQ_NEXT(waiter, next);
+        if (waiter->arg != arg)
+            continue;
+        TAILQ_REMOVE(list, waiter, next);
+        free(waiter);
+    }
+}
+
+void orb_mcp_list_forget(struct orb_mcp *m, void *arg)
+{
+    forget(&m->waiters, arg);
+    forget(&m->told, arg);
 }

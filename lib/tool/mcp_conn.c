@@ -26,6 +26,7 @@ struct orb_mcp *orb_mcp_new(struct orb_loop *loop, struct orb_mcp_config *config
     TAILQ_INIT(&m->sent);
     TAILQ_INIT(&m->ended);
     TAILQ_INIT(&m->waiters);
+    TAILQ_INIT(&m->told);
     m->timer = orb_timer_new(loop, on_timer, m);
     m->list_timer = orb_timer_new(loop, on_list_time, m);
     return m;
@@ -45,6 +46,12 @@ void orb_mcp_log(struct orb_mcp *m, const char *line, size_t len)
         return;
     orb_safe_text(line, len, ORB_SAFE_LINE, safe, sizeof safe);
     m->log(m->log_arg, m->config->name, safe);
+}
+
+void orb_mcp_count(struct orb_mcp *m, size_t bytes)
+{
+    if (orb_flood_add(&m->flood, bytes, orb_loop_now_ms(m->loop)))
+        orb_mcp_down(m, ORB_MCP_FLOOD_TEXT);
 }
 
 /* ---- down ---- */
@@ -93,6 +100,7 @@ void orb_mcp_down(struct orb_mcp *m, const char *fmt, ...)
     if (!goes_on)
         orb_mcp_log(m, m->failure.text, strlen(m->failure.text));
     m->state = ORB_MCP_STATE_DOWN;
+    m->is_asked = 0;
     orb_timer_stop(m->timer);
     if (!goes_on) {
         m->failures++;
@@ -199,6 +207,7 @@ static void begin_opening(struct orb_mcp *m)
     m->state = ORB_MCP_STATE_OPENING;
     m->opening++;
     m->opened_ms = orb_loop_now_ms(m->loop);
+    m->flood = (struct orb_flood){ 0 };
     m->is_stale = 1;
     orb_mcp_era_begin(&m->era);
 }
@@ -277,6 +286,8 @@ static void on_timer(void *arg)
     struct orb_mcp *m = arg;
     if (m->state == ORB_MCP_STATE_OPENING)
         orb_mcp_handshake(m, &late);
+    else if (m->is_asked)
+        orb_mcp_down(m, "it does not answer any more, not even whether it is there");
     else
         orb_mcp_advance(m);
 }
@@ -375,6 +386,7 @@ void orb_mcp_end_all(struct orb_mcp *const *list, size_t count)
         if (list[i]->driver->ask_end)
             list[i]->driver->ask_end(list[i]);
     }
+    orb_mcp_end_sessions(list, count); /* while the others end */
     wait_all(list, count, 0);
     wait_all(list, count, SIGTERM);
 }

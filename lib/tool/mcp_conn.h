@@ -4,16 +4,20 @@
 #define ORB_TOOL_MCP_CONN_H
 
 #include "loop/loop.h"
+#include "tool/flood.h"
 #include "tool/mcp_wire.h"
 
 #include <sys/queue.h>
 
 #define ORB_MCP_OPEN_MS 30000            /* for a step of opening, and for a list of tools; less when the server's "timeout" is less */
 #define ORB_MCP_PROBE_MS 5000            /* a stdio server that is silent for so long after server/discover is a legacy one */
+#define ORB_MCP_PING_MS 5000             /* a server that has let a call time out, and said nothing since, must answer within so long */
 #define ORB_MCP_REQUESTS_MAX 10000       /* that wait or are under way, of one server */
 #define ORB_MCP_GARBAGE_MAX (1024 * 1024) /* bytes of lines that are no messages, between two messages */
 #define ORB_MCP_STDERR_MAX (64 * 1024)   /* bytes of a server's stderr that are logged, from one start to the next */
 #define ORB_MCP_STDERR_LINE 400
+#define ORB_MCP_MESSAGE_COST 256         /* bytes that a message counts beside its own, when it is no answer (flood.h) */
+#define ORB_MCP_RARELY_MS 10000          /* a complaint that could come with every message is logged once in so long a time */
 #define ORB_MCP_ANSWERS_MAX 128          /* answers to a server's own requests, and notifications, that are under way over HTTP */
 #define ORB_MCP_BACKOFF_MS 100           /* after a failure, doubled up to... */
 #define ORB_MCP_BACKOFF_MAX_MS 30000
@@ -22,16 +26,19 @@
 #define ORB_MCP_LIST_MIN_MS 1000
 #define ORB_MCP_LIST_MAX_MS 3600000
 #define ORB_MCP_END_MS 300               /* at the end: after closing stdin, and again after SIGTERM */
+#define ORB_MCP_GOODBYE_MS 1000          /* at the end: for servers to hear that their sessions are over */
 
 struct orb_mcp;
 
 /* result is borrowed. Exactly once, from the loop. */
 typedef void (*orb_mcp_cb)(void *arg, const json_t *result, const struct orb_error *err);
+/* What the server says about a call under way. */
+typedef void (*orb_mcp_progress_cb)(void *arg, const char *text);
 
 struct orb_mcp_request {
     TAILQ_ENTRY(orb_mcp_request) next;
     struct orb_mcp *mcp;
-    int64_t id;
+    int64_t id, sent_ms;
     const char *method;
     char *name, *cursor;        /* tools/call, tools/list */
     json_t *arguments, *schema; /* tools/call */
@@ -41,6 +48,7 @@ struct orb_mcp_request {
     json_t *result;
     struct orb_error err;
     orb_mcp_cb cb;
+    orb_mcp_progress_cb progress; /* NULL: nobody wants to know */
     void *arg;
 };
 TAILQ_HEAD(orb_mcp_requests, orb_mcp_request);
@@ -80,10 +88,13 @@ struct orb_mcp {
     struct orb_mcp_era era;
     void *link;                 /* the driver's */
     char *session;              /* MCP-Session-Id, or NULL */
-    int64_t last_id, opened_ms, failed_ms;
+    int64_t last_id, opened_ms, failed_ms, heard_ms;
     int opening, failures, is_ending, is_failing;
+    int is_asked;               /* whether it is still there */
     struct orb_error failure;   /* why it is down */
-    struct orb_timer *timer;    /* opening: the step's limit; down: the back-off */
+    struct orb_flood flood;     /* of what it says beside its answers */
+    int64_t complained_ms;
+    struct orb_timer *timer;    /* opening: the step's limit; down: the back-off; up: the limit of is_asked */
     struct orb_mcp_requests waiting, sent, ended;
     size_t count, sent_count;
     /* The list of tools. */
@@ -92,29 +103,38 @@ struct orb_mcp {
     int64_t listed_ms;
     struct orb_timer *list_timer;
     struct orb_mcp_request *list_request;
-    TAILQ_HEAD(, orb_mcp_waiter) waiters;
+    TAILQ_HEAD(orb_mcp_waiters, orb_mcp_waiter) waiters, told; /* told: those of the list that has just ended */
 };
 
 /* Takes config. */
 struct orb_mcp *orb_mcp_new(struct orb_loop *loop, struct orb_mcp_config *config_take);
 /* Requests and lists under way get no callback any more. What is open must have been ended before (orb_mcp_end_all). */
 void orb_mcp_free(struct orb_mcp *mcp);
-/* Ends servers as the protocol wants it: waits at most 2 * ORB_MCP_END_MS for all of them together. */
+/* Ends servers and sessions as the protocol wants it: waits at most ORB_MCP_GOODBYE_MS (when there are sessions) and
+ * 2 * ORB_MCP_END_MS for all of them together. */
 void orb_mcp_end_all(struct orb_mcp *const *list, size_t count);
 
 /* schema: of the tool, for the headers that it wants; may be NULL. ORB_E_TOO_LARGE, ORB_E_TOOL. */
-int orb_mcp_call(struct orb_mcp *mcp, const char *tool, json_t *arguments, json_t *schema, orb_mcp_cb cb, void *arg,
+int orb_mcp_call(struct orb_mcp *mcp, const char *tool, json_t *arguments, json_t *schema, orb_mcp_cb cb, orb_mcp_progress_cb progress, void *arg,
                  struct orb_mcp_request **out, struct orb_error *err) ORB_MUST_CHECK;
 /* The callback comes with ORB_E_CANCELLED. */
 void orb_mcp_cancel(struct orb_mcp_request *request);
+/* The same, because its time is over: a server that others depend on, too, is asked whether it is still there. */
+void orb_mcp_timed_out(struct orb_mcp_request *request);
 /* Those that the configuration allows are up to the caller. Follows the loop rule. */
 void orb_mcp_list(struct orb_mcp *mcp, orb_mcp_list_cb cb, void *arg);
+/* No callback with this arg any more. */
+void orb_mcp_list_forget(struct orb_mcp *mcp, void *arg);
 
 /* ---- for drivers ---- */
 
 void orb_mcp_opened(struct orb_mcp *mcp);
-/* A message came; request: the one on whose own stream, or NULL. 0 = it is not one. */
-int orb_mcp_receive(struct orb_mcp *mcp, struct orb_mcp_request *request, const char *text, size_t len);
+/* A message came; request: the one on whose own stream, or NULL. 0 = it is not one. flood: where its bytes were counted; those of
+ * an answer are forgiven. */
+int orb_mcp_receive(struct orb_mcp *mcp, struct orb_mcp_request *request, const char *text, size_t len, struct orb_flood *flood);
+/* Bytes came on a stream that is no request's own: what answers nothing has a maximum, then the connection goes down. */
+void orb_mcp_count(struct orb_mcp *mcp, size_t bytes);
+#define ORB_MCP_FLOOD_TEXT "it sends over 16 MiB that answer nothing, and more than 1 MiB a second"
 /* HTTP refused it, or its stream ended without an answer. status 0 = there was no answer at all; body: what the server said, or NULL. */
 void orb_mcp_refused(struct orb_mcp *mcp, struct orb_mcp_request *request, int status, const char *body, size_t len, const char *text);
 /* The message with this id was too long to be read. */
@@ -122,6 +142,9 @@ void orb_mcp_lost(struct orb_mcp *mcp, int64_t id);
 /* The connection is gone: what was sent fails. May be called from inside of any callback. */
 void orb_mcp_down(struct orb_mcp *mcp, const char *fmt, ...) ORB_PRINTF(2, 3);
 void orb_mcp_log(struct orb_mcp *mcp, const char *line, size_t len);
+
+/* mcp_http.c: DELETE for each session of streamable HTTP; returns when all have answered or the time is over. */
+void orb_mcp_end_sessions(struct orb_mcp *const *list, size_t count);
 
 /* ---- between mcp_conn.c, mcp_request.c and mcp_cache.c ---- */
 

@@ -1,6 +1,7 @@
 /* MCP servers by hand: what orbiter mcp list, tools and call do. */
 #include "base/base.h"
 #include "tool/mcp.h"
+#include "tool/toolbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +9,6 @@
 size_t orb_mcp_server_count(struct orb_toolbox *toolbox)
 {
     return orb_mcp_servers_of(toolbox)->count;
-}
-
-size_t orb_mcp_session_count(struct orb_toolbox *toolbox)
-{
-    const struct orb_mcp_servers *servers = orb_mcp_servers_of(toolbox);
-    size_t n = 0;
-    for (size_t i = 0; i < servers->count; i++)
-        n += servers->list[i]->session != NULL;
-    return n;
 }
 
 static size_t count_allowed(const struct orb_mcp *mcp, const struct orb_mcp_tools *tools)
@@ -121,67 +113,44 @@ int orb_mcp_tool_list(struct orb_toolbox *toolbox, const char *server, orb_mcp_t
 
 /* ---- calls ---- */
 
-struct call_question {
-    struct orb_toolbox *toolbox;
-    struct orb_mcp *mcp;
-    char *tool;
-    json_t *arguments;
-    struct orb_tool_call *call;
-    orb_toolbox_call_cb cb;
-    void *arg;
-};
-
-static void question_end(struct call_question *q, const struct orb_tool_result *result)
-{
-    q->cb(q->arg, result->content, result->len, result->error, result->duration_ms);
-    json_decref(q->arguments);
-    free(q->tool);
-    free(q);
-}
-
-static void question_fail(struct call_question *q, const struct orb_error *err)
-{
-    struct orb_tool_result result = { .error = err->text };
-    question_end(q, &result);
-}
-
-static void on_result(void *arg, const struct orb_tool_result *result)
-{
-    question_end(arg, result);
-}
-
 static void call_listed(void *arg, const struct orb_mcp_tools *tools, const struct orb_error *why)
 {
-    struct call_question *q = arg;
-    const struct orb_mcp_tool *t = tools ? orb_mcp_tools_find(tools, q->tool) : NULL;
+    struct orb_hand_call *h = arg;
+    struct orb_mcp *mcp = h->asked;
+    const char *server = mcp->config->name;
+    const struct orb_mcp_tool *t = tools ? orb_mcp_tools_find(tools, h->name) : NULL;
     struct orb_error err = { 0 };
     struct orb_tool *tool = NULL;
     if (why)
-        orb_error_set(&err, ORB_E_TOOL, "MCP server '%s': %s", q->mcp->config->name, why->text);
-    else if (!t || !orb_mcp_config_allows(q->mcp->config, q->tool))
-        orb_error_set(&err, ORB_E_TOOL, "MCP server '%s' has no tool '%.80s', or its tool file excludes it; see orbiter mcp tools %s", q->mcp->config->name, q->tool,
-                      q->mcp->config->name);
-    else if (!orb_mcp_bind(q->toolbox, q->mcp, t, &tool, &err) &&
-             !orb_tool_call_start(orb_toolbox_loop(q->toolbox), tool, q->arguments, on_result, q, &q->call, &err)) {
+        orb_error_set(&err, ORB_E_TOOL, "MCP server '%s': %s", server, why->text);
+    else if (!t || !orb_mcp_config_allows(mcp->config, h->name))
+        orb_error_set(&err, ORB_E_TOOL, "MCP server '%s' has no tool '%.80s', or its tool file excludes it; see orbiter mcp tools %s", server, h->name, server);
+    else if (!orb_mcp_bind(h->toolbox, mcp, t, &tool, &err)) {
+        orb_hand_start(h, tool);
         orb_tool_unref(tool);
         return;
     }
-    orb_tool_unref(tool);
-    question_fail(q, &err);
+    orb_hand_fail(h, err.text);
+}
+
+static void forget_list(struct orb_hand_call *h)
+{
+    orb_mcp_list_forget(h->asked, h);
 }
 
 int orb_mcp_tool_call(struct orb_toolbox *toolbox, const char *server, const char *tool, const char *arguments, size_t len, orb_toolbox_call_cb cb, void *arg,
                       struct orb_error *err)
 {
     struct orb_mcp *mcp = find(toolbox, server, err);
-    struct orb_error why = { 0 };
+    struct orb_hand_call *h = NULL;
     if (!mcp)
         return ORB_E_NOT_FOUND;
-    json_t *value = orb_json_parse(arguments, len, &orb_json_limits_default, &why);
-    if (!value)
-        return orb_error_set(err, why.code, "the arguments: %s", why.text);
-    struct call_question *q = orb_alloc(sizeof *q);
-    *q = (struct call_question){ .toolbox = toolbox, .mcp = mcp, .tool = orb_strdup(tool), .arguments = value, .cb = cb, .arg = arg };
-    orb_mcp_list(mcp, call_listed, q);
+    int rc = orb_hand_new(toolbox, arguments, len, cb, arg, &h, err);
+    if (rc)
+        return rc;
+    h->asked = mcp;
+    h->name = orb_strdup(tool);
+    h->unask = forget_list;
+    orb_mcp_list(mcp, call_listed, h);
     return 0;
 }

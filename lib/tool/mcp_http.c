@@ -29,7 +29,7 @@ static void http_close(struct orb_mcp *m)
         orb_mcp_web_close(m);
 }
 
-/* ---- the end of a session ---- */
+/* ---- the end of sessions ---- */
 
 static void ignore_head(void *arg, const struct orb_http_response *response)
 {
@@ -41,19 +41,18 @@ static void ignore_data(void *arg, const char *data, size_t len)
     (void)arg, (void)data, (void)len;
 }
 
-static void ignore_done(void *arg, int code, int is_connect, const char *text)
+static void count_done(void *arg, int code, int is_connect, const char *text)
 {
-    (void)arg, (void)code, (void)is_connect, (void)text;
+    size_t *waiting = arg;
+    (void)code, (void)is_connect, (void)text;
+    --*waiting;
 }
 
-/* Sent when the loop still turns; nobody waits for it. */
-static void http_ask_end(struct orb_mcp *m)
+static void start_delete(const struct orb_mcp *m, struct orb_loop *loop, size_t *waiting)
 {
-    static const struct orb_http_callbacks nobody = { ignore_head, ignore_data, ignore_done };
+    static const struct orb_http_callbacks callbacks = { ignore_head, ignore_data, count_done };
     struct orb_http *http;
     struct orb_buf lines;
-    if (!m->session)
-        return;
     orb_buf_init(&lines, 128 * 1024);
     orb_mcp_put_headers(m, &lines);
     orb_buf_printf(&lines, "MCP-Session-Id: %s", m->session);
@@ -62,10 +61,28 @@ static void http_ask_end(struct orb_mcp *m)
     orb_buf_char(&lines, '\0');
     const char **list = lines.err ? NULL : orb_mcp_header_list(&lines);
     struct orb_http_request request = { .url = m->config->url, .headers = list, .method = "DELETE" };
-    if (list && orb_http_start(m->loop, &request, &nobody, NULL, &http, NULL))
-        orb_mcp_log(m, "the session could not be ended", 30);
+    if (list && !orb_http_start(loop, &request, &callbacks, waiting, &http, NULL))
+        ++*waiting;
     free(list);
     orb_buf_done(&lines);
 }
 
-const struct orb_mcp_driver orb_mcp_driver_http = { ORB_MCP_PARALLEL_MAX, http_open, http_send, orb_mcp_post_drop, http_close, http_ask_end, NULL };
+void orb_mcp_end_sessions(struct orb_mcp *const *list, size_t count)
+{
+    size_t waiting = 0, sessions = 0;
+    for (size_t i = 0; i < count; i++)
+        sessions += list[i]->session != NULL;
+    struct orb_loop *loop = sessions ? orb_loop_new() : NULL; /* of its own: the caller's need not turn any more */
+    if (!loop)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->session)
+            start_delete(list[i], loop, &waiting);
+    int64_t end = orb_loop_now_ms(loop) + ORB_MCP_GOODBYE_MS, left;
+    while (waiting && (left = end - orb_loop_now_ms(loop)) > 0)
+        if (orb_loop_turn(loop, (int)left))
+            break;
+    orb_loop_free(loop);
+}
+
+const struct orb_mcp_driver orb_mcp_driver_http = { ORB_MCP_PARALLEL_MAX, http_open, http_send, orb_mcp_post_drop, http_close, NULL, NULL };

@@ -1,8 +1,10 @@
 /* JSON-RPC 2.0 as MCP uses it. */
 #include "base/base.h"
+#include "base/utf8.h"
 #include "tool/mcp_wire.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,33 @@ int orb_mcp_read(const char *text, size_t len, orb_mcp_message_fn fn, void *arg,
     return 0;
 }
 
+/* ---- progress ---- */
+
+static void put_number(struct orb_buf *out, const json_t *value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.10g", json_number_value(value));
+    orb_buf_str(out, text);
+}
+
+int64_t orb_mcp_progress_read(const json_t *params, struct orb_buf *text)
+{
+    const json_t *token = json_object_get(params, "progressToken"), *progress = json_object_get(params, "progress");
+    const json_t *total = json_object_get(params, "total"), *message = json_object_get(params, "message");
+    if (!json_is_integer(token) || json_integer_value(token) <= 0 || !json_is_number(progress))
+        return -1;
+    put_number(text, progress);
+    if (json_is_number(total)) {
+        orb_buf_char(text, '/');
+        put_number(text, total);
+    }
+    if (json_string_length(message)) {
+        orb_buf_char(text, ' ');
+        orb_buf_add(text, json_string_value(message), orb_utf8_truncate(json_string_value(message), strlen(json_string_value(message)), ORB_MCP_PROGRESS_MAX));
+    }
+    return json_integer_value(token);
+}
+
 /* ---- what is too long to be read ---- */
 
 static int64_t number_at(const char *p, const char *end)
@@ -115,11 +144,17 @@ int64_t orb_mcp_guess_id(const char *head, size_t head_len, const char *tail, si
 
 /* ---- writing ---- */
 
-static void put_meta(struct orb_buf *out)
+/* token: what the server is to name in its news of the call's progress; 0 = none. */
+static void put_meta(struct orb_buf *out, int is_modern, int64_t token)
 {
-    orb_buf_str(out, "\"_meta\": {\"io.modelcontextprotocol/protocolVersion\": \"" ORB_MCP_MODERN "\", "
-                     "\"io.modelcontextprotocol/clientInfo\": {\"name\": \"orbiter\", \"version\": \"" ORB_VERSION "\"}, "
-                     "\"io.modelcontextprotocol/clientCapabilities\": {}}");
+    orb_buf_str(out, "\"_meta\": {");
+    if (is_modern)
+        orb_buf_str(out, "\"io.modelcontextprotocol/protocolVersion\": \"" ORB_MCP_MODERN "\", "
+                         "\"io.modelcontextprotocol/clientInfo\": {\"name\": \"orbiter\", \"version\": \"" ORB_VERSION "\"}, "
+                         "\"io.modelcontextprotocol/clientCapabilities\": {}");
+    if (token)
+        orb_buf_printf(out, "%s\"progressToken\": %lld", is_modern ? ", " : "", (long long)token);
+    orb_buf_char(out, '}');
 }
 
 static void put_params(struct orb_buf *out, const struct orb_mcp_outgoing *m)
@@ -150,9 +185,9 @@ static void put_params(struct orb_buf *out, const struct orb_mcp_outgoing *m)
         orb_buf_printf(out, "%s\"requestId\": %lld, \"reason\": \"the task no longer waits for it\"", comma, (long long)m->cancelled);
         comma = ", ";
     }
-    if (m->is_modern) {
+    if (m->is_modern || m->name) {
         orb_buf_str(out, comma);
-        put_meta(out);
+        put_meta(out, m->is_modern, m->name ? m->id : 0);
     }
     orb_buf_char(out, '}');
 }

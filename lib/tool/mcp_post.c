@@ -16,7 +16,8 @@ struct orb_mcp_post {
     struct orb_timer *linger;
     struct orb_sse sse;
     struct orb_buf body;
-    int status, is_events, is_plain, is_receiving, is_done, is_too_large;
+    struct orb_flood flood;              /* of a stream */
+    int status, is_events, is_plain, is_receiving, is_done, is_too_large, is_flood;
 };
 
 struct orb_mcp_web *orb_mcp_web_get(struct orb_mcp *m)
@@ -109,7 +110,7 @@ static void on_head(void *arg, const struct orb_http_response *response)
 static int receive(struct orb_mcp_post *p, const char *text, size_t len)
 {
     p->is_receiving = 1;
-    int is_message = orb_mcp_receive(p->mcp, p->request, text, len);
+    int is_message = orb_mcp_receive(p->mcp, p->request, text, len, &p->flood);
     p->is_receiving = 0;
     return is_message;
 }
@@ -128,7 +129,10 @@ static void on_data(void *arg, const char *data, size_t len)
     int rc = 0;
     if (!p->mcp || (!p->request && !p->is_events))
         return;
-    if (p->is_events)
+    if (p->is_events && orb_flood_add(&p->flood, len, orb_loop_now_ms(p->mcp->loop))) {
+        p->is_flood = 1;
+        rc = ORB_E_TOO_LARGE;
+    } else if (p->is_events)
         rc = orb_sse_feed(&p->sse, data, len, on_event, p);
     else if (p->status == 200 || p->body.len + len <= REFUSAL_BYTES_MAX) {
         orb_buf_add(&p->body, data, len);
@@ -136,7 +140,7 @@ static void on_data(void *arg, const char *data, size_t len)
     }
     if (!rc || !p->mcp)
         return;
-    p->is_too_large = 1;
+    p->is_too_large = !p->is_flood;
     orb_http_cancel(p->http);
 }
 
@@ -180,8 +184,11 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
     p->is_done = 1;
     if (p->mcp && p->is_plain && (code || p->status >= 300))
         orb_mcp_log(p->mcp, "the server did not take a notification", 38);
-    if (p->mcp && p->request && p->is_too_large) {
-        orb_error_set(&err, ORB_E_TOO_LARGE, "the answer is over %d bytes", ORB_MCP_MESSAGE_MAX);
+    if (p->mcp && p->request && (p->is_too_large || p->is_flood)) {
+        if (p->is_flood)
+            orb_error_set(&err, ORB_E_TOO_LARGE, ORB_MCP_FLOOD_TEXT);
+        else
+            orb_error_set(&err, ORB_E_TOO_LARGE, "the answer is over %d bytes", ORB_MCP_MESSAGE_MAX);
         if (p->request->is_handshake)
             orb_mcp_refused(p->mcp, p->request, 0, NULL, 0, err.text);
         else

@@ -54,7 +54,7 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
     if (!strcmp(event, "endpoint") && !s->is_open)
         take_endpoint(s, data, len);
     else if ((!*event || !strcmp(event, "message")) && s->is_open) {
-        if (orb_mcp_receive(s->mcp, NULL, data, len))
+        if (orb_mcp_receive(s->mcp, NULL, data, len, &s->mcp->flood))
             s->garbage = 0;
         else if ((s->garbage += len) > ORB_MCP_GARBAGE_MAX)
             orb_mcp_down(s->mcp, "its stream brings what is no message of MCP: over %d bytes in a row", ORB_MCP_GARBAGE_MAX);
@@ -67,6 +67,7 @@ static void on_data(void *arg, const char *data, size_t len)
     struct orb_mcp_stream *s = arg;
     if (!s->mcp || s->status != 200)
         return;
+    orb_mcp_count(s->mcp, len);
     if (orb_sse_feed(&s->sse, data, len, on_event, s) == ORB_E_TOO_LARGE)
         orb_mcp_down(s->mcp, "its stream brought a message of over %d bytes", ORB_MCP_MESSAGE_MAX);
 }

@@ -10,6 +10,7 @@
 
 #define HEAD_BYTES 1024
 #define TAIL_BYTES 64
+#define LINE_COST 32            /* of a line of the log beside its text */
 #define KEEP_LINE_BYTES 65536   /* memory of longer lines is given back */
 
 struct link {
@@ -61,7 +62,7 @@ static void take_line(struct link *l, const char *line, size_t len)
         len--;
     if (!len)
         return;
-    if (orb_mcp_receive(l->mcp, NULL, line, len)) {
+    if (orb_mcp_receive(l->mcp, NULL, line, len, &l->mcp->flood)) {
         l->garbage = 0;
         return;
     }
@@ -115,7 +116,7 @@ static void log_line(struct link *l)
     memcpy(l->last_words, l->log, l->log_len);
     l->last_words[l->log_len] = '\0';
     if (l->logged < ORB_MCP_STDERR_MAX) {
-        l->logged += l->log_len;
+        l->logged += l->log_len + LINE_COST;
         orb_mcp_log(l->mcp, l->log, l->log_len);
         if (l->logged >= ORB_MCP_STDERR_MAX)
             orb_mcp_log(l->mcp, "(it says too much: the rest is not logged)", 42);
@@ -137,10 +138,12 @@ static void take_stderr(struct link *l, const char *data, size_t len)
 
 static void on_output(void *arg, int fd, const char *data, size_t len)
 {
+    struct link *l = arg;
+    orb_mcp_count(l->mcp, len);
     if (fd == 1)
-        take_output(arg, data, len);
+        take_output(l, data, len);
     else
-        take_stderr(arg, data, len);
+        take_stderr(l, data, len);
 }
 
 static void on_ended(void *arg, int status)

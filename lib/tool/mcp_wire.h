@@ -15,6 +15,7 @@
 #define ORB_MCP_SCHEMA_MAX (64 * 1024)         /* bytes of one tool's schema; tools with a larger one are left out */
 #define ORB_MCP_DESCRIPTION_MAX 8192           /* bytes; what is longer is cut */
 #define ORB_MCP_CURSOR_MAX 4096
+#define ORB_MCP_PROGRESS_MAX 200               /* bytes of what a server says about its progress; what is longer is cut */
 #define ORB_MCP_BLOCKS_MAX 100                 /* content blocks of one result */
 #define ORB_MCP_HEADERS_MAX 32                 /* x-mcp-header annotations of one tool */
 
@@ -42,6 +43,9 @@ typedef void (*orb_mcp_message_fn)(void *arg, const struct orb_mcp_message *mess
 int orb_mcp_read(const char *text, size_t len, orb_mcp_message_fn fn, void *arg, size_t *count, struct orb_error *err) ORB_MUST_CHECK;
 /* The id of a response that is too long to be read, from its first and its last bytes; -1 = not known. */
 int64_t orb_mcp_guess_id(const char *head, size_t head_len, const char *tail, size_t tail_len);
+
+/* The params of notifications/progress: the id of the call, and "3/10 message" is appended to text. -1 = they are none. */
+int64_t orb_mcp_progress_read(const json_t *params, struct orb_buf *text);
 
 /* A message to be sent, one line without its end. */
 struct orb_mcp_outgoing {

@@ -70,26 +70,22 @@ static void encode(const char *s, size_t n, struct orb_buf *out)
     }
 }
 
-int orb_template_encode(const char *s, const json_t *arguments, struct orb_buf *out, struct orb_error *err)
+void orb_template_encode(const char *s, const json_t *arguments, struct orb_buf *out)
 {
     struct orb_buf text;
     size_t n = 0;
-    int rc = 0;
     orb_buf_init(&text, TEXT_MAX);
-    for (const char *p = orb_template_next(s, &n); p && !rc; s = p + n + 2, p = orb_template_next(s, &n)) {
+    for (const char *p = orb_template_next(s, &n); p; s = p + n + 2, p = orb_template_next(s, &n)) {
         orb_buf_add(out, s, (size_t)(p - s));
         orb_buf_reset(&text);
         add_text(json_object_getn(arguments, p + 1, n), &text);
-        if (text.len && text.len <= 2 && !strncmp(text.data, "..", text.len))
-            rc = orb_error_set(err, ORB_E_INVALID, "the argument '%.*s' must not be '%s'", n > 60 ? 60 : (int)n, p + 1, text.data);
         encode(text.data, text.len, out);
     }
     orb_buf_str(out, s);
     orb_buf_done(&text);
-    return rc;
 }
 
-static json_t *fill_text(const json_t *value, const json_t *arguments)
+static json_t *fill_text(const json_t *value, const json_t *arguments, int *is_too_large)
 {
     const char *s = json_string_value(value), *p;
     struct orb_buf out;
@@ -103,26 +99,27 @@ static json_t *fill_text(const json_t *value, const json_t *arguments)
         add_text(json_object_getn(arguments, p + 1, n), &out);
     }
     orb_buf_str(&out, s);
+    *is_too_large |= out.err != 0;
     json_t *text = json_stringn(out.data ? out.data : "", out.len);
     orb_buf_done(&out);
     return text;
 }
 
-json_t *orb_template_value(const json_t *value, const json_t *arguments)
+json_t *orb_template_value(const json_t *value, const json_t *arguments, int *is_too_large)
 {
     const char *key;
     json_t *one, *filled;
     size_t i;
     if (json_is_string(value))
-        return fill_text(value, arguments);
+        return fill_text(value, arguments, is_too_large);
     if (!json_is_object(value) && !json_is_array(value))
         return json_incref((json_t *)(uintptr_t)value);
     json_t *out = json_is_object(value) ? json_object() : json_array();
     json_object_foreach((json_t *)(uintptr_t)value, key, one)
-        if ((filled = orb_template_value(one, arguments)))
+        if ((filled = orb_template_value(one, arguments, is_too_large)))
             json_object_set_new(out, key, filled);
     json_array_foreach(value, i, one)
-        if ((filled = orb_template_value(one, arguments)))
+        if ((filled = orb_template_value(one, arguments, is_too_large)))
             json_array_append_new(out, filled);
     return out;
 }

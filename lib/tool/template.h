@@ -10,12 +10,11 @@ const char *orb_template_next(const char *s, size_t *name_len);
 int orb_template_check(const char *s, const char *member, const json_t *parameters, struct orb_error *err) ORB_MUST_CHECK;
 /* The same for the strings in a JSON value. */
 int orb_template_check_value(const json_t *value, const char *member, const json_t *parameters, struct orb_error *err) ORB_MUST_CHECK;
-/* Appends s with the arguments percent-encoded; an argument that is not there is empty. ORB_E_INVALID: "." or "..", which a path would
- * follow. */
-int orb_template_encode(const char *s, const json_t *arguments, struct orb_buf *out, struct orb_error *err) ORB_MUST_CHECK;
+/* Appends s with the arguments percent-encoded; an argument that is not there is empty. */
+void orb_template_encode(const char *s, const json_t *arguments, struct orb_buf *out);
 /* A string that is one {name} becomes the argument as it is (NULL when it is not there), others have theirs as text.
- * A new reference. Members and items that become NULL are left out. */
-json_t *orb_template_value(const json_t *value, const json_t *arguments);
+ * A new reference. Members and items that become NULL are left out. *is_too_large is set when a string would be over 4 MiB. */
+json_t *orb_template_value(const json_t *value, const json_t *arguments, int *is_too_large);
 
 /* The value a JSON pointer leads to, borrowed, or NULL. */
 const json_t *orb_pointer_get(const json_t *value, const char *pointer);

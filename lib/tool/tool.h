@@ -20,6 +20,7 @@
 #define ORB_TOOL_DESCRIPTION_MAX 8192
 #define ORB_TOOL_ARGUMENTS_MAX (1024 * 1024)   /* bytes of the arguments of one call */
 #define ORB_TOOL_ERROR_MAX 4096                /* bytes of an error */
+#define ORB_TOOL_PROGRESS_MS 1000              /* news of a call's progress that come faster are left out */
 #define ORB_TOOL_ITEMS_MAX 256                 /* of one agent */
 #define ORB_TOOL_RETRIEVE "retrieve_artifact"  /* the run's own tool: no file may take the name */
 
@@ -52,6 +53,8 @@ struct orb_tool_result {
     double duration_ms;
 };
 typedef void (*orb_tool_cb)(void *arg, const struct orb_tool_result *result);
+/* What a tool says about a call under way, UTF-8; at most once in ORB_TOOL_PROGRESS_MS. */
+typedef void (*orb_tool_progress_cb)(void *arg, const char *text);
 
 /* One call under way; a kind keeps what it needs in state. */
 struct orb_tool_call {
@@ -64,6 +67,9 @@ struct orb_tool_call {
     int is_running;          /* the kind has started it; else failure says why not */
     char *failure;
     void *state;
+    void *context;           /* the executor's work that it is part of (exec/work.h); NULL: by hand */
+    int64_t told_us;         /* when its progress was told last; 0 = never */
+    orb_tool_progress_cb progress; /* may be NULL */
     orb_tool_cb cb;
     void *arg;
 };
@@ -73,6 +79,9 @@ struct orb_tool_call {
  * means that there is no callback. */
 int orb_tool_call_start(struct orb_loop *loop, struct orb_tool *tool, json_t *arguments, orb_tool_cb cb, void *arg,
                         struct orb_tool_call **out, struct orb_error *err) ORB_MUST_CHECK;
+/* Both before the loop turns again. progress: with the arg of the call. */
+void orb_tool_call_on_progress(struct orb_tool_call *call, orb_tool_progress_cb cb);
+void orb_tool_call_set_context(struct orb_tool_call *call, void *context);
 /* Ends it now: child processes (their whole group) are killed, connections closed. The callback comes later, with an error. */
 void orb_tool_call_cancel(struct orb_tool_call *call);
 
@@ -101,6 +110,8 @@ struct orb_tool_kind {
  * read, so a kind need not keep them: len is how much there was); what is not UTF-8, and NUL, becomes U+FFFD. */
 void orb_tool_call_end(struct orb_tool_call *call, const char *content, size_t len, const json_t *blocks);
 void orb_tool_call_fail(struct orb_tool_call *call, const char *fmt, ...) ORB_PRINTF(2, 3);
+/* Before that, as often as it likes. */
+void orb_tool_call_progress(struct orb_tool_call *call, const char *text);
 
 /* ---- the toolbox -------------------------------------------------------- */
 
@@ -136,6 +147,7 @@ void orb_toolbox_forget(struct orb_toolbox *toolbox, void *arg);
 extern const struct orb_tool_kind *const orb_tool_kinds[];
 extern const struct orb_tool_kind orb_tool_kind_builtin, orb_tool_kind_exec, orb_tool_kind_http, orb_tool_kind_mcp,
     orb_tool_kind_python;
+extern const struct orb_tool_kind orb_tool_kind_delegate; /* in lib/exec: it runs agents */
 /* builtin.c: adds the tools that need no file. */
 int orb_tool_builtin_add(struct orb_toolbox *toolbox, struct orb_error *err) ORB_MUST_CHECK;
 

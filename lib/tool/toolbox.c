@@ -253,6 +253,7 @@ void orb_toolbox_free(struct orb_toolbox *toolbox)
     for (size_t i = 0; orb_tool_kinds[i]; i++)
         if (orb_tool_kinds[i]->close)
             orb_tool_kinds[i]->close(toolbox);
+    orb_hand_drop_all(toolbox);
     free(toolbox->entries);
     free(toolbox->dir);
     free(toolbox);

@@ -107,6 +107,7 @@ block docs/tools.md 4 >"$here/tools/word_count.sh"
 block docs/tools.md 5 | sed "s/8080/$(<"$work/port")/" >"$here/tools/weather.json"
 block docs/tools.md 6 >"$here/tools/mytools.json"
 block docs/tools.md 7 >"$here/tools/mytools.py"
+block docs/tools.md 8 >"$here/tools/ask_translator.json"
 block docs/mcp.md 1 >"$here/tools/calc.json"
 block docs/mcp.md 2 >"$here/tools/calc_server.py"
 example "$(block docs/tools.md 2)"
@@ -121,6 +122,7 @@ calls word_count '{"text":"one%20two%20three"}' 3
 calls weather '{"city":"Oslo"}' 'rain in Oslo'
 calls shout '{"text":"hey","times":2}' 'HEY! HEY!'
 calls mcp__calc__add '{"x":1,"y":2}' 3
+calls ask_translator '{"task":"good%20day"}' "$answer"
 calls now '{}' '[0-9-]{10}T[0-9:]{8}Z, [A-Z][a-z]+day'
 example "$(block README.md 5 | sed '$d')"
 background 'Press Ctrl' "$(commands README.md 5 | tail -n 1)"

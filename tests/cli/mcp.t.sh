@@ -37,6 +37,16 @@ check 'mcp call, no such server' orbiter mcp call other add --tools "$mcp" <<'OU
 err: orbiter: No server registered with name 'other'; see orbiter mcp list, and name the folder of tool files with --tools
 exit 5
 OUT
+server slow modern ', "include": ["progress"]' >"$mcp/slow.json"
+check 'mcp call, its progress' bash -c "orbiter mcp call slow progress --tools '$mcp' 2>&1 >/dev/null | head -1" <<'OUT'
+out: orbiter: mcp__slow__progress: 0.5/1000 is at it
+exit 0
+OUT
+check 'mcp call, quiet' orbiter mcp call slow progress -q --tools "$mcp" <<'OUT'
+out: did progress
+exit 0
+OUT
+rm "$mcp/slow.json"
 server dead die >"$mcp/dead.json"
 rm "$mcp/calc.json"
 check 'mcp list, a dead server' orbiter mcp list -q -o jsonl --tools "$mcp" <<'OUT'

@@ -36,6 +36,26 @@ check 'tool call, Python' orbiter tool call mytools.shout '{"text": "hello", "ti
 out: HELLO! HELLO!
 exit 0
 EOF
+doc_file ask_translator.json | sed 's/openai:gpt-4o/sim:say=bon+jour/' >"$tools/ask_translator.json"
+check 'tool call, a delegate' orbiter tool call mytools.ask_translator '{"task": "good day"}' --tools "$tools" <<'EOF'
+out: bon jour
+exit 0
+EOF
+check 'tool call, a delegate that fails' bash -c "sed -i 's/sim:say=bon+jour/sim:error=server@0/' '$tools/ask_translator.json'; orbiter tool call ask_translator '{\"task\": \"good day\"}' --tools '$tools'" <<'EOF'
+err: orbiter: Tool 'ask_translator' failed: [sim:error=server@0] sim: the error that the model string asks for, after 0 tokens
+exit 1
+EOF
+mkdir "$work/wrong"
+printf '{"name": "ask", "description": "d", "kind": "delegate", "agent": {"name": "x", "max_steps": 0}}' >"$work/wrong/ask.json"
+check 'a delegate whose agent is wrong' orbiter tool list --tools "$work/wrong" <<'EOF'
+err: orbiter: WORK/wrong/ask.json: /agent: max_steps must be >= 1, got 0
+exit 2
+EOF
+printf '{"name": "ask", "description": "d", "kind": "delegate", "agent": {"name": "x", "max_cost": 1}}' >"$work/wrong/ask.json"
+check 'a delegate with a limit of its own' orbiter tool list --tools "$work/wrong" <<'EOF'
+err: orbiter: WORK/wrong/ask.json: /agent/max_cost: the limit of the task that calls it holds; leave it out
+exit 2
+EOF
 mkdir "$work/python"
 cp "$tools/mytools.py" "$work/python"
 sed 's/"modules": ..mytools../"functions": ["mytools.shout"]/' "$tools/mytools.json" >"$work/python/mytools.json"
@@ -90,6 +110,7 @@ holds 'a worker with tools' orbiter submit -q --redis-url "$url" --wait -m sim: 
 holds 'kinds fit 80 columns' bash -c '! orbiter tool kinds | grep -E ".{81}"'
 check 'kinds' bash -c 'orbiter tool kinds | grep -v "^ " | sort' <<'EOF'
 out: builtin
+out: delegate
 out: exec
 out: http
 out: mcp

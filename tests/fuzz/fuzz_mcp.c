@@ -57,6 +57,12 @@ static void on_message(void *arg, const struct orb_mcp_message *m)
         ORB_ASSERT(!orb_mcp_write_answer(&b, m) || (!b.err && fuzz_is_ascii(b.data, b.len)));
         orb_buf_done(&b);
     }
+    if (m->kind == ORB_MCP_NOTIFICATION) {
+        orb_buf_init(&b, ORB_MCP_PROGRESS_MAX + 128);
+        int64_t id = orb_mcp_progress_read(m->params, &b);
+        ORB_ASSERT(!b.err && (id == -1) == !b.len && orb_utf8_is_valid(b.data ? b.data : "", b.len) && (!b.len || strlen(b.data) == b.len));
+        orb_buf_done(&b);
+    }
     if (m->kind == ORB_MCP_RESULT) {
         check_list(m->result);
         check_result(m->result);

@@ -393,7 +393,7 @@ static void a_path_without_a_binding_fails_at_once(void **state)
     wait_status("a", "failed");
     test_expect_field(&fleet, "a", "error_type", "ToolError");
     test_expect_field(&fleet, "a", "retries", "(nil)");
-    expect_in_field("a", "error", "other.fn");
+    expect_in_field("a", "error", "no tool file of this worker binds it; put a file with \"path\": \"other.fn\" into ");
 }
 
 /* The tool writes its pid, and its child's. */

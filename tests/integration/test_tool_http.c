@@ -125,7 +125,17 @@ static void requests(void **state)
     (void)state;
     expect(URL("/echo/{q}?n={n}&o={o}&q={q}"), json_pack("{ss si s[i]}", "q", "a b/\xe2\x82\xac?&#%", "n", 7, "o", 1), 0,
            PARTS("GET /echo/a%20b%2F%E2%82%AC%3F%26%23%25?n=7&o=%5B1%5D&q=a%20b", " HTTP/1.1\r\nHost: 127.0.0.1:"));
-    expect(URL("/echo/{q}/x"), json_pack("{ss}", "q", ".."), 1, PARTS("the argument 'q' must not be '..'"));
+    expect(URL("/echo/{q}/x"), json_pack("{ss}", "q", ".."), 1, PARTS("an argument must not bring '..' between the slashes of the URL's path"));
+    /* Servers that decode %2F before they look at the path. */
+    expect(URL("/echo/{q}/x"), json_pack("{ss}", "q", "../../admin"), 1, PARTS("must not bring '..' between the slashes"));
+    expect(URL("/echo/{q}/x"), json_pack("{ss}", "q", "a/.."), 1, PARTS("'..' between the slashes"));
+    expect(URL("/echo/{q}"), json_pack("{ss}", "q", "a\\..\\b"), 1, PARTS("'..' between the slashes"));
+    expect(URL("/echo/{q}"), json_pack("{ss}", "q", "./b"), 1, PARTS("'.' between the slashes"));
+    expect(URL("/echo/x{q}"), json_pack("{ss}", "q", "/../b"), 1, PARTS("'..' between the slashes"));
+    expect(URL("/echo/.{q}"), json_pack("{ss}", "q", "./b"), 1, PARTS("'..' between the slashes"));
+    expect(URL("/echo/{q}?x={q}"), json_pack("{ss}", "q", "a/.."), 1, PARTS("'..' between the slashes"));
+    expect(URL("/echo/{q}"), json_pack("{ss}", "q", "a/b..c/...d"), 0, PARTS("GET /echo/a%2Fb..c%2F...d HTTP/1.1"));
+    expect(URL("/echo/?q={q}"), json_pack("{ss}", "q", "../b/.."), 0, PARTS("GET /echo/?q=..%2Fb%2F.. HTTP/1.1"));
     expect(URL("/echo/{q}"), json_object(), 0, PARTS("GET /echo/ HTTP/1.1"));
     expect(URL("/echo") ", \"headers\": {\"Authorization\": \"Bearer ${TOOL_TEST_KEY}\", \"X-A\": \"{q}\"}", json_object(), 0,
            PARTS("\r\nAuthorization: Bearer k-123\r\n", "\r\nX-A: {q}\r\n"));
@@ -157,6 +167,7 @@ static void responses(void **state)
     expect(URL("/big/5000000"), json_object(), 1, PARTS("the response of 127.0.0.1 is over 4194304 bytes"));
     expect(URL("/flood"), json_object(), 1, PARTS("is over 4194304 bytes"));
     expect(URL("/flood") ", \"response_max\": 10", json_object(), 1, PARTS("is over 10 bytes"));
+    expect(URL("/trailers"), json_object(), 1, PARTS("no response of 127.0.0.1: its headers are over 262144 bytes"));
     expect(URL("/cut"), json_object(), 1, PARTS("no response of 127.0.0.1: "));
     expect(URL("/none"), json_object(), 1, PARTS("no response of 127.0.0.1: "));
     expect(URL("/hang") ", \"timeout_seconds\": 0.3", json_object(), 1, PARTS("Tool 't' took more than 0.3 s and was stopped"));
@@ -165,7 +176,7 @@ static void responses(void **state)
 
 static void redirects(void **state)
 {
-    char members[512], url[128];
+    char members[512], url[128], path[192];
     (void)state;
     expect(URL("/to/302?/echo/x"), json_object(), 0, PARTS("GET /echo/x HTTP/1.1"));
     expect(URL("/to/308?echo"), json_object(), 1, PARTS("no response")); /* relative: /to/echo, where nothing answers */
@@ -192,6 +203,15 @@ static void redirects(void **state)
     snprintf(url, sizeof url, "http://127.0.0.1:%d/echo", other.port);
     snprintf(members, sizeof members, URL("/to/307?%s") ", \"method\": \"POST\"", web.port, url);
     expect(members, json_object(), 1, PARTS("redirects what was sent to another server"));
+    static const char *const kept[] = { "/to/301?%s\", \"method\": \"PUT", "/to/302?%s\", \"method\": \"PATCH", "/to/308?%s\", \"method\": \"PUT" };
+    for (size_t i = 0; i < ORB_COUNT(kept); i++) {
+        snprintf(path, sizeof path, kept[i], url);
+        snprintf(members, sizeof members, HERE "\"url\": \"http://127.0.0.1:%d%s\"", web.port, path);
+        expect(members, json_object(), 1, PARTS("redirects what was sent to another server"));
+    }
+    /* One that was cut would be another place. */
+    expect(URL("/far/300"), json_object(), 0, PARTS("GET /echo/xxxxx"));
+    expect(URL("/far/5000"), json_object(), 1, PARTS("127.0.0.1 redirects to a URL of over 4095 bytes"));
 }
 
 static void places_that_are_refused(void **state)

@@ -5,7 +5,7 @@
     server.py http PORTFILE [ERA] [HABIT...]  streamable HTTP, writes its port to PORTFILE
     server.py sse PORTFILE [HABIT...]        HTTP+SSE of 2024-11-05
 Tools: add, echo, env, fail, image, resource, structured, link, empty, sleep, crash, huge, wrong_id, twice, garbage, never, progress, ping,
-       routed, pid, count. HABITs are words that change the whole server, see the code.
+       routed, pid, count, flood, flood_ping, flood_stderr, flood_line, freeze. HABITs are words that change the whole server, see the code.
 """
 import json, os, queue, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +72,8 @@ def call(name, args, headers):
     if name == "image":
         return {"content": [{"type": "text", "text": "look"}, {"type": "image", "data": PNG, "mimeType": "image/png"},
                             {"type": "image", "data": "not base64!", "mimeType": "image/png"}]}
+    if name == "album":
+        return {"content": [{"type": "text", "text": "x" * 400000}, {"type": "image", "data": PNG, "mimeType": "image/png"}]}
     if name == "resource":
         return {"content": [{"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}}]}
     if name == "link":
@@ -131,6 +133,27 @@ def say(value):
         sys.stdout.flush()
 
 
+NOTE = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}
+FLOODS = {"flood": json.dumps(NOTE) + "\n", "flood_ping": '{"jsonrpc": "2.0", "id": "q", "method": "ping"}\n', "flood_stderr": "spam\n", "flood_line": "x"}
+
+
+def progress(message):
+    """News of a call's progress, and as many of calls that there are not."""
+    token = message["params"].get("_meta", {}).get("progressToken")
+    return [{"jsonrpc": "2.0", "method": "notifications/progress",
+             "params": {"progressToken": token if i % 2 == 0 else [99999, "x", None, -1][i // 2 % 4], "progress": i + 0.5, "total": 1000, "message": "is at it"}}
+            for i in range(1000)]
+
+
+def flood(write, line):
+    """Without end, and without listening."""
+    try:
+        while True:
+            write((line * 500).encode())
+    except OSError:
+        pass
+
+
 waiting_pong = {}
 
 
@@ -142,6 +165,8 @@ def misbehave(message):
         sys.stderr.write("going down\n")
         sys.stderr.flush()
         os._exit(3)
+    elif name == "freeze":
+        time.sleep(100)
     elif name == "hang_up":
         sys.stdout.close()
         os.close(1)
@@ -158,13 +183,15 @@ def misbehave(message):
             say(line)
         say({"jsonrpc": "2.0", "id": ident, "result": result})
     elif name == "progress":
-        for i in range(1000):
-            say({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": ident, "progress": i + 0.5}})
+        for note in progress(message):
+            say(note)
         say({"jsonrpc": "2.0", "id": ident, "result": result})
     elif name == "ping":
         waiting_pong["p"] = ident
         say({"jsonrpc": "2.0", "id": "p", "method": "ping"})
         say({"jsonrpc": "2.0", "id": "s", "method": "sampling/createMessage", "params": {}})
+    elif name in FLOODS:
+        flood(lambda data: os.write(2 if name == "flood_stderr" else 1, data), FLOODS[name])
     elif name == "stderr":
         sys.stderr.write("spam " * 100000 + "\n")
         sys.stderr.flush()
@@ -209,6 +236,7 @@ def stdio():
 # ---- HTTP ----
 
 sessions, streams = set(), {}
+is_frozen = False   # takes messages and answers none, until somebody connects anew
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -289,8 +317,10 @@ class Handler(BaseHTTPRequestHandler):
         if name == "twice":
             return self.events(["data: " + json.dumps(done) + "\n\n"] * 2)
         if name == "progress":
-            note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}}
-            return self.events(["data: " + json.dumps(note) + "\n\n"] * 1000 + ["data: " + json.dumps(done) + "\n\n"])
+            return self.events(["data: " + json.dumps(x) + "\n\n" for x in progress(message) + [done]])
+        if name in FLOODS:
+            self.events([])
+            return flood(self.wfile.write, "data: " + FLOODS[name] + "\n")
         if name == "never":
             self.events([": wait\n\n"])
             try:
@@ -310,8 +340,18 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(404)
         self.reply(202)
         name = (message.get("params") or {}).get("name")
+        if name == "freeze":
+            global is_frozen
+            is_frozen = True
+        if is_frozen:
+            return None
         if name == "crash":
             out.put(None)
+        elif name == "flood":
+            out.put(name)
+        elif name == "progress":
+            for note in progress(message) + [answer(message, self.headers)]:
+                out.put(note)
         elif name != "never":
             reply = answer(message, self.headers)
             if reply:
@@ -319,6 +359,8 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def do_GET(self):
+        global is_frozen
+        is_frozen = False
         if sys.argv[1] != "sse" and "sse_only" not in habits:
             return self.reply(405)
         path, out = "/messages?n=%d" % (len(streams) + 1), queue.Queue()
@@ -329,10 +371,14 @@ class Handler(BaseHTTPRequestHandler):
             reply = out.get()
             if reply is None:
                 return None
+            if reply == "flood":
+                return flood(self.wfile.write, "data: " + FLOODS[reply] + "\n")
             self.wfile.write(("event: message\ndata: %s\n\n" % json.dumps(reply)).encode())
             self.wfile.flush()
 
     def do_DELETE(self):
+        if "deaf" in habits:
+            time.sleep(100)
         sessions.discard(self.headers.get("MCP-Session-Id"))
         with open(sys.argv[2] + ".deleted", "w") as f:
             f.write(self.headers.get("MCP-Session-Id", ""))

@@ -35,7 +35,7 @@ static int put(int fd, const char *data, size_t len)
 
 static void answer(int fd, int status, const char *more, const char *body, size_t len)
 {
-    char head[8192];
+    char head[16384];
     snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n", status, len, more);
     if (put(fd, head, strlen(head)))
         put(fd, body, len);
@@ -59,19 +59,40 @@ static void flood(int fd, size_t len)
     }
 }
 
+static void trail(int fd)
+{
+    char line[2048];
+    memset(line, 'x', sizeof line);
+    for (long long i = 0;; i++) {
+        int n = snprintf(line, sizeof line, "X-%lld: ", i);
+        line[n] = 'x';
+        memcpy(line + sizeof line - 2, "\r\n", 2);
+        if (!put(fd, line, sizeof line))
+            return;
+    }
+}
+
 static void redirect(int fd, const char *path)
 {
-    char header[4200];
+    char header[8192];
     const char *to = strchr(path, '?');
     snprintf(header, sizeof header, "Location: %s\r\n", to ? to + 1 : "");
-    answer(fd, atoi(path + 4), header, "moved", 5);
+    answer(fd, *path == '?' ? 302 : atoi(path + 4), header, "moved", 5);
+}
+
+/* To /echo/xxx... of so many bytes. */
+static void redirect_far(int fd, size_t len)
+{
+    char path[8000] = "?/echo/";
+    memset(path + 7, 'x', len < sizeof path - 8 ? len : sizeof path - 8);
+    redirect(fd, path);
 }
 
 static void serve(int fd, const char *request, size_t len)
 {
     static const char json[] = "{\"items\": [{\"t\": \"x\", \"n\": [1, 2]}], \"a/b\": null}";
     static const char weather[] = "{\"city\": \"S\u00e3o Paulo\", \"now\": {\"sky\": \"clear\", \"celsius\": 21.5}}";
-    char path[4096] = "";
+    char path[8192] = "";
     const char *start = strchr(request, ' ');
     if (start)
         snprintf(path, sizeof path, "%.*s", (int)strcspn(start + 1, " \r\n"), start + 1);
@@ -85,10 +106,14 @@ static void serve(int fd, const char *request, size_t len)
         answer(fd, atoi(path + 8), "", "some text", 9);
     else if (!strncmp(path, "/to/", 4))
         redirect(fd, path);
+    else if (!strncmp(path, "/far/", 5))
+        redirect_far(fd, strtoul(path + 5, NULL, 10));
     else if (!strncmp(path, "/big/", 5) && put(fd, "HTTP/1.1 200 X\r\n\r\n", 18))
         flood(fd, strtoul(path + 5, NULL, 10));
     else if (!strcmp(path, "/flood") && put(fd, "HTTP/1.1 200 X\r\n\r\n", 18))
         flood(fd, (size_t)-1);
+    else if (!strcmp(path, "/trailers") && put(fd, "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", 55))
+        trail(fd);
     else if (!strcmp(path, "/hang"))
         wait_for_close(fd);
     else if (!strcmp(path, "/stall") && put(fd, "HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nha", 39))

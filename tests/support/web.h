@@ -4,8 +4,10 @@
  *   /weather?city=…  200, for the example of docs/tools.md
  *   /status/CODE   that status, with a short text
  *   /to/CODE?URL   that status, with Location: URL
+ *   /far/N         302, with a Location of N bytes and some more
  *   /big/N         N bytes
  *   /flood         bytes without end
+ *   /trailers      a byte, then trailers without end
  *   /hang          nothing
  *   /stall         half of a response, then nothing
  *   /cut           half of a response, then the end */

@@ -54,9 +54,9 @@ static void messages_are_written(void **state)
         const char *text;
     } rows[] = {
         { { .id = 7, .method = "tools/call", .name = "add", .arguments = arguments },
-          "{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"tools/call\", \"params\": {\"name\": \"add\", \"arguments\": {\"a\": \"x\\ny\"}}}" },
+          "{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"tools/call\", \"params\": {\"name\": \"add\", \"arguments\": {\"a\": \"x\\ny\"}, \"_meta\": {\"progressToken\": 7}}}" },
         { { .id = 7, .method = "tools/call", .name = "add", .arguments = none },
-          "{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"tools/call\", \"params\": {\"name\": \"add\"}}" },
+          "{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"tools/call\", \"params\": {\"name\": \"add\", \"_meta\": {\"progressToken\": 7}}}" },
         { { .id = 8, .method = "tools/list", .cursor = "c" }, "{\"jsonrpc\": \"2.0\", \"id\": 8, \"method\": \"tools/list\", \"params\": {\"cursor\": \"c\"}}" },
         { { .method = "notifications/initialized" }, "{\"jsonrpc\": \"2.0\", \"method\": \"notifications/initialized\", \"params\": {}}" },
         { { .id = 1, .method = "tools/list", .is_modern = 1 },

@@ -133,6 +133,10 @@ static void tool_ends(struct play *p, const struct play_item *item)
             const char *text = p->tool_results[i] + n + 1;
             p->tool_results[i] = NULL;
             json_t *blocks = NULL;
+            if (!strncmp(text, "progress ", 9)) {
+                orb_run_tool_progress(p->run, item->talk, item->call, "1/2 half");
+                text += 9;
+            }
             if (!strncmp(text, "error ", 6)) {
                 result.error = text + 6;
             } else if (!strncmp(text, "image ", 6)) { /* an image, and text beside it */

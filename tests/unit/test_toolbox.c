@@ -57,7 +57,7 @@ static void mistakes_are_named(void **state)
     } rows[] = {
         { "{", "t.json: " }, { "[]", "must hold a JSON object" }, { "\xff", "t.json" },
         { "{\"name\": \"t\"}", "/kind is missing" }, { "{\"kind\": 1}", "/kind: must be a string" },
-        { "{\"kind\": \"exe\"}", "/kind: there is no kind 'exe'; the kinds are builtin, exec" }, { "{\"kind\": \"builtin\"}", "without a file" },
+        { "{\"kind\": \"exe\"}", "/kind: there is no kind 'exe'; the kinds are builtin, delegate, exec" }, { "{\"kind\": \"builtin\"}", "without a file" },
         { EXEC(", \"argvs\": 1"), "/argvs: a tool file of kind exec has no such member (did you mean 'argv'?)" },
         { "{\"kind\": \"exec\", \"name\": \"t\", \"description\": \"d\"}", "/argv is missing" },
         { "{\"kind\": \"exec\", \"argv\": [\"true\"]}", "/name is missing" },

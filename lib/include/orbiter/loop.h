@@ -28,6 +28,12 @@ ORB_API int orb_loop_run(struct orb_loop *loop);
 ORB_API int orb_loop_turn(struct orb_loop *loop, int wait_ms);
 ORB_API void orb_loop_stop(struct orb_loop *loop);
 
+/* For a program of its own, on its only loop: what tools and servers have started and left behind becomes this process's child
+ * (PR_SET_CHILD_SUBREAPER), ends when the tool's call or the server does, at the latest with the loop, and is waited for; so is every other
+ * child that the process inherits, when it ends by itself. ORB_E_SYSTEM: the kernel does not tell a process its children
+ * (CONFIG_PROC_CHILDREN). */
+ORB_API int orb_loop_adopt(struct orb_loop *loop);
+
 /* Monotonic milliseconds. */
 ORB_API int64_t orb_loop_now_ms(struct orb_loop *loop);
 

@@ -22,9 +22,6 @@ ORB_API size_t orb_mcp_server_count(struct orb_toolbox *toolbox);
 /* Asks all of them at once; the callback comes for each, in any order. */
 ORB_API void orb_mcp_server_list(struct orb_toolbox *toolbox, orb_mcp_server_cb cb, void *arg);
 
-/* Servers that keep a session for us. It is ended when the toolbox is freed, if the loop is turned for a moment after that. */
-ORB_API size_t orb_mcp_session_count(struct orb_toolbox *toolbox);
-
 /* A tool of a server. */
 struct orb_mcp_tool_info {
     const char *name;        /* as the server calls it */
