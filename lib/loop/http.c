@@ -120,7 +120,8 @@ static void http_finish(struct orb_http *http, CURLcode result)
     long sent = 0;
     int code = code_of(result);
     curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &sent);
-    if (http->header_bytes > HEADERS_MAX)
+    /* Of a line over its own limit curl says that it has no memory. */
+    if (http->header_bytes > HEADERS_MAX || (result == CURLE_OUT_OF_MEMORY && sent > 0 && !http->has_head))
         snprintf(http->text, sizeof http->text, "its headers are over %d bytes", HEADERS_MAX);
     http_detach(http);
     http->is_again = 0;

@@ -308,6 +308,7 @@ static const struct orb_codec codec = {
     .state_size = sizeof(struct orb_anthropic_state),
     .request = request,
     .data = orb_anthropic_data,
+    .is_ending = orb_anthropic_is_ending,
     .end = orb_anthropic_end,
     .refusal = orb_failure_body,
     .done = orb_anthropic_done,

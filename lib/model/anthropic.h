@@ -48,6 +48,7 @@ struct orb_anthropic_state {
 
 int orb_anthropic_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                        struct orb_error *err);
+int orb_anthropic_is_ending(const void *state);
 int orb_anthropic_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
 void orb_anthropic_done(void *state);
 

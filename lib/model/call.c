@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define REFUSAL_MAX (64 * 1024) /* of the body of a reply that is no event stream */
 #define GRACE_MS 1000           /* for the body's end once the reply is complete */
+#define ENDING_MS 5000          /* for what may follow the reply's last word, such as its usage */
 #define TIMEOUT_S 600           /* without a byte; ORBITER_MODEL_TIMEOUT */
 
 enum body { BODY_NONE, BODY_EVENTS, BODY_REFUSAL };
@@ -25,7 +27,7 @@ struct reply {
     struct orb_sse sse;
     struct orb_buf refusal;
     enum body body;
-    int status, should_retry, is_repeated, is_complete, is_token_kept;
+    int status, should_retry, is_repeated, is_compressed, is_ending, is_complete, is_token_kept;
     int64_t retry_after_ms, timeout_ms, heard_at_ms;
     char host[128];
 };
@@ -128,7 +130,9 @@ static void on_head(void *arg, const struct orb_http_response *response)
     r->should_retry = response->should_retry;
     r->heard_at_ms = orb_loop_now_ms(s->loop);
     /* Small servers leave the type out or call it text. */
-    if (is_ok && (!*type || strncmp(type, "text/event-stream", 17) == 0 || strncmp(type, "text/plain", 10) == 0))
+    const char *coding = orb_http_header(r->http, "content-encoding");
+    r->is_compressed = coding && *coding && strcasecmp(coding, "identity");
+    if (is_ok && !r->is_compressed && (!*type || strncmp(type, "text/event-stream", 17) == 0 || strncmp(type, "text/plain", 10) == 0))
         r->body = BODY_EVENTS;
     else
         r->body = BODY_REFUSAL;
@@ -146,6 +150,25 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
         s->failed->code = rc;
     }
     return s->is_cancelled ? 1 : rc;
+}
+
+/* s->failed, of an rc that sse.c or on_event gave. */
+static void events_failed(struct orb_model_stream *s, int rc)
+{
+    if (s->failed)
+        return;
+    s->failed = orb_alloc(sizeof(*s->failed));
+    orb_error_set(s->failed, rc, "the provider sent an event over %d bytes", ORB_SSE_EVENT_MAX);
+}
+
+/* The last word was said: the timer no longer waits for the server's silence. */
+static void note_ending(struct orb_model_stream *s)
+{
+    const struct orb_codec *codec = s->provider->codec;
+    if (s->reply->is_ending || !codec->is_ending || !codec->is_ending(s->state))
+        return;
+    s->reply->is_ending = 1;
+    orb_timer_start(s->timer, ENDING_MS);
 }
 
 static void on_data(void *arg, const char *data, size_t len)
@@ -167,10 +190,10 @@ static void on_data(void *arg, const char *data, size_t len)
         r->is_complete = 1; /* the body's end leaves a connection that can be used again */
         orb_timer_start(s->timer, GRACE_MS);
     } else if (rc < 0) {
-        struct orb_error err = { 0 };
-        if (!s->failed)
-            orb_error_set(&err, rc, "the provider sent an event over %d bytes", ORB_SSE_EVENT_MAX);
-        reply_fail(s, &err);
+        events_failed(s, rc);
+        orb_http_cancel(r->http);
+    } else if (!s->is_cancelled) {
+        note_ending(s);
     }
 }
 
@@ -179,6 +202,8 @@ static void on_silence(void *arg)
     struct orb_model_stream *s = arg;
     struct reply *r = s->reply;
     struct orb_error err = { 0 };
+    if (r->is_ending && !r->is_complete) /* nothing more has come behind the last word */
+        r->is_complete = !s->provider->codec->end(s->state, on_delta, s, &err);
     if (r->is_complete) {
         orb_http_cancel(r->http);
         return;
@@ -204,9 +229,21 @@ static int with_should_retry(const struct reply *r, int code)
     return code;
 }
 
+/* Whoever is sent on would take the key along. */
+static int refuse_redirect(struct orb_model_stream *s, struct orb_error *err)
+{
+    const char *to = orb_http_header(s->reply->http, "location"), *base = orb_server_base_name(s->provider->server);
+    return orb_error_set(err, ORB_E_CONFIG, "%s redirects to '%.200s' (HTTP %d), which is not followed; set %s to where the server is", s->reply->host, to ? to : "",
+                         s->reply->status, *base ? base : "the base_url of its file");
+}
+
 static int end_refusal(struct orb_model_stream *s, struct orb_error *err)
 {
     struct reply *r = s->reply;
+    if (r->status >= 300 && r->status < 400)
+        return refuse_redirect(s, err);
+    if (r->is_compressed)
+        return orb_error_set(err, ORB_E_MODEL_SERVER, "%s compressed its reply, which was not asked for; take that from the proxy before it", r->host);
     int code = s->provider->codec->refusal(s->provider, r->status, r->refusal.data ? r->refusal.data : "", r->refusal.len, err);
     err->code = with_should_retry(r, code);
     if (r->retry_after_ms > 0) /* else what the body says */
@@ -224,6 +261,7 @@ static int end_events(struct orb_model_stream *s, int http_code, const char *tex
         return 0;
     /* What is no JSON at the very end is the half of something. */
     if (rc < 0 && rc != ORB_E_PROTOCOL) {
+        events_failed(s, rc);
         *err = *s->failed;
         return rc;
     }
@@ -234,7 +272,7 @@ static int end_events(struct orb_model_stream *s, int http_code, const char *tex
     return err->code ? err->code : rc;
 }
 
-static int reply_result(struct orb_model_stream *s, int code, const char *text, struct orb_error *err)
+static int reply_result(struct orb_model_stream *s, int code, int is_connect, const char *text, struct orb_error *err)
 {
     struct reply *r = s->reply;
     if (s->failed) {
@@ -248,7 +286,7 @@ static int reply_result(struct orb_model_stream *s, int code, const char *text, 
     if (r->body == BODY_REFUSAL)
         return end_refusal(s, err);
     if (code == ORB_E_MODEL_NETWORK)
-        return orb_error_set(err, code, "cannot reach %s: %s; check the network%s%s on the worker", r->host, text,
+        return orb_error_set(err, code, "%s %s: %s; check the network%s%s on the worker", is_connect ? "cannot reach" : "no reply from", r->host, text,
                              *orb_server_base_name(s->provider->server) ? " and " : "", orb_server_base_name(s->provider->server));
     return orb_error_set(err, code ? code : ORB_E_MODEL_TRUNCATED, "%s did not answer: %s", r->host, text);
 }
@@ -275,7 +313,7 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
         orb_http_again(s->reply->http);
         return;
     }
-    int rc = reply_result(s, code, text, &err);
+    int rc = reply_result(s, code, is_connect, text, &err);
     if (rc && s->provider->token)
         rc = token_result(s, rc, &err);
     stream_end(s, rc, &err);

@@ -242,6 +242,7 @@ const struct orb_codec orb_openai_codec = {
     .state_size = sizeof(struct orb_openai_state),
     .request = request,
     .data = orb_openai_data,
+    .is_ending = orb_openai_is_ending,
     .end = orb_openai_end,
     .refusal = orb_failure_body,
     .done = orb_openai_done,

@@ -278,6 +278,11 @@ int orb_openai_data(const struct orb_provider *provider, void *state, const char
     return rc;
 }
 
+int orb_openai_is_ending(const void *state)
+{
+    return ((const struct orb_openai_state *)state)->has_finish;
+}
+
 int orb_openai_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err)
 {
     struct orb_openai_state *st = state;

@@ -224,6 +224,8 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
         r->dialect->plain(r);
         reply_end(r, "plain");
         r = NULL;
+    } else if (r->script.bad) {
+        bad_start(r);
     } else {
         choose_answer(r, body);
         start_stream(r);

@@ -65,6 +65,7 @@ static const struct key {
     TEXT(finish, "how it ends: length or content_filter"),
     TEXT(limit_reset, "header x-ratelimit-reset-tokens, such as 6m0s"),
     NUMBER(limit_reset_at, -1, "header anthropic-ratelimit-input-tokens-reset, so many seconds from now"),
+    TEXT(bad, "a head or body that breaks the rules, or never ends; bad.c has the names"),
     NUMBER(sign, 0, "thought signatures, which must come back"),
 #undef NUMBER
 #undef TEXT
@@ -132,6 +133,10 @@ int script_parse(const char *model, struct script *out, char *why, size_t cap)
             rc = set(out, word, value, why, cap);
     }
     free(text);
+    if (rc == 0 && out->bad && !bad_is_known(out->bad)) {
+        snprintf(why, cap, "fake-provider: there is no bad=%s", out->bad);
+        rc = -1;
+    }
     return rc;
 }
 
