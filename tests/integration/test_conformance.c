@@ -176,7 +176,7 @@ static void another_key(void)
 {
     char words[64];
     unsetenv(row->key_env);
-    setenv(row->other_env, TEST_PROVIDER_KEY, 1);
+    setenv(row->other_env, TEST_PROBE_KEY, 1);
     snprintf(words, sizeof(words), "check %s on the worker", row->other_env);
     expect("fake?tokens=2", 0, "w1 w2", NULL);
     expect("fake?status=401&message=bad+key+$KEY!", ORB_E_MODEL_AUTH, "", words);
@@ -282,7 +282,7 @@ static void bad_servers(void)
  * is only the latter.) */
 static void endless(void)
 {
-    struct test_probe p = { .limit = 10000 };
+    struct test_probe p = { .limit = 10000, .is_quiet = 1 };
     test_provider_start(&p, "fake?endless=1&rate=100000", NULL);
     while (p.deltas < 100)
         assert_int_equal(orb_loop_turn(test_provider_loop, 100), 0);
