@@ -26,6 +26,7 @@ static const struct effort {
     { "low", "low", 4096 },
     { "medium", "medium", 10240 },
     { "high", "high", 24576 },
+    { "xhigh", "xhigh", 49152 },
 };
 
 static const struct effort *effort_of(const struct orb_model_call *call)
@@ -150,6 +151,8 @@ static int is_native(const struct orb_model_call *call, const struct orb_model_r
 static void put_output_config(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules, enum thinking thinking)
 {
     const char *level = thinking == THINKING_ADAPTIVE ? effort_of(call)->level : NULL;
+    if (level && strcmp(level, "xhigh") == 0 && !(rules->flags & ORB_RULE_EFFORT_XHIGH))
+        level = "max";
     if (!level && !is_native(call, rules))
         return;
     orb_buf_str(b, ", \"output_config\": {");
@@ -161,13 +164,6 @@ static void put_output_config(struct orb_buf *b, const struct orb_model_call *ca
         orb_buf_char(b, '}');
     }
     orb_buf_char(b, '}');
-}
-
-/* For models and schemas without a native mode: what the answer must be, as words. */
-static void write_schema_words(const struct orb_model_call *call, struct orb_buf *out)
-{
-    orb_buf_str(out, "Answer with JSON alone, nothing before or behind it, that fits this JSON Schema: ");
-    orb_json_dump(out, call->output_schema);
 }
 
 /* ---- tools ---- */
@@ -253,7 +249,7 @@ static int put_conversation(const struct orb_provider *provider, struct orb_buf 
     struct orb_buf words;
     orb_buf_init(&words, ORB_REQUEST_BODY_MAX);
     if (call->output_schema && !is_native(call, rules))
-        write_schema_words(call, &words);
+        orb_schema_words(call->output_schema, &words);
     int rc = orb_anthropic_messages(provider, b, call->messages, words.data, is_cached, err);
     if (words.err)
         b->err = words.err;

@@ -19,8 +19,8 @@ struct orb_model_call {
     json_t *tools;           /* array of {name, description, parameters}, or NULL */
     double temperature;
     int64_t max_tokens;      /* 0 = not set */
-    const json_t *options;   /* object or NULL: reasoning_effort (none, minimal, low, medium, high), top_p, stop (array
-                                of strings), tool_choice (auto, none, required, or a tool's name),
+    const json_t *options;   /* object or NULL: reasoning_effort (none, minimal, low, medium, high, xhigh), top_p, stop
+                                (array of strings), tool_choice (auto, none, required, or a tool's name),
                                 parallel_tool_calls, cache (false = no prompt-cache hints). Checked by the agent */
     const json_t *output_schema; /* JSON Schema of the answer, or NULL; it is called output_name there */
     const char *output_name;

@@ -215,6 +215,7 @@ static int put_body(const struct orb_provider *provider, const struct orb_model_
     orb_buf_str(b, "{\"model\": ");
     orb_put_str(b, call->model);
     orb_buf_str(b, ", \"messages\": [");
+    orb_openai_put_words(b, call, rules);
     int rc = put_messages(b, provider, rules, call->messages, err);
     if (rc)
         return rc;

@@ -102,6 +102,12 @@ void orb_put_content(struct orb_buf *b, const json_t *content, void (*put)(struc
     orb_buf_char(b, ']');
 }
 
+void orb_schema_words(const json_t *schema, struct orb_buf *out)
+{
+    orb_buf_str(out, "Give the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: ");
+    orb_json_dump(out, schema);
+}
+
 int orb_put_check(const struct orb_buf *b, struct orb_error *err)
 {
     if (b->err == ORB_E_TOO_LARGE)

@@ -25,6 +25,8 @@ void orb_content_text(const json_t *content, struct orb_buf *out);
 void orb_put_text(struct orb_buf *b, const json_t *content);
 /* A message's content that may hold blocks: a string, or a list of what put writes of each. */
 void orb_put_content(struct orb_buf *b, const json_t *content, void (*put)(struct orb_buf *b, const json_t *block));
+/* For models and schemas without a native mode: what the answer must be, as words (not JSON yet). */
+void orb_schema_words(const json_t *schema, struct orb_buf *out);
 /* 0, or why the body cannot be sent: it is over its limit, or there is no memory. */
 int orb_put_check(const struct orb_buf *body, struct orb_error *err) ORB_MUST_CHECK;
 

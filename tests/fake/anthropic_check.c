@@ -216,6 +216,8 @@ static void check_parameters(struct check *c)
     json_array_foreach (tools, i, tool)
         if (!is(json_object_get(tool, "input_schema"), "type", "object"))
             wrong(c, "tools.%zu.input_schema.type: Field required", i);
+    if (is(json_object_get(body, "output_config"), "effort", "xhigh") && !is_new(c))
+        wrong(c, "This model does not support effort level 'xhigh'.");
     check_schema(c, json_object_get(json_object_get(json_object_get(body, "output_config"), "format"), "schema"));
     if (count_hints(body) > 4)
         wrong(c, "A maximum of 4 blocks with cache_control may be provided.");

@@ -154,6 +154,16 @@ static int is_reasoning_model(const char *model)
     return 0;
 }
 
+/* Those of o1, o3 and o4 and of the first gpt-5. */
+static int knows_effort(const char *model, const char *effort)
+{
+    static const char *const efforts[] = { "minimal", "low", "medium", "high" };
+    for (size_t i = *model == 'o' ? 1 : 0; i < sizeof(efforts) / sizeof(*efforts); i++)
+        if (strcmp(efforts[i], effort) == 0)
+            return 1;
+    return 0;
+}
+
 static int has(const json_t *body, const char *key)
 {
     return json_object_get(body, key) != NULL;
@@ -174,6 +184,12 @@ int dialect_check_openai(const json_t *body, const char *tokens, char *why, size
         if (!has(body, limits[i]) || strcmp(limits[i], tokens) == 0 || (strcmp(tokens, "max_output_tokens") != 0 && i < 2))
             continue;
         snprintf(why, cap, "Unknown parameter: '%s'.", limits[i]);
+        return 400;
+    }
+    const json_t *nested = json_object_get(json_object_get(body, "reasoning"), "effort");
+    const char *effort = json_string_value(nested ? nested : json_object_get(body, "reasoning_effort"));
+    if (effort && model && is_reasoning_model(model) && !knows_effort(model, effort)) {
+        snprintf(why, cap, "Unsupported value: '%s' is not supported with the '%s' model.", effort, model);
         return 400;
     }
     if (!has(body, "tools") && (has(body, "tool_choice") || has(body, "parallel_tool_calls"))) {

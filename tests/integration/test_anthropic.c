@@ -137,6 +137,7 @@ static void tool_loops(void **state)
     tool_loop("anthropic:claude-haiku-4-5?tool=add&calls=2&tokens=3&reasoning=3", "{\"reasoning_effort\": \"high\", \"top_p\": 0.5}", 2);
     tool_loop("anthropic:claude-opus-4-8?tool=add&calls=2&tokens=3&reasoning=3", "{\"reasoning_effort\": \"high\", \"top_p\": 0.5}", 2);
     tool_loop("anthropic:claude-opus-4-8?tool=add&calls=2&tokens=3&reasoning=1&index0=1", "{\"reasoning_effort\": \"minimal\"}", 1);
+    tool_loop("anthropic:claude-opus-4-6?tool=add&calls=2&tokens=3&reasoning=1", "{\"reasoning_effort\": \"xhigh\"}", 1);
 }
 
 /* That the fake sees it when a turn comes back wrong: else the loops above would show nothing. */

@@ -215,6 +215,7 @@ static void rules(void)
         "{\"top_p\":0.5,\"stop\":[\"END\"],\"tool_choice\":\"add\",\"parallel_tool_calls\":false,\"reasoning_effort\":\"minimal\"}",
         "{\"top_p\":0.5,\"stop\":[\"END\",\" \"],\"tool_choice\":\"required\",\"parallel_tool_calls\":true,\"reasoning_effort\":\"none\"}",
         "{\"tool_choice\":\"none\",\"reasoning_effort\":\"high\"}",
+        "{\"reasoning_effort\":\"xhigh\"}",
     };
     for (size_t i = 0; i < ORB_COUNT(asked); i++) {
         struct orb_model_call call = { .temperature = 0.2, .max_tokens = 100, .tools = i ? tools() : NULL, .options = parse(asked[i]) };

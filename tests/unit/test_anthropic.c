@@ -111,6 +111,10 @@ static void golden_thinking(void **state)
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = EFFORT("none") }, HEAD(NEW, "32000") HI_OUT "}");
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = EFFORT("minimal") }, HEAD(NEW, "32000") HI_OUT ADAPTIVE("low"));
     expect_body(&(struct ask){ .model = "claude-opus-5", .messages = HI, .options = EFFORT("high") }, HEAD("claude-opus-5", "32000") HI_OUT ADAPTIVE("high"));
+    expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = EFFORT("xhigh") }, HEAD(NEW, "32000") HI_OUT ADAPTIVE("xhigh"));
+    expect_body(&(struct ask){ .model = "claude-sonnet-4-6", .messages = HI, .options = EFFORT("xhigh") }, HEAD("claude-sonnet-4-6", "32000") HI_OUT ADAPTIVE("max"));
+    expect_body(&(struct ask){ .model = "claude-sonnet-4-5", .messages = HI, .options = EFFORT("xhigh"), .max_tokens = 64000 },
+                HEAD("claude-sonnet-4-5", "64000") HI_OUT BUDGET("32000"));
     expect_body(&(struct ask){ .model = "claude-opus-4-6", .messages = HI, .options = EFFORT("medium"), .temperature = 0.5 },
                 HEAD("claude-opus-4-6", "32000") HI_OUT ADAPTIVE("medium"));
     expect_body(&(struct ask){ .model = "claude-sonnet-4-5-20250929", .messages = HI, .options = EFFORT("low"), .temperature = 0.5 },
@@ -273,10 +277,10 @@ static void golden_structured_output(void **state)
                        "\"$defs\": {\"a\": {\"type\": [\"string\", \"null\"]}}, \"additionalProperties\": false}") "}}");
     /* No native mode: of the model, or for the schema. */
     expect_body(&(struct ask){ .model = OLD, .messages = "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"hi\"}]", .options = PLAIN, .schema = "{\"type\":\"array\"}" },
-                HEAD(OLD, "8192") "\"system\": \"s\\nAnswer with JSON alone, nothing before or behind it, that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\", "
+                HEAD(OLD, "8192") "\"system\": \"s\\nGive the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\", "
                 HI_OUT "}");
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = PLAIN, .schema = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}" },
-                HEAD(NEW, "32000") "\"system\": \"Answer with JSON alone, nothing before or behind it, that fits this JSON Schema: "
+                HEAD(NEW, "32000") "\"system\": \"Give the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: "
                 "{\\\"type\\\": \\\"array\\\", \\\"items\\\": {\\\"type\\\": \\\"object\\\"}}\", " HI_OUT "}");
 }
 

@@ -101,6 +101,9 @@ static void golden_thinking(void **state)
         { "gemini-3-pro-preview", "medium", ", \"thinkingConfig\": {\"thinkingLevel\": \"high\", \"includeThoughts\": true}" },
         { "gemini-3.1-pro-preview", "minimal", ", \"thinkingConfig\": {\"thinkingLevel\": \"low\", \"includeThoughts\": true}" },
         { "gemini-3.1-pro-preview", "medium", ", \"thinkingConfig\": {\"thinkingLevel\": \"medium\", \"includeThoughts\": true}" },
+        { "gemini-2.5-flash", "xhigh", ", \"thinkingConfig\": {\"thinkingBudget\": 24576, \"includeThoughts\": true}" },
+        { "gemini-3-flash-preview", "xhigh", ", \"thinkingConfig\": {\"thinkingLevel\": \"high\", \"includeThoughts\": true}" },
+        { "gemini-3-pro-preview", "xhigh", ", \"thinkingConfig\": {\"thinkingLevel\": \"high\", \"includeThoughts\": true}" },
         { "gemini-3.1-pro-preview", "extreme", "" },
     };
     (void)state;
@@ -133,7 +136,7 @@ static void golden_tools(void **state)
     expect_body(ASK(.options = "{\"tool_choice\":\"none\"}"), HI CONFIG "}}");
     /* A schema beside tools: in words, or natively where that goes together. */
     expect_body(ASK(.tools = TOOLS, .schema = "{\"type\":\"string\"}"),
-                HI ", \"systemInstruction\": {\"parts\": [{\"text\": \"Give the final answer as JSON only, without any other text. It must match this "
+                HI ", \"systemInstruction\": {\"parts\": [{\"text\": \"Give the final answer as JSON alone, nothing before or behind it, that fits this "
                    "JSON Schema: {\\\"type\\\": \\\"string\\\"}\"}]}" TOOLS_OUT CONFIG "}}");
     expect_body(ASK(.model = "gemini-3-flash", .tools = TOOLS, .schema = "{\"type\":\"string\"}"),
                 HI TOOLS_OUT CONFIG ", \"responseMimeType\": \"application/json\", \"responseJsonSchema\": {\"type\": \"string\"}}}");

@@ -206,6 +206,10 @@ static void golden_options(void **state)
                    "{\"model\": \"gpt-5\", " HI_OUT TAIL ", \"max_completion_tokens\": 9" TOOL_OUT ", \"tool_choice\": \"required\", \"parallel_tool_calls\": true}");
     expect_options("openrouter", "deepseek/r1", "{\"reasoning_effort\":\"high\"}", NULL, HI,
                    "{\"model\": \"deepseek/r1\", " HI_OUT TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"reasoning_effort\": \"high\"" TOOL_OUT "}");
+    expect_options("openai", "gpt-4", "{}", "{\"type\":\"array\"}", HI,
+                   "{\"model\": \"gpt-4\", \"messages\": [{\"role\": \"system\", \"content\": \"Give the final answer as JSON alone, nothing before or behind it, "
+                   "that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\"}, {\"role\": \"user\", \"content\": \"hi\"}], " TAIL
+                   ", \"temperature\": 0.5, \"max_tokens\": 9}");
     expect_options("openai", "m", "{\"tool_choice\":\"auto\"}", "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}", HI,
                    "{\"model\": \"m\", " HI_OUT TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"response_format\": {\"type\": \"json_schema\", "
                    "\"json_schema\": {\"name\": \"output\", \"schema\": {\"type\": \"object\", \"properties\": {}, \"additionalProperties\": false}, "

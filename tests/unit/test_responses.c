@@ -61,6 +61,15 @@ static void parameters(void **state)
               "\"parallel_tool_calls\": true}");
 }
 
+static void a_schema_in_words(void **state)
+{
+    (void)state;
+    RESPONSES("gpt-4-turbo", "{" HI ",\"schema\":{\"type\":\"array\"}}",
+              "{\"model\": \"gpt-4-turbo\", \"input\": [{\"role\": \"system\", \"content\": \"Give the final answer as JSON alone, nothing before or behind it, "
+              "that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\"}, {\"role\": \"user\", \"content\": \"hi\"}]" TAIL ", \"temperature\": 1.0}");
+    RESPONSES("gpt-4-turbo", "{" HI "}", "{\"model\": \"gpt-4-turbo\", " HI_OUT TAIL ", \"temperature\": 1.0}");
+}
+
 static void efforts(void **state)
 {
     static const struct {
@@ -69,7 +78,10 @@ static void efforts(void **state)
         { "o3", "none", "low" },       { "o3-mini", "minimal", "low" }, { "o4-mini", "high", "high" },  { "gpt-5", "none", "minimal" },
         { "gpt-5-mini", "low", "low" }, { "gpt-5.1", "minimal", "low" }, { "gpt-5.1", "none", "none" }, { "gpt-5-pro", "low", "high" },
         { "gpt-5-chat-latest", "low", NULL }, { "gpt-4o", "low", NULL }, { "openai/gpt-5", "medium", "medium" }, { "gpt-oss:20b", "none", "low" },
-        { "gpt-5", "ludicrous", NULL },
+        { "gpt-5", "ludicrous", NULL }, { "gpt-5", "xhigh", "high" },    { "o3", "xhigh", "high" },       { "gpt-5.2", "xhigh", "xhigh" },
+        { "gpt-5.1-codex", "none", "low" }, { "gpt-5.1-codex", "xhigh", "high" }, { "gpt-5.1-codex-max", "xhigh", "xhigh" },
+        { "gpt-5.2-chat-latest", "high", "medium" }, { "gpt-5.2-pro", "none", "medium" }, { "gpt-5.5", "minimal", "low" },
+        { "gpt-5.5-2026-04-23", "xhigh", "xhigh" }, { "gpt-5-pro", "xhigh", "high" }, { "gpt-oss:20b", "xhigh", "high" },
     };
     (void)state;
     for (size_t i = 0; i < ORB_COUNT(cases); i++) {
@@ -238,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters), cmocka_unit_test(efforts),   cmocka_unit_test(strict_schemas),    cmocka_unit_test(items),
         cmocka_unit_test(kept_items), cmocka_unit_test(events),    cmocka_unit_test(cut_at_every_byte), cmocka_unit_test(limits),
+        cmocka_unit_test(a_schema_in_words),
     };
     setenv("OPENAI_API_KEY", "sk-test", 1);
     unsetenv("OPENAI_BASE_URL");
