@@ -117,6 +117,18 @@ static int has_call(const json_t *message, const char *id)
     return 0;
 }
 
+/* Has a call before this one the id? */
+static int is_taken(const json_t *messages, size_t at, size_t place, const char *id)
+{
+    const json_t *block;
+    size_t k;
+    for (size_t i = 0; i <= at; i++)
+        json_array_foreach (json_object_get(json_array_get(messages, i), "content"), k, block)
+            if ((i < at || k < place) && is(block, "type", "tool_use") && is(block, "id", id))
+                return 1;
+    return 0;
+}
+
 static void check_message(struct check *c, const json_t *messages, size_t at)
 {
     const json_t *m = json_array_get(messages, at), *content = json_object_get(m, "content"), *block;
@@ -130,6 +142,8 @@ static void check_message(struct check *c, const json_t *messages, size_t at)
         check_block(c, at, role, block);
         if (is(block, "type", "tool_use") && !has_result(json_array_get(messages, at + 1), text_of(block, "id")))
             wrong(c, "messages.%zu: `tool_use` ids were found without `tool_result` blocks immediately after: %s", at, text_of(block, "id"));
+        if (is(block, "type", "tool_use") && is_taken(messages, at, i, text_of(block, "id")))
+            wrong(c, "messages.%zu.content.%zu: `tool_use` ids must be unique", at, i);
         if (is(block, "type", "tool_result") && (!at || !has_call(json_array_get(messages, at - 1), text_of(block, "tool_use_id"))))
             wrong(c, "messages.%zu: unexpected `tool_use_id` found in `tool_result` blocks: %s", at, text_of(block, "tool_use_id"));
     }

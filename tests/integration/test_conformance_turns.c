@@ -206,6 +206,27 @@ static void the_turn_of_another_provider(void)
     test_probe_done(&p);
 }
 
+#define TOOL(text) "{\"role\":\"tool\",\"tool_call_id\":\"call_0\",\"tool_name\":\"add\",\"content\":\"" text "\"}"
+
+/* As the Python package and some servers number them: anew in every reply, or all alike. */
+static void ids_that_come_again(void)
+{
+    struct orb_model_call call = { .temperature = 1.0, .tools = tools(), .messages = test_probe_messages() };
+    struct test_probe p = { 0 };
+    for (int i = 0; i < 2; i++) {
+        json_array_append_new(call.messages, parse("{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"call_0\",\"name\":\"add\",\"arguments\":\"{}\"},"
+                                                   "{\"id\":\"call_0\",\"name\":\"add\",\"arguments\":\"{}\"}]}"));
+        json_array_append_new(call.messages, parse(i ? TOOL("three") : TOOL("one")));
+        json_array_append_new(call.messages, parse(i ? TOOL("four") : TOOL("two")));
+    }
+    test_provider_call(&p, "fake?tool=add&text=it+is+two", &call);
+    assert_string_equal(test_probe_text(&p.text), "it is two");
+    expect_sent((const char *const[]){ "one", "two", "three", "four", NULL }, 1);
+    json_decref(call.messages);
+    json_decref(call.tools);
+    test_probe_done(&p);
+}
+
 /* ---- what is asked ---- */
 
 /* A model that rejects what others take: nothing of it is sent. */
@@ -318,7 +339,8 @@ int main(int argc, char **argv)
 {
     static const struct test_behaviour behaviours[] = {
 #define ROW(f) { #f, f }
-        ROW(one_call), ROW(parallel_calls), ROW(what_is_kept_comes_back), ROW(what_is_forgotten_is_missed), ROW(the_turn_of_another_provider), ROW(rules),
+        ROW(one_call), ROW(parallel_calls), ROW(what_is_kept_comes_back), ROW(what_is_forgotten_is_missed), ROW(the_turn_of_another_provider), ROW(ids_that_come_again),
+        ROW(rules),
         ROW(structured_output), ROW(images_and_documents), ROW(media_of_tools), ROW(cache_hints),
 #undef ROW
     };

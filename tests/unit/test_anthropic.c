@@ -73,6 +73,7 @@ static void expect_body(const struct ask *a, const char *body)
 
 #define HI "[{\"role\":\"user\",\"content\":\"hi\"}]"
 #define HI_OUT "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"hi\"}]}]"
+#define HI_START "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"hi\"}]}, "
 #define PLAIN "{\"cache\": false}" /* options without hints */
 #define CACHE ", \"cache_control\": {\"type\": \"ephemeral\"}"
 #define HEAD(model, max) "{\"model\": \"" model "\", \"max_tokens\": " max ", \"stream\": true, "
@@ -213,6 +214,25 @@ static void golden_blocks(void **state)
                 "{\"role\": \"user\", \"content\": [{\"type\": \"tool_result\", \"tool_use_id\": \"c\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}, "
                 "{\"type\": \"image\", \"source\": {\"type\": \"base64\", \"media_type\": \"image/jpeg\", \"data\": \"QQ==\"}}, "
                 "{\"type\": \"text\", \"text\": \"[audio: cannot be sent to this model]\"}]}, {\"type\": \"tool_result\", \"tool_use_id\": \"d\"}]}]}");
+}
+
+#define CALLS(ids) "{\"role\":\"assistant\",\"tool_calls\":[" ids "]}"
+#define ONE(id) "{\"id\":\"" id "\",\"name\":\"f\"}"
+#define ANSWER(id, text) "{\"role\":\"tool\",\"tool_call_id\":\"" id "\",\"content\":\"" text "\"}"
+#define CALLED(id) "{\"type\": \"tool_use\", \"id\": \"" id "\", \"name\": \"f\", \"input\": {}}"
+#define ANSWERED(id, text) "{\"type\": \"tool_result\", \"tool_use_id\": \"" id "\", \"content\": \"" text "\"}"
+
+/* The API takes no id twice, and other providers begin anew with every reply. */
+static void ids_are_unique(void **state)
+{
+    (void)state;
+    environment("sk", NULL, NULL);
+    expect_body(&(struct ask){ .model = OLD, .messages =
+                "[{\"role\":\"user\",\"content\":\"hi\"}," CALLS(ONE("c") "," ONE("c/") "," ONE("c")) "," ANSWER("c", "1") "," ANSWER("c/", "2") "," ANSWER("c", "3") ","
+                CALLS(ONE("c") "," ONE("c_")) "," ANSWER("c_", "5") "," ANSWER("c", "4") "]", .options = PLAIN },
+                HEAD(OLD, "8192") HI_START "{\"role\": \"assistant\", \"content\": [" CALLED("c") ", " CALLED("c_") ", " CALLED("c_2") "]}, {\"role\": \"user\", \"content\": ["
+                ANSWERED("c", "1") ", " ANSWERED("c_", "2") ", " ANSWERED("c_2", "3") "]}, {\"role\": \"assistant\", \"content\": [" CALLED("c_3") ", " CALLED("c__2") "]}, "
+                "{\"role\": \"user\", \"content\": [" ANSWERED("c__2", "5") ", " ANSWERED("c_3", "4") "]}]}");
 }
 
 #define THOUGHT "{\"type\": \"thinking\", \"thinking\": \"hm\", \"signature\": \"s1\"}"
@@ -500,6 +520,7 @@ int main(void)
         cmocka_unit_test(golden_tools),
         cmocka_unit_test(golden_turns),
         cmocka_unit_test(golden_blocks),
+        cmocka_unit_test(ids_are_unique),
         cmocka_unit_test(thinking_goes_back_to_its_place),
         cmocka_unit_test(golden_cache_hints),
         cmocka_unit_test(golden_structured_output),
