@@ -212,11 +212,12 @@ static void put_tool_choice(struct orb_buf *b, const json_t *options)
 
 /* ---- the rest ---- */
 
-/* Only one of temperature and top_p may be sent, and neither with thinking. What is the default is left out. */
+/* Only one of temperature and top_p may be sent, and neither with thinking. What is the default is left out; it is also the
+ * highest temperature that there is, where others go up to 2. */
 static void put_sampling(struct orb_buf *b, const struct orb_model_call *call)
 {
     double top_p = orb_json_get_real(call->options, "top_p", 1.0);
-    if (call->temperature < 1.0 || call->temperature > 1.0) {
+    if (call->temperature < 1.0) {
         orb_buf_str(b, ", \"temperature\": ");
         orb_json_real(b, call->temperature);
     } else if (top_p < 1.0) {

@@ -96,15 +96,33 @@ static void put_image_url(struct orb_buf *b, const json_t *url)
     orb_buf_char(b, '}');
 }
 
-/* The members of a media block; 0 when the API has none for it. */
+static int is_pdf(const json_t *block)
+{
+    return strcmp(orb_json_get_str(block, "media_type", "application/pdf"), "application/pdf") == 0;
+}
+
+/* What the API calls a media block; NULL when it has none for it. */
 static const char *media_type_of(const json_t *block)
 {
     const char *type = orb_json_get_str(block, "type", "");
+    struct orb_buf text;
     if (strcmp(type, "image_url") == 0 || strcmp(type, "image_data") == 0)
         return "image";
-    if (strcmp(type, "document") == 0 && strcmp(orb_json_get_str(block, "media_type", "application/pdf"), "application/pdf") == 0)
-        return "document";
-    return NULL;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    int is_document = strcmp(type, "document") == 0 && (is_pdf(block) || orb_document_text(block, &text));
+    orb_buf_done(&text);
+    return is_document ? "document" : NULL;
+}
+
+static void put_text_source(struct orb_buf *b, const json_t *block)
+{
+    struct orb_buf text;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    orb_document_text(block, &text);
+    orb_buf_str(b, "\"source\": {\"type\": \"text\", \"media_type\": \"text/plain\", \"data\": ");
+    orb_json_str(b, text.data ? text.data : "", text.len);
+    orb_buf_char(b, '}');
+    orb_buf_done(&text);
 }
 
 static void put_media(struct orb_buf *b, const json_t *block)
@@ -114,6 +132,8 @@ static void put_media(struct orb_buf *b, const json_t *block)
     const char *media = orb_json_get_str(block, "media_type", strcmp(type, "document") ? "image/jpeg" : "application/pdf");
     if (strcmp(type, "image_url") == 0)
         put_image_url(b, json_object_get(block, "url"));
+    else if (strcmp(type, "document") == 0 && !is_pdf(block))
+        put_text_source(b, block);
     else
         put_base64(b, media, strlen(media), json_object_get(block, "data"), 0);
     if (strcmp(type, "document") == 0 && *title) {

@@ -14,7 +14,9 @@
 static void put_block(struct orb_buf *b, const json_t *block)
 {
     const char *type = orb_json_get_str(block, "type", "");
-    if (strcmp(type, "text") == 0) {
+    if (orb_put_document_text(b, "{\"type\": \"text\", \"text\": ", block)) {
+        orb_buf_char(b, '}');
+    } else if (strcmp(type, "text") == 0) {
         orb_buf_str(b, "{\"type\": \"text\", ");
         orb_put_member(b, "text", block, "text", "");
         orb_buf_char(b, '}');

@@ -20,7 +20,9 @@ static void put_comma(struct orb_buf *b, int *count)
 static void put_part(struct orb_buf *b, const json_t *block)
 {
     const char *type = orb_json_get_str(block, "type", "");
-    if (strcmp(type, "text") == 0) {
+    if (orb_put_document_text(b, "{\"type\": \"input_text\", \"text\": ", block)) {
+        ; /* all of it */
+    } else if (strcmp(type, "text") == 0) {
         orb_buf_str(b, "{\"type\": \"input_text\", ");
         orb_put_member(b, "text", block, "text", "");
     } else if (strcmp(type, "image_url") == 0) {

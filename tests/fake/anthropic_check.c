@@ -55,8 +55,11 @@ static void check_source(struct check *c, const json_t *block)
 {
     const json_t *source = json_object_get(block, "source");
     int is_base64 = is(source, "type", "base64") && *text_of(source, "data") && *text_of(source, "media_type");
-    if (!is_base64 && !(is(source, "type", "url") && *text_of(source, "url")))
-        wrong(c, "messages: %s.source: Input should be a base64 or url source", text_of(block, "type"));
+    int is_text = is(block, "type", "document") && is(source, "type", "text") && is(source, "media_type", "text/plain") && *text_of(source, "data");
+    if (!is_base64 && !is_text && !(is(source, "type", "url") && *text_of(source, "url")))
+        wrong(c, "messages: %s.source: Input should be a base64, text or url source", text_of(block, "type"));
+    if (is(block, "type", "document") && is_base64 && !is(source, "media_type", "application/pdf"))
+        wrong(c, "messages: document.source.base64.media_type: Input should be 'application/pdf'");
 }
 
 static void check_signature(struct check *c, const json_t *block)
@@ -225,6 +228,8 @@ static void check_parameters(struct check *c)
         wrong(c, "`temperature` and `top_p` are not supported for this model");
     if (json_object_get(body, "temperature") && json_object_get(body, "top_p"))
         wrong(c, "`temperature` and `top_p` cannot both be specified for this model");
+    if (json_number_value(json_object_get(body, "temperature")) > 1)
+        wrong(c, "temperature: range: 0..1");
     if (json_object_get(body, "tool_choice") && !json_array_size(tools))
         wrong(c, "tool_choice may only be specified while providing tools.");
     json_array_foreach (tools, i, tool)

@@ -272,6 +272,22 @@ static void structured_output(void)
     test_probe_done(&p);
 }
 
+/* A document that is text goes as text where there is no other way for it. */
+static void documents_of_text(void)
+{
+    struct orb_model_call call = { .temperature = 1.0 };
+    struct test_probe p = { 0 };
+    call.messages = parse("[{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"data\":\"YSxi\",\"media_type\":\"text/csv\",\"title\":\"numbers.csv\"},"
+                          "{\"type\":\"text\",\"text\":\"add them\"}]}]");
+    test_provider_call(&p, "fake?tokens=1", &call);
+    json_t *body = last_body();
+    if (!holds(body, "a,b") && !(holds(body, "YSxi") && holds(body, "text/csv")))
+        fail_msg("%s: the document is not in %s", row->name, json_dumps(body, 0));
+    json_decref(body);
+    json_decref(call.messages);
+    test_probe_done(&p);
+}
+
 /* What cannot be sent is told to the model. */
 static void images_and_documents(void)
 {
@@ -341,7 +357,7 @@ int main(int argc, char **argv)
 #define ROW(f) { #f, f }
         ROW(one_call), ROW(parallel_calls), ROW(what_is_kept_comes_back), ROW(what_is_forgotten_is_missed), ROW(the_turn_of_another_provider), ROW(ids_that_come_again),
         ROW(rules),
-        ROW(structured_output), ROW(images_and_documents), ROW(media_of_tools), ROW(cache_hints),
+        ROW(structured_output), ROW(images_and_documents), ROW(documents_of_text), ROW(media_of_tools), ROW(cache_hints),
 #undef ROW
     };
     return test_provider_run(behaviours, ORB_COUNT(behaviours), argc, argv);

@@ -89,6 +89,7 @@ static void golden_sampling(void **state)
     expect_body(&(struct ask){ .model = OLD, .messages = HI, .options = "{\"cache\": false, \"top_p\": 0.5}" }, HEAD(OLD, "8192") HI_OUT ", \"top_p\": 0.5}");
     expect_body(&(struct ask){ .model = OLD, .messages = HI, .options = "{\"cache\": false, \"top_p\": 0.5}", .temperature = 0.1 },
                 HEAD(OLD, "8192") HI_OUT ", \"temperature\": 0.1}"); /* both are rejected */
+    expect_body(&(struct ask){ .model = OLD, .messages = HI, .options = PLAIN, .temperature = 1.5 }, HEAD(OLD, "8192") HI_OUT "}"); /* higher than there is */
     /* New models reject them; so do all while they think. */
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = "{\"cache\": false, \"top_p\": 0.5}", .temperature = 0.1 }, HEAD(NEW, "32000") HI_OUT "}");
     expect_body(&(struct ask){ .model = "claude-opus-4-7-20260101", .messages = HI, .options = PLAIN, .temperature = 0.1 },
@@ -195,6 +196,7 @@ static void golden_blocks(void **state)
                 "{\"type\":\"image_url\",\"url\":\"http://x/y\"},{\"type\":\"image_url\",\"url\":\"data:image/gif;base64,R0k=\"},"
                 "{\"type\":\"image_data\",\"data\":\"QQ==\",\"media_type\":\"image/png\"},{\"type\":\"image_data\",\"data\":\"QQ==\"},"
                 "{\"type\":\"document\",\"data\":\"QQ==\",\"title\":\"a.pdf\"},{\"type\":\"document\",\"data\":\"QQ==\",\"media_type\":\"text/csv\"},"
+                "{\"type\":\"document\",\"data\":\"/w==\",\"media_type\":\"text/plain\"},{\"type\":\"document\",\"data\":\"QQ==\",\"media_type\":\"application/zip\"},"
                 "{\"type\":\"audio\",\"data\":\"QQ==\"},{\"type\":\"video\",\"url\":\"v\"}]},"
                 "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"name\":\"f\"},{\"id\":\"d\",\"name\":\"f\"}]},"
                 "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"\"},{\"type\":\"text\",\"text\":\"a\"},"
@@ -206,6 +208,8 @@ static void golden_blocks(void **state)
                 "{\"type\": \"image\", \"source\": {\"type\": \"base64\", \"media_type\": \"image/png\", \"data\": \"QQ==\"}}, "
                 "{\"type\": \"image\", \"source\": {\"type\": \"base64\", \"media_type\": \"image/jpeg\", \"data\": \"QQ==\"}}, "
                 "{\"type\": \"document\", \"source\": {\"type\": \"base64\", \"media_type\": \"application/pdf\", \"data\": \"QQ==\"}, \"title\": \"a.pdf\"}, "
+                "{\"type\": \"document\", \"source\": {\"type\": \"text\", \"media_type\": \"text/plain\", \"data\": \"A\"}}, "
+                "{\"type\": \"text\", \"text\": \"[document: cannot be sent to this model]\"}, "
                 "{\"type\": \"text\", \"text\": \"[document: cannot be sent to this model]\"}, "
                 "{\"type\": \"text\", \"text\": \"[audio: cannot be sent to this model]\"}, "
                 "{\"type\": \"text\", \"text\": \"[video: cannot be sent to this model]\"}]}, "
