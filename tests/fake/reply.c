@@ -100,6 +100,12 @@ static void send_token(struct reply *r)
     r->sent++;
     if (r->is_tool_step) {
         r->dialect->calls(r);
+    } else if (r->script.size > 0) {
+        char *word = malloc((size_t)r->script.size);
+        memset(word, 'x', (size_t)r->script.size);
+        r->dialect->text(r, word, (size_t)r->script.size);
+        note(r, word, (size_t)r->script.size);
+        free(word);
     } else if (r->text) {
         size_t end = word_end(r->text, r->text_pos);
         r->dialect->text(r, r->text + r->text_pos, end - r->text_pos);

@@ -62,6 +62,8 @@ static const struct key {
     NUMBER(details, 0, "reasoning_details beside the reasoning, as OpenRouter sends; they must come back with the calls"),
     NUMBER(refusal, 0, "the answer is a refusal"),
     NUMBER(endless, 0, "tokens without end"),
+    NUMBER(size, 0, "bytes of a token"),
+    NUMBER(args_size, 0, "bytes of the call's arguments"),
     TEXT(finish, "how it ends: length or content_filter"),
     TEXT(limit_reset, "header x-ratelimit-reset-tokens, such as 6m0s"),
     NUMBER(limit_reset_at, -1, "header anthropic-ratelimit-input-tokens-reset, so many seconds from now"),
