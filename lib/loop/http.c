@@ -106,6 +106,8 @@ static int code_of(CURLcode result)
     switch (result) {
     case CURLE_OK:
         return 0;
+    case CURLE_URL_MALFORMAT:
+        return ORB_E_CONFIG;
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:

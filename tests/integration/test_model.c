@@ -283,6 +283,8 @@ static void nobody_listens(void **state)
     assert_non_null(strstr(p.err.text, "cannot reach 127.0.0.1:"));
     assert_null(strstr(p.err.text, "pass"));
     test_probe_done(&p);
+    setenv("OPENAI_BASE_URL", "http://127.0.0.1:99999/v1", 1);
+    expect("openai:fake", ORB_E_CONFIG, "", "OPENAI_BASE_URL on the worker is no URL");
     setenv("OPENAI_BASE_URL", "http://no-such-host.invalid/v1", 1);
     test_probe_start(&p, loop, "openai:fake", NULL);
     orb_model_stream_cancel(p.stream); /* while the name is being resolved */

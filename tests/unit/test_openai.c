@@ -364,6 +364,8 @@ static const struct test_reply_case replies[] = {
     { "reasoning by both names, once", CHUNK("{\"reasoning_content\":\"h\"}", NEXT) CHUNK("{\"reasoning\":\"m\"}", NEXT)
       CHUNK("{\"reasoning_content\":\"x\",\"reasoning\":\"x\"}", NEXT) CHUNK("{\"content\":\"a\",\"reasoning_content\":null}", NEXT) STOP("stop") DONE,
       "R(h)R(m)R(x)T(a)F(stop)", 0, NULL },
+    { "what was written to a cache", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,"
+      "\"prompt_tokens_details\":{\"cached_tokens\":2,\"cache_write_tokens\":4}}}\n\n" DONE, "T(a)U(9,5,14,2,0,4)F(stop)", 0, NULL },
     { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(filter)", 0, NULL },
     { "tool calls by index", CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") CALL("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}")
@@ -457,6 +459,9 @@ static const struct test_refusal refusals[] = {
     { 408, "", ORB_E_MODEL_TIMEOUT, "HTTP 408", 0 },
     { 409, "{}", ORB_E_MODEL_SERVER, "HTTP 409", 0 },
     { 500, "{\"error\":\"oops\"}", ORB_E_MODEL_SERVER, "oops", 0 },
+    { 403, "{\"error\":{\"code\":403,\"message\":\"flagged\",\"metadata\":{\"reasons\":[\"violence\"],\"flagged_input\":\"x\"}}}", ORB_E_MODEL_FILTER, "HTTP 403: flagged", 0 },
+    { 400, "{\"error\":{\"code\":400,\"message\":\"Provider returned error\",\"metadata\":{\"raw\":\"{\\\"message\\\":\\\"prompt is too long: 9 tokens\\\"}\",\"provider_name\":\"A\"}}}",
+      ORB_E_MODEL_CONTEXT, "Provider returned error: {\"message\":\"prompt is too long: 9 tokens\"}; shorten", 0 },
     { 503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", ORB_E_MODEL_OVERLOADED, "Loading", 0 },
     { 529, "x", ORB_E_MODEL_OVERLOADED, "x", 0 },
     { 504, "<html><head><title>504 Gateway Time-out</title></head></html>", ORB_E_MODEL_TIMEOUT, "a web page instead of JSON: 504 Gateway Time-out", 0 },
