@@ -282,7 +282,7 @@ static void take_header(struct orb_http *http, const char *name, const char *val
     }
 }
 
-/* Called by curl per line; several heads may come (100 Continue), the last one counts. */
+/* Called by curl per line; several heads may come (100 Continue, but not 101), the last one counts. */
 static size_t header_function(char *data, size_t size, size_t count, void *arg)
 {
     struct orb_http *http = arg;
@@ -301,7 +301,7 @@ static size_t header_function(char *data, size_t size, size_t count, void *arg)
         const char *space = strchr(line, ' ');
         http->content_type[0] = '\0';
         http->response = (struct orb_http_response){ space ? atoi(space + 1) : 0, http->content_type, -1, -1, -1 };
-    } else if (len == 0 && http->response.status >= 200) {
+    } else if (len == 0 && (http->response.status >= 200 || http->response.status == 101)) {
         http->has_head = 1;
         http->callbacks.head(http->arg, &http->response);
     } else if (len > 0) {

@@ -25,6 +25,7 @@ static const struct bad {
     { "header", "HTTP/1.1 200 OK\r\nX-Filler: ", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", FOREVER, "" },
     { "continue", "", "HTTP/1.1 100 Continue\r\n\r\n", FOREVER, "" },
     { "hints", "", "HTTP/1.1 103 Early Hints\r\nLink: </xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx>\r\n\r\n", FOREVER, "" },
+    { "switch", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n", "data: [DONE]\n\n", 1000, "" },
     { "trailers", HEAD("text/event-stream") "Transfer-Encoding: chunked\r\n\r\n0\r\n", "X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", FOREVER, "" },
     { "chunk", HEAD("text/event-stream") "Transfer-Encoding: chunked\r\n\r\nno size\r\n", "", 0, "" },
     { "short", HEAD("text/event-stream") "Content-Length: 100\r\n\r\ndata: ", "", 0, "" },
