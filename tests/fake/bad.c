@@ -5,8 +5,6 @@
 #include <string.h>
 
 #define FOREVER INT64_MAX
-#define TURN_BYTES (256 * 1024) /* waiting for the client at most */
-
 #define HEAD(type) "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n"
 #define STREAM HEAD("text/event-stream") "\r\n"
 #define MIB (1024 * 1024)
@@ -72,12 +70,12 @@ static void step(evutil_socket_t fd, short what, void *arg)
         len += n;
         r->sent += (int64_t)n;
     }
-    if (conn_unsent(c) < TURN_BYTES)
+    if (conn_unsent(c) < CONN_UNSENT_MAX)
         conn_send(c, block, len);
     else
         r->sent -= (int64_t)len;
     if (r->sent < bad->bytes) {
-        struct timeval later = { 0, conn_unsent(c) < TURN_BYTES ? 0 : 1000 };
+        struct timeval later = { 0, conn_unsent(c) < CONN_UNSENT_MAX ? 0 : 1000 };
         event_add(&r->timer, &later);
         return;
     }

@@ -79,6 +79,7 @@ void conn_split(struct conn *conn, size_t bytes); /* from here on send so many b
 void conn_send(struct conn *conn, const char *data, size_t len);
 void conn_chunk(struct conn *conn, const char *data, size_t len); /* as one HTTP chunk */
 size_t conn_unsent(struct conn *conn); /* bytes that the client has not taken yet */
+#define CONN_UNSENT_MAX (256 * 1024)   /* what has no end waits then */
 /* The reply has been sent whole; reads the next request. */
 void conn_replied(struct conn *conn);
 /* Closes after what was sent (is_reset: with a TCP reset, at once). */

@@ -157,10 +157,10 @@ static void reply_step(evutil_socket_t fd, short what, void *arg)
             return;
         }
         send_token(r);
-        if (r->script.rate > 0 && r->sent < r->total)
+        if ((r->script.rate > 0 && r->sent < r->total) || (r->script.endless && conn_unsent(c) > CONN_UNSENT_MAX))
             break;
     }
-    int64_t wait = r->script.rate > 0 ? r->start_us + r->sent * 1000000 / r->script.rate - now_us() : 0;
+    int64_t wait = conn_unsent(c) > CONN_UNSENT_MAX ? 1000 : r->script.rate > 0 ? r->start_us + r->sent * 1000000 / r->script.rate - now_us() : 0;
     struct timeval tv = { wait > 0 ? wait / 1000000 : 0, wait > 0 ? wait % 1000000 : 0 };
     event_add(&r->timer, &tv);
 }
