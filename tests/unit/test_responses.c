@@ -197,6 +197,10 @@ static const struct test_reply_case replies[] = {
       ITEM("2", "\"type\":\"message\"") ITEM("3", CALL("f", "c", "1")) ITEM("4", "\"type\":\"web_search_call\"") COMPLETED,
       "C0(c,add,)C0(,,1)K{\"encrypted_content\":\"e\",\"id\":\"r\",\"summary\":[],\"type\":\"reasoning\"}K{\"phase\":\"p\",\"type\":\"message\"}K{\"type\":\"message\"}"
       "K{\"call_id\":\"c\",\"type\":\"function_call\"}F(tool_calls)", 0, NULL },
+    { "reasoning that cannot go back", ITEM("0", "\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[]") ITEM("1", CALL("f", "c", "{}")) COMPLETED,
+      "C0(c,add,)C0(,,{})F(tool_calls)", 0, NULL },
+    { "reasoning in the open", ITEM("0", "\"type\":\"reasoning\",\"id\":\"r\",\"content\":[{\"type\":\"reasoning_text\",\"text\":\"hm\"}]") TEXT("a") COMPLETED,
+      "T(a)K{\"content\":[{\"text\":\"hm\",\"type\":\"reasoning_text\"}],\"id\":\"r\",\"type\":\"reasoning\"}F(stop)", 0, NULL },
     { "refusal", EVENT("response.refusal.delta", ",\"delta\":\"no\"") COMPLETED, "T(no)F(filter)", 0, NULL },
     { "length", TEXT("a") EVENT("response.incomplete", ",\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}"),
       "T(a)U(1,2,3)F(length)", 0, NULL },
