@@ -250,6 +250,9 @@ static void tokens_that_do_not_come(void **state)
     expect("vertex:fake?tokens=1", ORB_E_MODEL_SERVER, "", "HTTP 503 without a token");
     expect("vertex:fake?tokens=1", 0, "w1", NULL);
 
+    account("a=large&large=1");
+    expect("vertex:fake", ORB_E_MODEL_SERVER, "", "sent more than 64 KiB in place of a token");
+
     account("a=silent&stall=1");
     setenv("ORBITER_MODEL_TIMEOUT", "1", 1);
     expect("vertex:fake", ORB_E_MODEL_TIMEOUT, "", "gave no token within 1 s");
