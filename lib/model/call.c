@@ -11,7 +11,7 @@
 
 #define REFUSAL_MAX (64 * 1024) /* of the body of a reply that is no event stream */
 #define GRACE_MS 1000           /* for the body's end once the reply is complete */
-#define ENDING_MS 5000          /* for what may follow the reply's last word, such as its usage */
+#define ENDING_MS 10000         /* for what may follow the last word of a reply, such as its usage */
 #define TIMEOUT_S 600           /* without a byte; ORBITER_MODEL_TIMEOUT */
 
 /* ---- both kinds ---- */
@@ -52,6 +52,8 @@ static void cancelled(void *arg)
 void orb_call_delta(void *stream, const struct orb_delta *delta)
 {
     struct orb_model_stream *s = stream;
+    if (s->reply && delta->type != ORB_DELTA_USAGE)
+        s->reply->has_spoken = 1;
     if (!s->is_cancelled)
         s->callbacks.delta(s->arg, delta);
 }
@@ -121,13 +123,15 @@ int orb_call_event(void *stream, const char *event, const char *data, size_t len
     return s->is_cancelled ? 1 : rc;
 }
 
-/* The last word was said: the timer no longer waits for the server's silence. */
+/* The last word was said: what is waited for is no longer a sign of life, but that it was the last. (Some say so with every word.) */
 static void note_ending(struct orb_model_stream *s)
 {
     const struct orb_codec *codec = s->provider->codec;
-    if (s->reply->is_ending || !codec->is_ending || !codec->is_ending(s->state))
+    struct reply *r = s->reply;
+    if (!codec->is_ending || !codec->is_ending(s->state) || (r->is_ending && !r->has_spoken))
         return;
-    s->reply->is_ending = 1;
+    r->is_ending = 1;
+    r->has_spoken = 0;
     orb_timer_start(s->timer, ENDING_MS);
 }
 

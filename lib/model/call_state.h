@@ -17,7 +17,7 @@ struct reply {
     struct orb_sse sse;
     struct orb_buf refusal;
     enum body body;
-    int status, should_retry, is_repeated, is_compressed, is_ending, is_complete, is_token_kept;
+    int status, should_retry, is_repeated, is_compressed, has_spoken, is_ending, is_complete, is_token_kept;
     int64_t retry_after_ms, timeout_ms, heard_at_ms;
     char host[128];
 };

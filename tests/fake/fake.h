@@ -20,7 +20,7 @@ struct script {
     int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, reasoning;
     int64_t html, crlf, comment, nodone, nousage, nofinish, usage_last, noindex, index0, noid, argsobj, repeat, stopfinish,
         nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold, sign;
-    int64_t limit_reset_at, refusal, details, timings, endless, size, args_size;
+    int64_t limit_reset_at, refusal, details, timings, endless, size, args_size, early;
     char *text, *tool, *args, *code, *type, *message, *finish, *limit_reset, *bad;
 };
 /* 0, or -1 with why in why. */

@@ -46,6 +46,7 @@ static const struct key {
     NUMBER(multiline, 0, "data over several lines"),
     NUMBER(noblank, 0, "no blank line after the last event"),
     NUMBER(nodone, 0, "no [DONE]"),
+    NUMBER(early, 0, "the reason of the finish with every token (openai, gemini)"),
     NUMBER(nofinish, 0, "no finish_reason"),
     NUMBER(nousage, 0, "no usage"),
     NUMBER(usage_last, 0, "usage on the last choice's chunk"),
