@@ -233,7 +233,7 @@ static int is_name(const char *name, const char *line)
 /* Each header is sent once. */
 static int check_header(struct reader *r, const char *name)
 {
-    static const char *const taken[] = { "content-type", "content-length", "accept", "host", "transfer-encoding", "connection", "expect" };
+    static const char *const taken[] = { "content-type", "content-length", "accept", "accept-encoding", "host", "transfer-encoding", "connection", "expect" };
     const struct entry *e = r->entry;
     int is_taken = is_name(name, e->server.fixed);
     for (size_t i = 0; i < ORB_COUNT(taken); i++)

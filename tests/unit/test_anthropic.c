@@ -328,7 +328,7 @@ static void expect_headers(const char *lines, size_t len)
 
 static void where_and_as_whom(void **state)
 {
-#define COMMON "Content-Type: application/json\0Accept: text/event-stream\0anthropic-version: 2023-06-01\0"
+#define COMMON "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity\0anthropic-version: 2023-06-01\0"
     static const char by_key[] = COMMON "x-api-key: sk-test", by_token[] = COMMON "Authorization: Bearer tok";
     struct orb_model_request r;
     (void)state;

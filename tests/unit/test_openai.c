@@ -133,7 +133,7 @@ static void expect_refused(int code, const char *words, const char *messages)
 static void where_and_as_whom(void **state)
 {
     struct orb_model_request r;
-    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Authorization: Bearer sk-test\0"
+    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity\0Authorization: Bearer sk-test\0"
                                 "OpenAI-Organization: org-1\0OpenAI-Project: proj-1";
     (void)state;
     environment("sk-test", NULL);

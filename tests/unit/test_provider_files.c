@@ -72,7 +72,7 @@ static void what_is_wrong(void **state)
 
 static void what_is_sent(void **state)
 {
-    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Authorization: Bearer sk-mine-123\0"
+    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity\0Authorization: Bearer sk-mine-123\0"
                                 "X-Team: red blue\0X-Token: Token t-0123456789abcdef";
     struct orb_model_request r = { 0 };
     struct orb_model_call call = { .temperature = 1.0 };
