@@ -74,78 +74,9 @@ static void put_thinking(struct orb_buf *b, const struct orb_model_call *call, e
 
 /* ---- structured output ---- */
 
-/* The API's schemas know no bounds; the answer is checked against the whole schema when it has come. */
-static int is_left_out(const char *key)
-{
-    static const char *const keys[] = { "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-                                        "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties" };
-    for (size_t i = 0; i < ORB_COUNT(keys); i++)
-        if (strcmp(keys[i], key) == 0)
-            return 1;
-    return 0;
-}
-
-static int is_map_of_schemas(const char *key)
-{
-    return strcmp(key, "properties") == 0 || strcmp(key, "$defs") == 0 || strcmp(key, "definitions") == 0;
-}
-
-/* is_map: the members are schemas by name, not keywords. Every object must say that it has no further members. */
-static void put_schema(struct orb_buf *b, const json_t *schema, int is_map)
-{
-    const char *key;
-    json_t *value;
-    int count = 0;
-    if (json_is_array(schema)) {
-        orb_buf_char(b, '[');
-        for (size_t i = 0; i < json_array_size(schema); i++) {
-            orb_buf_str(b, i ? ", " : "");
-            put_schema(b, json_array_get(schema, i), 0);
-        }
-        orb_buf_char(b, ']');
-        return;
-    }
-    if (!json_is_object(schema)) {
-        orb_json_dump(b, schema);
-        return;
-    }
-    orb_buf_char(b, '{');
-    json_object_foreach ((json_t *)schema, key, value) {
-        if (!is_map && (is_left_out(key) || strcmp(key, "additionalProperties") == 0))
-            continue;
-        orb_buf_str(b, count++ ? ", " : "");
-        orb_put_str(b, key);
-        orb_buf_str(b, ": ");
-        if (!is_map && (strcmp(key, "enum") == 0 || strcmp(key, "const") == 0 || strcmp(key, "default") == 0))
-            orb_json_dump(b, value);
-        else
-            put_schema(b, value, !is_map && is_map_of_schemas(key));
-    }
-    if (!is_map && (json_object_get(schema, "properties") || strcmp(orb_json_get_str(schema, "type", ""), "object") == 0))
-        orb_buf_printf(b, "%s\"additionalProperties\": false", count ? ", " : "");
-    orb_buf_char(b, '}');
-}
-
-/* Does it know an object with members that it does not name? The API takes none such. */
-static int is_open(const json_t *schema, int is_map)
-{
-    const json_t *more = json_object_get(schema, "additionalProperties");
-    const char *key;
-    json_t *value;
-    if (!is_map && ((more && !json_is_false(more)) || (strcmp(orb_json_get_str(schema, "type", ""), "object") == 0 && !json_object_get(schema, "properties"))))
-        return 1;
-    for (size_t i = 0; i < json_array_size(schema); i++)
-        if (is_open(json_array_get(schema, i), 0))
-            return 1;
-    json_object_foreach ((json_t *)schema, key, value)
-        if ((is_map || (strcmp(key, "enum") && strcmp(key, "const") && strcmp(key, "default"))) && is_open(value, !is_map && is_map_of_schemas(key)))
-            return 1;
-    return 0;
-}
-
 static int is_native(const struct orb_model_call *call, const struct orb_model_rules *rules)
 {
-    return call->output_schema && rules->flags & ORB_RULE_SCHEMA && !is_open(call->output_schema, 0);
+    return call->output_schema && rules->flags & ORB_RULE_SCHEMA && orb_anthropic_is_said(call->output_schema);
 }
 
 static void put_output_config(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules, enum thinking thinking)
@@ -160,7 +91,7 @@ static void put_output_config(struct orb_buf *b, const struct orb_model_call *ca
         orb_buf_printf(b, "\"effort\": \"%s\"", level);
     if (is_native(call, rules)) {
         orb_buf_printf(b, "%s\"format\": {\"type\": \"json_schema\", \"schema\": ", level ? ", " : "");
-        put_schema(b, call->output_schema, 0);
+        orb_anthropic_put_schema(b, call->output_schema);
         orb_buf_char(b, '}');
     }
     orb_buf_char(b, '}');

@@ -294,10 +294,10 @@ static void golden_structured_output(void **state)
                 FORMAT("{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, \"additionalProperties\": false}") "}}");
     /* A member may be called as a keyword is; values are no schemas. */
     expect_body(&(struct ask){ .model = "claude-haiku-4-5", .messages = HI, .options = PLAIN,
-                               .schema = "{\"type\":\"object\",\"properties\":{\"minimum\":{\"enum\":[{\"minimum\":1},2]},\"l\":{\"items\":{\"$ref\":\"#/$defs/a\"}}},"
+                               .schema = "{\"type\":\"object\",\"properties\":{\"minimum\":{\"enum\":[1,2]},\"l\":{\"items\":{\"$ref\":\"#/$defs/a\"}}},"
                                          "\"additionalProperties\":false,\"$defs\":{\"a\":{\"type\":[\"string\",\"null\"],\"maxLength\":3}}}" },
                 HEAD("claude-haiku-4-5", "32000") HI_OUT ", \"output_config\": {"
-                FORMAT("{\"type\": \"object\", \"properties\": {\"minimum\": {\"enum\": [{\"minimum\": 1}, 2]}, \"l\": {\"items\": {\"$ref\": \"#/$defs/a\"}}}, "
+                FORMAT("{\"type\": \"object\", \"properties\": {\"minimum\": {\"enum\": [1, 2]}, \"l\": {\"items\": {\"$ref\": \"#/$defs/a\"}}}, "
                        "\"$defs\": {\"a\": {\"type\": [\"string\", \"null\"]}}, \"additionalProperties\": false}") "}}");
     /* No native mode: of the model, or for the schema. */
     expect_body(&(struct ask){ .model = OLD, .messages = "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"hi\"}]", .options = PLAIN, .schema = "{\"type\":\"array\"}" },
@@ -306,6 +306,41 @@ static void golden_structured_output(void **state)
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = PLAIN, .schema = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}" },
                 HEAD(NEW, "32000") "\"system\": \"Give the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: "
                 "{\\\"type\\\": \\\"array\\\", \\\"items\\\": {\\\"type\\\": \\\"object\\\"}}\", " HI_OUT "}");
+}
+
+static void schemas(void **state)
+{
+#define DEFS(a, b) "{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#/$defs/a\"}},\"$defs\":{\"a\":" a ",\"b\":" b "}}"
+    static const struct {
+        const char *schema, *sent; /* NULL: it goes in words */
+    } cases[] = {
+        { "{\"type\":\"string\",\"pattern\":\"^a+$\",\"format\":\"regex\",\"examples\":[{}],\"$comment\":\"x\",\"title\":\"t\"}", "{\"type\": \"string\", \"title\": \"t\"}" },
+        { "{\"type\":\"string\",\"format\":\"date\",\"not\":{\"const\":\"\"}}", "{\"type\": \"string\", \"format\": \"date\"}" },
+        { "{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}", "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}" },
+        { "{\"oneOf\":[{\"type\":\"string\"}],\"anyOf\":[{\"const\":1}]}", "{\"anyOf\": [{\"const\": 1}]}" },
+        { DEFS("{\"anyOf\":[{\"$ref\":\"#/$defs/b\"},{\"items\":{\"$ref\":\"#/$defs/b\"}}]}", "{\"type\":\"string\"}"),
+          "{\"type\": \"object\", \"properties\": {\"x\": {\"$ref\": \"#/$defs/a\"}}, \"$defs\": {\"a\": {\"anyOf\": [{\"$ref\": \"#/$defs/b\"}, {\"items\": {\"$ref\": "
+          "\"#/$defs/b\"}}]}, \"b\": {\"type\": \"string\"}}, \"additionalProperties\": false}" },
+        { DEFS("{\"items\":{\"$ref\":\"#/$defs/b\"}}", "{\"items\":{\"$ref\":\"#/$defs/a\"}}"), NULL }, /* in a circle */
+        { "{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#\"}}}", NULL },
+        { "{\"type\":\"object\",\"properties\":{\"x\":true}}", NULL },
+        { "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":{\"type\":\"string\"}}", NULL },
+        { "{\"type\":\"array\",\"prefixItems\":[{\"type\":\"string\"}]}", NULL },
+        { "{\"type\":\"string\",\"nullable\":true}", NULL },
+        { "{\"enum\":[1,{\"a\":1}]}", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(cases); i++) {
+        json_t *schema = parse(cases[i].schema);
+        struct orb_buf sent;
+        orb_buf_init(&sent, 4096);
+        if (orb_anthropic_is_said(schema))
+            orb_anthropic_put_schema(&sent, schema);
+        if (!sent.data != !cases[i].sent || (sent.data && strcmp(sent.data, cases[i].sent) != 0))
+            fail_msg("%s is sent as %s", cases[i].schema, sent.data ? sent.data : "words");
+        orb_buf_done(&sent);
+        json_decref(schema);
+    }
 }
 
 static void expect_refused(int code, const char *words, const char *messages)
@@ -528,6 +563,7 @@ int main(void)
         cmocka_unit_test(thinking_goes_back_to_its_place),
         cmocka_unit_test(golden_cache_hints),
         cmocka_unit_test(golden_structured_output),
+        cmocka_unit_test(schemas),
         cmocka_unit_test(where_and_as_whom),
         cmocka_unit_test(tolerances),
         cmocka_unit_test(cut_at_every_byte),

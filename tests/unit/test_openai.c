@@ -466,6 +466,7 @@ static const struct test_refusal refusals[] = {
     { 529, "x", ORB_E_MODEL_OVERLOADED, "x", 0 },
     { 504, "<html><head><title>504 Gateway Time-out</title></head></html>", ORB_E_MODEL_TIMEOUT, "a web page instead of JSON: 504 Gateway Time-out", 0 },
     { 502, "\n<h1>bad</h1>", ORB_E_MODEL_SERVER, "<h1>bad", 0 },
+    { 413, "<html><title>413 Request Entity Too Large</title></html>", ORB_E_MODEL_CONTEXT, "413 Request Entity Too Large; shorten", 0 },
     { 422, "{\"detail\":\"field required\"}", ORB_E_MODEL_INVALID, "field required", 0 },
     { 302, "", ORB_E_MODEL_INVALID, "HTTP 302", 0 },
     { 200, "<html></html>", ORB_E_MODEL_SERVER, "event stream", 0 },
