@@ -68,10 +68,10 @@ static const struct {
 static const struct {
     int status, code;
 } statuses[] = {
-    { 401, ORB_E_MODEL_AUTH },      { 402, ORB_E_MODEL_QUOTA },      { 403, ORB_E_MODEL_PERMISSION },
-    { 404, ORB_E_MODEL_NOT_FOUND }, { 408, ORB_E_MODEL_TIMEOUT },    { 409, ORB_E_MODEL_SERVER },
-    { 413, ORB_E_MODEL_CONTEXT },   { 429, ORB_E_MODEL_RATE },      { 503, ORB_E_MODEL_OVERLOADED }, { 504, ORB_E_MODEL_TIMEOUT },
-    { 529, ORB_E_MODEL_OVERLOADED },
+    { 401, ORB_E_MODEL_AUTH },       { 402, ORB_E_MODEL_QUOTA },   { 403, ORB_E_MODEL_PERMISSION },
+    { 404, ORB_E_MODEL_NOT_FOUND },  { 408, ORB_E_MODEL_TIMEOUT }, { 409, ORB_E_MODEL_SERVER },
+    { 413, ORB_E_MODEL_CONTEXT },    { 429, ORB_E_MODEL_RATE },    { 503, ORB_E_MODEL_OVERLOADED },
+    { 504, ORB_E_MODEL_TIMEOUT },    { 529, ORB_E_MODEL_OVERLOADED },
 };
 
 /* What to do about it, where that is known. */
