@@ -71,8 +71,20 @@ void orb_run_delta(struct orb_run *run, int id, const struct orb_delta *d)
         keep(run, talk, d->keep);
         break;
     case ORB_DELTA_FINISH:
+        talk->finish = d->finish;
         break;
     }
+}
+
+int orb_answer_is_none(const struct talk *talk, struct orb_error *err)
+{
+    if (talk->ncalls || talk->text.len || (talk->finish != ORB_FINISH_FILTER && talk->finish != ORB_FINISH_LENGTH))
+        return 0;
+    if (talk->finish == ORB_FINISH_FILTER)
+        orb_error_set(err, ORB_E_MODEL_FILTER, "the provider held its answer back; word the request differently");
+    else
+        orb_error_set(err, ORB_E_AGENT, "the model's tokens were used up before its answer began; raise max_tokens, or ask for less reasoning");
+    return 1;
 }
 
 /* ---- structured output ------------------------------------------------------- */

@@ -53,6 +53,7 @@ struct talk {
     int64_t step, asked_again;   /* asked_again: for an answer that fits the schema */
     double step_started;
     struct orb_buf text;         /* of this step */
+    enum orb_finish finish;      /* how the step's answer ended */
     struct call *calls;          /* of this step */
     int ncalls, calls_cap;
     int transfer;                /* index of the agent that takes over after this step; -1 = none */
@@ -161,6 +162,8 @@ size_t orb_run_bytes(const json_t *value);
 /* run_answer.c */
 /* The model says more than a limit of this worker allows. */
 void orb_talk_too_large(struct orb_run *run, const struct talk *talk);
+/* 1, with err, when nothing is left of the step's answer: held back, or cut before it began. */
+int orb_answer_is_none(const struct talk *talk, struct orb_error *err);
 /* The JSON of an answer that fits the agent's schema; NULL with ORB_E_AGENT. */
 json_t *orb_answer_check(const struct talk *talk, struct orb_error *err);
 

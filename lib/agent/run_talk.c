@@ -84,6 +84,7 @@ static void start_step(struct orb_run *run, struct talk *talk, double now)
     talk->state = TALK_ASKING;
     talk->transfer = -1;
     talk->is_settled = 0;
+    talk->finish = ORB_FINISH_STOP;
     orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_STEP, .word = "started", .step_number = talk->step, .started_at = now });
     orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_REQUEST, .talk = talk->id });
 }
@@ -155,6 +156,7 @@ static void usage_event(struct orb_run *run, struct talk *talk, double cost)
 {
     const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
     orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = orb_talk_model(talk),
+        .finish = talk->finish == ORB_FINISH_LENGTH ? "length" : talk->finish == ORB_FINISH_FILTER ? "content_filter" : NULL,
         .has_spending = 1, .cached_tokens = talk->usage.cached_tokens, .reasoning_tokens = talk->usage.reasoning_tokens,
         .cost = cost, .total_cost = run->has_cost ? run->cost : -1 });
 }
@@ -284,11 +286,16 @@ static void finish(struct orb_run *run, struct talk *talk, double now)
 void orb_run_answered(struct orb_run *run, int id, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
+    struct orb_error err = { 0 };
     if (!talk || talk->state != TALK_ASKING)
         return;
     usage_event(run, talk, charge(run, talk));
     settle_text(run, talk);
     talk->is_settled = 1;
+    if (orb_answer_is_none(talk, &err)) {
+        orb_talk_fail(run, talk, &err, now);
+        return;
+    }
     if (talk->ncalls) {
         talk->state = TALK_CALLING;
         orb_calls_begin(run, talk, now);
@@ -323,28 +330,40 @@ void orb_talk_called(struct orb_run *run, struct talk *talk, double now)
         start_step(run, talk, now);
 }
 
-/* Not what the task itself has wrong: a request that is no request, or content that a provider will not have. Those, any other
- * provider would be asked in vain, or should not be asked. */
+/* Not what the task itself has wrong (a request that is no request, or content that a provider will not have: those, any other
+ * provider would be asked in vain, or should not be asked), nor what this worker lacks. A reply that is garbled or too large, and
+ * a setting that is missing, are the provider's. */
 static int is_providers_fault(int code)
 {
-    return code <= ORB_E_MODEL_AUTH && code >= ORB_E_MODEL_TRUNCATED && code != ORB_E_MODEL_INVALID && code != ORB_E_MODEL_FILTER;
+    return code != ORB_E_MODEL_INVALID && code != ORB_E_MODEL_FILTER && code != ORB_E_NOMEM && code != ORB_E_CANCELLED;
 }
 
-void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *err, double now)
+/* Errors of models are told with the model's name; so are the others that a call may end with. */
+static struct orb_error of_model(const struct talk *talk, const struct orb_error *why)
+{
+    struct orb_error err = *why;
+    if (why->code > ORB_E_MODEL_AUTH || why->code < ORB_E_MODEL_TRUNCATED)
+        orb_error_set(&err, why->code, "[%.200s] %s", orb_talk_model(talk), orb_error_message(why));
+    return err;
+}
+
+void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *why, double now)
 {
     struct talk *talk = orb_talk_find(run, id);
-    struct orb_error told;
+    struct orb_error err, told;
     int is_first = 1;
     if (!talk || talk->state != TALK_ASKING)
         return;
-    if (!is_providers_fault(err->code) || talk->model + 1 == talk->agent->models.count) {
-        orb_talk_fail(run, talk, err, now);
+    err = of_model(talk, why);
+    if (!is_providers_fault(err.code) || talk->model + 1 == talk->agent->models.count) {
+        orb_talk_fail(run, talk, &err, now);
         return;
     }
-    orb_run_explain(talk, talk->frame, err, &told);
+    orb_run_explain(talk, talk->frame, &err, &told);
     orb_run_emit_error(run, talk, &told, 1);
     charge(run, talk);
     talk->usage = (struct orb_usage){ 0 };
+    talk->finish = ORB_FINISH_STOP;
     run->live_bytes -= talk->text.len;
     json_decref(take_text(talk));
     orb_talk_drop_calls(talk);

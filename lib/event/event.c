@@ -64,6 +64,8 @@ static void spending(struct orb_buf *b, const struct orb_event_out *e)
     integer(b, "reasoning_tokens", e->reasoning_tokens);
     dollars(b, "cost", e->cost);
     dollars(b, "total_cost", e->total_cost);
+    if (e->finish)
+        str(b, "finish", e->finish);
 }
 
 static void usage(struct orb_buf *b, const int64_t *v)

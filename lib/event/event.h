@@ -21,9 +21,10 @@ struct orb_event_out {
     int64_t step_number;         /* 0 in error = null */
     double started_at, completed_at; /* step; completed_at 0 = null */
     const int64_t *usage;        /* step: input, output, total or NULL; usage: the three */
-    int has_spending;            /* usage: the four below are written too */
+    int has_spending;            /* usage: the five below are written too */
     int64_t cached_tokens, reasoning_tokens;
     double cost, total_cost;     /* dollars, of this call and of the task so far; below 0 = there is no price */
+    const char *finish;          /* usage: how an answer ended that is not whole: length, content_filter; or NULL (extra field) */
     int is_recoverable;          /* error */
     int is_truncated;            /* status: the stream stores no more text (extra field) */
 };

@@ -106,6 +106,8 @@ static int code_of(CURLcode result)
     switch (result) {
     case CURLE_OK:
         return 0;
+    case CURLE_URL_MALFORMAT:
+        return ORB_E_CONFIG;
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
@@ -120,7 +122,8 @@ static void http_finish(struct orb_http *http, CURLcode result)
     long sent = 0;
     int code = code_of(result);
     curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &sent);
-    if (http->header_bytes > HEADERS_MAX)
+    /* Of a line over its own limit curl says that it has no memory. */
+    if (http->header_bytes > HEADERS_MAX || (result == CURLE_OUT_OF_MEMORY && sent > 0 && !http->has_head))
         snprintf(http->text, sizeof http->text, "its headers are over %d bytes", HEADERS_MAX);
     http_detach(http);
     http->is_again = 0;
@@ -279,7 +282,7 @@ static void take_header(struct orb_http *http, const char *name, const char *val
     }
 }
 
-/* Called by curl per line; several heads may come (100 Continue), the last one counts. */
+/* Called by curl per line; several heads may come (100 Continue, but not 101), the last one counts. */
 static size_t header_function(char *data, size_t size, size_t count, void *arg)
 {
     struct orb_http *http = arg;
@@ -298,7 +301,7 @@ static size_t header_function(char *data, size_t size, size_t count, void *arg)
         const char *space = strchr(line, ' ');
         http->content_type[0] = '\0';
         http->response = (struct orb_http_response){ space ? atoi(space + 1) : 0, http->content_type, -1, -1, -1 };
-    } else if (len == 0 && http->response.status >= 200) {
+    } else if (len == 0 && (http->response.status >= 200 || http->response.status == 101)) {
         http->has_head = 1;
         http->callbacks.head(http->arg, &http->response);
     } else if (len > 0) {

@@ -49,7 +49,7 @@ struct orb_http_callbacks {
     /* Exactly once, last; the handle is freed after it, unless orb_http_again
      * was called inside. code: 0 = the body is
      * complete; ORB_E_MODEL_NETWORK (could not connect, TLS, reset), ORB_E_MODEL_TRUNCATED
-     * (ended early), ORB_E_CANCELLED, ORB_E_NOMEM. is_connect: the connection was never made,
+     * (ended early), ORB_E_CONFIG (the URL is none), ORB_E_CANCELLED, ORB_E_NOMEM. is_connect: the connection was never made,
      * so nothing was sent. */
     void (*done)(void *arg, int code, int is_connect, const char *text);
 };

@@ -26,6 +26,7 @@ static const struct effort {
     { "low", "low", 4096 },
     { "medium", "medium", 10240 },
     { "high", "high", 24576 },
+    { "xhigh", "xhigh", 49152 },
 };
 
 static const struct effort *effort_of(const struct orb_model_call *call)
@@ -73,83 +74,16 @@ static void put_thinking(struct orb_buf *b, const struct orb_model_call *call, e
 
 /* ---- structured output ---- */
 
-/* The API's schemas know no bounds; the answer is checked against the whole schema when it has come. */
-static int is_left_out(const char *key)
-{
-    static const char *const keys[] = { "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-                                        "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties" };
-    for (size_t i = 0; i < ORB_COUNT(keys); i++)
-        if (strcmp(keys[i], key) == 0)
-            return 1;
-    return 0;
-}
-
-static int is_map_of_schemas(const char *key)
-{
-    return strcmp(key, "properties") == 0 || strcmp(key, "$defs") == 0 || strcmp(key, "definitions") == 0;
-}
-
-/* is_map: the members are schemas by name, not keywords. Every object must say that it has no further members. */
-static void put_schema(struct orb_buf *b, const json_t *schema, int is_map)
-{
-    const char *key;
-    json_t *value;
-    int count = 0;
-    if (json_is_array(schema)) {
-        orb_buf_char(b, '[');
-        for (size_t i = 0; i < json_array_size(schema); i++) {
-            orb_buf_str(b, i ? ", " : "");
-            put_schema(b, json_array_get(schema, i), 0);
-        }
-        orb_buf_char(b, ']');
-        return;
-    }
-    if (!json_is_object(schema)) {
-        orb_json_dump(b, schema);
-        return;
-    }
-    orb_buf_char(b, '{');
-    json_object_foreach ((json_t *)schema, key, value) {
-        if (!is_map && (is_left_out(key) || strcmp(key, "additionalProperties") == 0))
-            continue;
-        orb_buf_str(b, count++ ? ", " : "");
-        orb_put_str(b, key);
-        orb_buf_str(b, ": ");
-        if (!is_map && (strcmp(key, "enum") == 0 || strcmp(key, "const") == 0 || strcmp(key, "default") == 0))
-            orb_json_dump(b, value);
-        else
-            put_schema(b, value, !is_map && is_map_of_schemas(key));
-    }
-    if (!is_map && (json_object_get(schema, "properties") || strcmp(orb_json_get_str(schema, "type", ""), "object") == 0))
-        orb_buf_printf(b, "%s\"additionalProperties\": false", count ? ", " : "");
-    orb_buf_char(b, '}');
-}
-
-/* Does it know an object with members that it does not name? The API takes none such. */
-static int is_open(const json_t *schema, int is_map)
-{
-    const json_t *more = json_object_get(schema, "additionalProperties");
-    const char *key;
-    json_t *value;
-    if (!is_map && ((more && !json_is_false(more)) || (strcmp(orb_json_get_str(schema, "type", ""), "object") == 0 && !json_object_get(schema, "properties"))))
-        return 1;
-    for (size_t i = 0; i < json_array_size(schema); i++)
-        if (is_open(json_array_get(schema, i), 0))
-            return 1;
-    json_object_foreach ((json_t *)schema, key, value)
-        if ((is_map || (strcmp(key, "enum") && strcmp(key, "const") && strcmp(key, "default"))) && is_open(value, !is_map && is_map_of_schemas(key)))
-            return 1;
-    return 0;
-}
-
 static int is_native(const struct orb_model_call *call, const struct orb_model_rules *rules)
 {
-    return call->output_schema && rules->flags & ORB_RULE_SCHEMA && !is_open(call->output_schema, 0);
+    return call->output_schema && rules->flags & ORB_RULE_SCHEMA && orb_anthropic_is_said(call->output_schema);
 }
 
 static void put_output_config(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules, enum thinking thinking)
 {
     const char *level = thinking == THINKING_ADAPTIVE ? effort_of(call)->level : NULL;
+    if (level && strcmp(level, "xhigh") == 0 && !(rules->flags & ORB_RULE_EFFORT_XHIGH))
+        level = "max";
     if (!level && !is_native(call, rules))
         return;
     orb_buf_str(b, ", \"output_config\": {");
@@ -157,17 +91,10 @@ static void put_output_config(struct orb_buf *b, const struct orb_model_call *ca
         orb_buf_printf(b, "\"effort\": \"%s\"", level);
     if (is_native(call, rules)) {
         orb_buf_printf(b, "%s\"format\": {\"type\": \"json_schema\", \"schema\": ", level ? ", " : "");
-        put_schema(b, call->output_schema, 0);
+        orb_anthropic_put_schema(b, call->output_schema);
         orb_buf_char(b, '}');
     }
     orb_buf_char(b, '}');
-}
-
-/* For models and schemas without a native mode: what the answer must be, as words. */
-static void write_schema_words(const struct orb_model_call *call, struct orb_buf *out)
-{
-    orb_buf_str(out, "Answer with JSON alone, nothing before or behind it, that fits this JSON Schema: ");
-    orb_json_dump(out, call->output_schema);
 }
 
 /* ---- tools ---- */
@@ -216,11 +143,12 @@ static void put_tool_choice(struct orb_buf *b, const json_t *options)
 
 /* ---- the rest ---- */
 
-/* Only one of temperature and top_p may be sent, and neither with thinking. What is the default is left out. */
+/* Only one of temperature and top_p may be sent, and neither with thinking. What is the default is left out; it is also the
+ * highest temperature that there is, where others go up to 2. */
 static void put_sampling(struct orb_buf *b, const struct orb_model_call *call)
 {
     double top_p = orb_json_get_real(call->options, "top_p", 1.0);
-    if (call->temperature < 1.0 || call->temperature > 1.0) {
+    if (call->temperature < 1.0) {
         orb_buf_str(b, ", \"temperature\": ");
         orb_json_real(b, call->temperature);
     } else if (top_p < 1.0) {
@@ -253,7 +181,7 @@ static int put_conversation(const struct orb_provider *provider, struct orb_buf 
     struct orb_buf words;
     orb_buf_init(&words, ORB_REQUEST_BODY_MAX);
     if (call->output_schema && !is_native(call, rules))
-        write_schema_words(call, &words);
+        orb_schema_words(call->output_schema, &words);
     int rc = orb_anthropic_messages(provider, b, call->messages, words.data, is_cached, err);
     if (words.err)
         b->err = words.err;
@@ -308,6 +236,7 @@ static const struct orb_codec codec = {
     .state_size = sizeof(struct orb_anthropic_state),
     .request = request,
     .data = orb_anthropic_data,
+    .is_ending = orb_anthropic_is_ending,
     .end = orb_anthropic_end,
     .refusal = orb_failure_body,
     .done = orb_anthropic_done,

@@ -1,5 +1,5 @@
 /* The parts of the Anthropic provider: anthropic.c makes requests,
- * anthropic_messages.c their conversation, anthropic_stream.c reads replies. */
+ * anthropic_messages.c their conversation, anthropic_schema.c their schemas; anthropic_stream.c reads replies. */
 #ifndef ORB_MODEL_ANTHROPIC_H
 #define ORB_MODEL_ANTHROPIC_H
 
@@ -17,6 +17,9 @@ int orb_anthropic_messages(const struct orb_provider *provider, struct orb_buf *
 /* Thinking by a budget demands that the turn which the request goes on with began with a thinking block of this
  * provider. It did not when another one had begun it. */
 int orb_anthropic_may_think(const struct orb_provider *provider, const json_t *messages);
+/* anthropic_schema.c: can the API say what this schema says? Then as it takes it. */
+int orb_anthropic_is_said(const json_t *schema);
+void orb_anthropic_put_schema(struct orb_buf *b, const json_t *schema);
 #define ORB_ANTHROPIC_CACHE ", \"cache_control\": {\"type\": \"ephemeral\"}"
 
 /* ---- replies ---- */
@@ -48,6 +51,7 @@ struct orb_anthropic_state {
 
 int orb_anthropic_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                        struct orb_error *err);
+int orb_anthropic_is_ending(const void *state);
 int orb_anthropic_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
 void orb_anthropic_done(void *state);
 

@@ -7,6 +7,7 @@
 #include "model/write.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct writer {
     const char *role;  /* of the turn that is open; NULL = none */
     size_t turns, blocks;
     size_t user_end;   /* offset of the brace that ends the last block of a user; 0 = none yet */
+    json_t *used;      /* ids of calls so far, each with the number that was last put behind it */
+    json_t *asked;     /* of the open turn of the assistant, by the conversation's ids: arrays of the ids as written */
 };
 
 /* ---- turns and blocks ---- */
@@ -93,15 +96,33 @@ static void put_image_url(struct orb_buf *b, const json_t *url)
     orb_buf_char(b, '}');
 }
 
-/* The members of a media block; 0 when the API has none for it. */
+static int is_pdf(const json_t *block)
+{
+    return strcmp(orb_json_get_str(block, "media_type", "application/pdf"), "application/pdf") == 0;
+}
+
+/* What the API calls a media block; NULL when it has none for it. */
 static const char *media_type_of(const json_t *block)
 {
     const char *type = orb_json_get_str(block, "type", "");
+    struct orb_buf text;
     if (strcmp(type, "image_url") == 0 || strcmp(type, "image_data") == 0)
         return "image";
-    if (strcmp(type, "document") == 0 && strcmp(orb_json_get_str(block, "media_type", "application/pdf"), "application/pdf") == 0)
-        return "document";
-    return NULL;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    int is_document = strcmp(type, "document") == 0 && (is_pdf(block) || orb_document_text(block, &text));
+    orb_buf_done(&text);
+    return is_document ? "document" : NULL;
+}
+
+static void put_text_source(struct orb_buf *b, const json_t *block)
+{
+    struct orb_buf text;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    orb_document_text(block, &text);
+    orb_buf_str(b, "\"source\": {\"type\": \"text\", \"media_type\": \"text/plain\", \"data\": ");
+    orb_json_str(b, text.data ? text.data : "", text.len);
+    orb_buf_char(b, '}');
+    orb_buf_done(&text);
 }
 
 static void put_media(struct orb_buf *b, const json_t *block)
@@ -111,6 +132,8 @@ static void put_media(struct orb_buf *b, const json_t *block)
     const char *media = orb_json_get_str(block, "media_type", strcmp(type, "document") ? "image/jpeg" : "application/pdf");
     if (strcmp(type, "image_url") == 0)
         put_image_url(b, json_object_get(block, "url"));
+    else if (strcmp(type, "document") == 0 && !is_pdf(block))
+        put_text_source(b, block);
     else
         put_base64(b, media, strlen(media), json_object_get(block, "data"), 0);
     if (strcmp(type, "document") == 0 && *title) {
@@ -150,15 +173,46 @@ static void put_user(struct writer *w, const json_t *content)
 
 /* ---- tools ---- */
 
-/* The id of a call. The API takes only some characters, and ids of other providers have others. */
-static void put_id(struct orb_buf *b, const char *id)
+static char *clean_id(const char *id)
 {
-    char *text = orb_strdup(id);
+    char *text = orb_strdup(*id ? id : "_");
     for (char *p = text; *p; p++)
         if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-')
             *p = '_';
-    orb_put_str(b, *text ? text : "_");
+    return text;
+}
+
+/* The id of a call. The API takes only some characters, and no id twice; ids of other providers have others, and may begin
+ * anew with every reply. */
+static void put_call_id(struct writer *w, const char *id)
+{
+    char *clean = clean_id(id);
+    size_t cap = strlen(clean) + 24;
+    char *text = orb_alloc(cap);
+    json_int_t n = json_integer_value(json_object_get(w->used, clean));
+    json_t *written = json_object_get(w->asked, id);
+    snprintf(text, cap, "%s", clean);
+    while (json_object_get(w->used, text))
+        snprintf(text, cap, "%s_%lld", clean, (long long)++n);
+    json_object_set_new(w->used, text, json_integer(1));
+    json_object_set_new(w->used, clean, json_integer(n > 0 ? n : 1));
+    if (!written)
+        json_object_set_new(w->asked, id, written = json_array());
+    json_array_append_new(written, json_string(text));
+    orb_put_str(w->b, text);
     free(text);
+    free(clean);
+}
+
+/* Of several calls with one id the first that has no answer yet. */
+static void put_answer_id(struct writer *w, const char *id)
+{
+    json_t *written = json_object_get(w->asked, id);
+    char *clean = clean_id(id);
+    orb_put_str(w->b, written ? json_string_value(json_array_get(written, 0)) : clean);
+    if (json_array_size(written) > 1)
+        json_array_remove(written, 0);
+    free(clean);
 }
 
 /* The arguments as an object. What a model wrote that is none goes back as text: the answer to it says what was wrong. */
@@ -181,7 +235,7 @@ static void put_call(struct writer *w, const json_t *call)
 {
     begin_block(w, "assistant", "tool_use");
     orb_buf_str(w->b, ", \"id\": ");
-    put_id(w->b, orb_json_get_str(call, "id", ""));
+    put_call_id(w, orb_json_get_str(call, "id", ""));
     orb_buf_str(w->b, ", ");
     orb_put_member(w->b, "name", call, "name", "");
     orb_buf_str(w->b, ", \"input\": ");
@@ -218,7 +272,7 @@ static void put_result(struct writer *w, const json_t *message)
     int count = 0;
     begin_block(w, "user", "tool_result");
     orb_buf_str(w->b, ", \"tool_use_id\": ");
-    put_id(w->b, orb_json_get_str(message, "tool_call_id", ""));
+    put_answer_id(w, orb_json_get_str(message, "tool_call_id", ""));
     if (json_is_string(error)) {
         orb_buf_str(w->b, ", \"content\": ");
         orb_put_str(w->b, is_blank(json_string_value(error), json_string_length(error)) ? "error" : json_string_value(error));
@@ -250,6 +304,8 @@ static void put_assistant(struct writer *w, const json_t *message)
     const json_t *calls = json_object_get(message, "tool_calls"), *kept = kept_of(w->provider, message);
     size_t said = 0, called = 0;
     struct orb_buf text;
+    if (w->role && strcmp(w->role, "user") == 0)
+        json_object_clear(w->asked);
     orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
     orb_content_text(json_object_get(message, "content"), &text);
     const char *words = text.data ? text.data : "";
@@ -332,27 +388,34 @@ static void put_cache_hint(struct writer *w)
     free(rest);
 }
 
+static int put_message(struct writer *w, const json_t *message, struct orb_error *err)
+{
+    const char *role = role_of(message);
+    if (strcmp(role, "user") == 0)
+        put_user(w, json_object_get(message, "content"));
+    else if (strcmp(role, "assistant") == 0)
+        put_assistant(w, message);
+    else if (strcmp(role, "tool") == 0)
+        put_result(w, message);
+    else if (strcmp(role, "system"))
+        return orb_error_set(err, ORB_E_MODEL_INVALID, "Unknown message role: '%.40s'", role);
+    return 0;
+}
+
 int orb_anthropic_messages(const struct orb_provider *provider, struct orb_buf *b, const json_t *messages, const char *more_system, int is_cached,
                            struct orb_error *err)
 {
-    struct writer w = { .provider = provider, .b = b };
+    struct writer w = { .provider = provider, .b = b, .used = json_object(), .asked = json_object() };
+    int rc = 0;
     put_system(b, messages, more_system, is_cached);
     orb_buf_str(b, "\"messages\": [");
-    for (size_t i = 0; i < json_array_size(messages); i++) {
-        const json_t *message = json_array_get(messages, i);
-        const char *role = role_of(message);
-        if (strcmp(role, "user") == 0)
-            put_user(&w, json_object_get(message, "content"));
-        else if (strcmp(role, "assistant") == 0)
-            put_assistant(&w, message);
-        else if (strcmp(role, "tool") == 0)
-            put_result(&w, message);
-        else if (strcmp(role, "system"))
-            return orb_error_set(err, ORB_E_MODEL_INVALID, "Unknown message role: '%.40s'", role);
-    }
+    for (size_t i = 0; !rc && i < json_array_size(messages); i++)
+        rc = put_message(&w, json_array_get(messages, i), err);
     end_turn(&w);
     orb_buf_char(b, ']');
     if (is_cached)
         put_cache_hint(&w);
-    return 0;
+    json_decref(w.used);
+    json_decref(w.asked);
+    return rc;
 }

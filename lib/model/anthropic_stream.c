@@ -331,6 +331,11 @@ int orb_anthropic_data(const struct orb_provider *provider, void *state, const c
     return rc;
 }
 
+int orb_anthropic_is_ending(const void *state)
+{
+    return *((const struct orb_anthropic_state *)state)->stop_reason != 0;
+}
+
 int orb_anthropic_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err)
 {
     struct orb_anthropic_state *st = state;

@@ -39,6 +39,7 @@ static const struct orb_codec codec = {
     .state_size = sizeof(struct orb_openai_state),
     .request = request,
     .data = orb_openai_data,
+    .is_ending = orb_openai_is_ending,
     .end = orb_openai_end,
     .refusal = orb_failure_body,
     .done = orb_openai_done,

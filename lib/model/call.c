@@ -1,47 +1,18 @@
 /* Runs a model call on the loop: feeds a codec from HTTP, or asks a source what
  * is due. All decisions about the words of a provider are in its pure code. */
-#include "model/call.h"
 #include "base/base.h"
+#include "model/call_state.h"
 #include "model/send.h"
 #include "model/server.h"
-#include "model/sse.h"
-#include "model/token.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define REFUSAL_MAX (64 * 1024) /* of the body of a reply that is no event stream */
 #define GRACE_MS 1000           /* for the body's end once the reply is complete */
+#define ENDING_MS 10000         /* for what may follow the last word of a reply, such as its usage */
 #define TIMEOUT_S 600           /* without a byte; ORBITER_MODEL_TIMEOUT */
-
-enum body { BODY_NONE, BODY_EVENTS, BODY_REFUSAL };
-
-/* What a reply over HTTP needs besides; a source's stream does without. */
-struct reply {
-    struct orb_token_waiter *waiter; /* until the token is there */
-    struct orb_model_call held;      /* what is asked then */
-    struct orb_http *http;           /* NULL until it is asked */
-    struct orb_sse sse;
-    struct orb_buf refusal;
-    enum body body;
-    int status, should_retry, is_repeated, is_complete, is_token_kept;
-    int64_t retry_after_ms, timeout_ms, heard_at_ms;
-    char host[128];
-};
-
-struct orb_model_stream {
-    struct orb_loop *loop;
-    const struct orb_provider *provider;
-    struct orb_model_callbacks callbacks;
-    void *arg;
-    struct orb_timer *timer;
-    void *state;              /* the codec's or the source's */
-    struct reply *reply;      /* NULL: a source */
-    struct orb_error *failed; /* why it fails; first one counts */
-    int64_t start_us;
-    int is_cancelled, is_in_source;
-};
 
 /* ---- both kinds ---- */
 
@@ -78,9 +49,11 @@ static void cancelled(void *arg)
 }
 
 /* What the provider's code gives goes on to the user, but not after a cancel. */
-static void on_delta(void *arg, const struct orb_delta *delta)
+void orb_call_delta(void *stream, const struct orb_delta *delta)
 {
-    struct orb_model_stream *s = arg;
+    struct orb_model_stream *s = stream;
+    if (s->reply && delta->type != ORB_DELTA_USAGE)
+        s->reply->has_spoken = 1;
     if (!s->is_cancelled)
         s->callbacks.delta(s->arg, delta);
 }
@@ -93,7 +66,7 @@ static void source_step(void *arg)
     struct orb_error err = { 0 };
     int64_t elapsed_us = orb_mono_us() - s->start_us, next_us = 0;
     s->is_in_source = 1;
-    int rc = s->provider->source->next(s->state, elapsed_us, on_delta, s, &next_us, &err);
+    int rc = s->provider->source->next(s->state, elapsed_us, orb_call_delta, s, &next_us, &err);
     s->is_in_source = 0;
     if (rc == 0 && !s->is_cancelled) {
         int64_t wait_us = next_us - (orb_mono_us() - s->start_us);
@@ -128,17 +101,19 @@ static void on_head(void *arg, const struct orb_http_response *response)
     r->should_retry = response->should_retry;
     r->heard_at_ms = orb_loop_now_ms(s->loop);
     /* Small servers leave the type out or call it text. */
-    if (is_ok && (!*type || strncmp(type, "text/event-stream", 17) == 0 || strncmp(type, "text/plain", 10) == 0))
+    const char *coding = orb_http_header(r->http, "content-encoding");
+    r->is_compressed = coding && *coding && strcasecmp(coding, "identity");
+    if (is_ok && !r->is_compressed && (!*type || strncmp(type, "text/event-stream", 17) == 0 || strncmp(type, "text/plain", 10) == 0))
         r->body = BODY_EVENTS;
     else
         r->body = BODY_REFUSAL;
 }
 
-static int on_event(void *arg, const char *event, const char *data, size_t len)
+int orb_call_event(void *stream, const char *event, const char *data, size_t len)
 {
-    struct orb_model_stream *s = arg;
+    struct orb_model_stream *s = stream;
     struct orb_error err = { 0 };
-    int rc = s->provider->codec->data(s->provider, s->state, event, data, len, on_delta, s, &err);
+    int rc = s->provider->codec->data(s->provider, s->state, event, data, len, orb_call_delta, s, &err);
     if (rc < 0) {
         if (!s->failed)
             s->failed = orb_alloc(sizeof(*s->failed));
@@ -146,6 +121,18 @@ static int on_event(void *arg, const char *event, const char *data, size_t len)
         s->failed->code = rc;
     }
     return s->is_cancelled ? 1 : rc;
+}
+
+/* The last word was said: what is waited for is no longer a sign of life, but that it was the last. (Some say so with every word.) */
+static void note_ending(struct orb_model_stream *s)
+{
+    const struct orb_codec *codec = s->provider->codec;
+    struct reply *r = s->reply;
+    if (!codec->is_ending || !codec->is_ending(s->state) || (r->is_ending && !r->has_spoken))
+        return;
+    r->is_ending = 1;
+    r->has_spoken = 0;
+    orb_timer_start(s->timer, ENDING_MS);
 }
 
 static void on_data(void *arg, const char *data, size_t len)
@@ -162,15 +149,15 @@ static void on_data(void *arg, const char *data, size_t len)
             orb_http_cancel(r->http);
         return;
     }
-    int rc = orb_sse_feed(&r->sse, data, len, on_event, s);
+    int rc = orb_sse_feed(&r->sse, data, len, orb_call_event, s);
     if (rc > 0 && !s->is_cancelled) {
         r->is_complete = 1; /* the body's end leaves a connection that can be used again */
         orb_timer_start(s->timer, GRACE_MS);
     } else if (rc < 0) {
-        struct orb_error err = { 0 };
-        if (!s->failed)
-            orb_error_set(&err, rc, "the provider sent an event over %d bytes", ORB_SSE_EVENT_MAX);
-        reply_fail(s, &err);
+        orb_call_events_failed(s, rc);
+        orb_http_cancel(r->http);
+    } else if (!s->is_cancelled) {
+        note_ending(s);
     }
 }
 
@@ -179,6 +166,8 @@ static void on_silence(void *arg)
     struct orb_model_stream *s = arg;
     struct reply *r = s->reply;
     struct orb_error err = { 0 };
+    if (r->is_ending && !r->is_complete) /* nothing more has come behind the last word */
+        r->is_complete = !s->provider->codec->end(s->state, orb_call_delta, s, &err);
     if (r->is_complete) {
         orb_http_cancel(r->http);
         return;
@@ -194,77 +183,6 @@ static void on_silence(void *arg)
     reply_fail(s, &err);
 }
 
-/* The provider may overrule what its status says about trying again. */
-static int with_should_retry(const struct reply *r, int code)
-{
-    if (r->should_retry == 1 && !orb_error_is_retryable(code))
-        return ORB_E_MODEL_SERVER;
-    if (r->should_retry == 0 && orb_error_is_retryable(code))
-        return code == ORB_E_MODEL_RATE ? ORB_E_MODEL_QUOTA : ORB_E_MODEL_INVALID;
-    return code;
-}
-
-static int end_refusal(struct orb_model_stream *s, struct orb_error *err)
-{
-    struct reply *r = s->reply;
-    int code = s->provider->codec->refusal(s->provider, r->status, r->refusal.data ? r->refusal.data : "", r->refusal.len, err);
-    err->code = with_should_retry(r, code);
-    if (r->retry_after_ms > 0) /* else what the body says */
-        err->retry_after_ms = r->retry_after_ms;
-    return err->code;
-}
-
-/* The body of an event stream has ended, how ever: whole, cut or reset. */
-static int end_events(struct orb_model_stream *s, int http_code, const char *text, struct orb_error *err)
-{
-    struct reply *r = s->reply;
-    const struct orb_codec *codec = s->provider->codec;
-    int rc = orb_sse_end(&r->sse, on_event, s);
-    if (rc > 0)
-        return 0;
-    /* What is no JSON at the very end is the half of something. */
-    if (rc < 0 && rc != ORB_E_PROTOCOL) {
-        *err = *s->failed;
-        return rc;
-    }
-    rc = codec->end(s->state, on_delta, s, err);
-    if (rc == ORB_E_MODEL_TRUNCATED && http_code)
-        orb_error_set(err, http_code, "the stream from %s ended before the reply was complete: %s; try again", r->host,
-                      text);
-    return err->code ? err->code : rc;
-}
-
-static int reply_result(struct orb_model_stream *s, int code, const char *text, struct orb_error *err)
-{
-    struct reply *r = s->reply;
-    if (s->failed) {
-        *err = *s->failed;
-        return err->code;
-    }
-    if (r->is_complete || s->is_cancelled)
-        return 0;
-    if (r->body == BODY_EVENTS)
-        return end_events(s, code, text, err);
-    if (r->body == BODY_REFUSAL)
-        return end_refusal(s, err);
-    if (code == ORB_E_MODEL_NETWORK)
-        return orb_error_set(err, code, "cannot reach %s: %s; check the network%s%s on the worker", r->host, text,
-                             *orb_server_base_name(s->provider->server) ? " and " : "", orb_server_base_name(s->provider->server));
-    return orb_error_set(err, code ? code : ORB_E_MODEL_TRUNCATED, "%s did not answer: %s", r->host, text);
-}
-
-/* What it means that a call with a token has failed. */
-static int token_result(struct orb_model_stream *s, int rc, struct orb_error *err)
-{
-    orb_server_hide(orb_token_kept(s->provider), err->text);
-    if (rc != ORB_E_MODEL_AUTH)
-        return rc;
-    orb_token_forget(s->provider);
-    if (s->reply->is_token_kept) /* it may have been revoked: another one may do */
-        err->code = ORB_E_MODEL_SERVER;
-    return err->code;
-}
-
 static void on_done(void *arg, int code, int is_connect, const char *text)
 {
     struct orb_model_stream *s = arg;
@@ -275,9 +193,7 @@ static void on_done(void *arg, int code, int is_connect, const char *text)
         orb_http_again(s->reply->http);
         return;
     }
-    int rc = reply_result(s, code, text, &err);
-    if (rc && s->provider->token)
-        rc = token_result(s, rc, &err);
+    int rc = orb_call_result(s, code, is_connect, text, &err);
     stream_end(s, rc, &err);
 }
 

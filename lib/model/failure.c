@@ -20,6 +20,7 @@ static const struct {
     { "exceed_context_size_error", ORB_E_MODEL_CONTEXT },
     { "content_policy_violation", ORB_E_MODEL_FILTER },
     { "content_filter", ORB_E_MODEL_FILTER },
+    { "image_content_policy_violation", ORB_E_MODEL_FILTER },
     { "unsupported_parameter", ORB_E_MODEL_PARAMETER },
     { "unsupported_value", ORB_E_MODEL_PARAMETER },
     { "invalid_prompt", ORB_E_MODEL_INVALID },
@@ -67,10 +68,10 @@ static const struct {
 static const struct {
     int status, code;
 } statuses[] = {
-    { 401, ORB_E_MODEL_AUTH },      { 402, ORB_E_MODEL_QUOTA },      { 403, ORB_E_MODEL_PERMISSION },
-    { 404, ORB_E_MODEL_NOT_FOUND }, { 408, ORB_E_MODEL_TIMEOUT },    { 409, ORB_E_MODEL_SERVER },
-    { 429, ORB_E_MODEL_RATE },      { 503, ORB_E_MODEL_OVERLOADED }, { 504, ORB_E_MODEL_TIMEOUT },
-    { 529, ORB_E_MODEL_OVERLOADED },
+    { 401, ORB_E_MODEL_AUTH },       { 402, ORB_E_MODEL_QUOTA },   { 403, ORB_E_MODEL_PERMISSION },
+    { 404, ORB_E_MODEL_NOT_FOUND },  { 408, ORB_E_MODEL_TIMEOUT }, { 409, ORB_E_MODEL_SERVER },
+    { 413, ORB_E_MODEL_CONTEXT },    { 429, ORB_E_MODEL_RATE },    { 503, ORB_E_MODEL_OVERLOADED },
+    { 504, ORB_E_MODEL_TIMEOUT },    { 529, ORB_E_MODEL_OVERLOADED },
 };
 
 /* What to do about it, where that is known. */
@@ -104,8 +105,8 @@ static int classify(int status, const char *code, const char *type, const char *
     for (size_t i = 0; i < ORB_COUNT(texts); i++)
         if (strcasestr(message, texts[i].text))
             return texts[i].code;
-    /* In a stream no status says that it was the request. */
-    if (status == 200 && strcmp(type, "invalid_request_error") == 0)
+    /* In a stream no status says that it was the request, or an image in it. */
+    if (status == 200 && (strcmp(type, "invalid_request_error") == 0 || strncmp(code, "invalid_", 8) == 0 || strstr(code, "image")))
         return ORB_E_MODEL_INVALID;
     return by_status(status);
 }
@@ -159,27 +160,40 @@ static int64_t read_retry_delay(const json_t *value)
     return 0;
 }
 
+/* In a stream the status is in the object, as a number or as its digits. */
+static int status_of(int http_status, const json_t *code)
+{
+    int64_t n = json_integer_value(code);
+    if (http_status < 200 || http_status >= 300)
+        return http_status;
+    if (json_is_string(code) && orb_parse_int(json_string_value(code), 100, 999, &n))
+        n = 0;
+    return n >= 300 && n <= 599 ? (int)n : http_status;
+}
+
+/* What a router (OpenRouter) says of the server behind it: its own words, or why the input was not passed on. The caller's. */
+static char *read_message(const json_t *value, const char *message, int *is_filtered)
+{
+    const json_t *metadata = json_object_get(value, "metadata");
+    const char *raw = orb_json_get_str(metadata, "raw", "");
+    size_t cap = strlen(message) + strlen(raw) + 3;
+    char *text = orb_alloc(cap);
+    snprintf(text, cap, "%s%s%s", message, *message && *raw ? ": " : "", raw);
+    *is_filtered = json_array_size(json_object_get(metadata, "reasons")) > 0;
+    return text;
+}
+
 int orb_failure_error(const struct orb_provider *provider, int http_status, const json_t *value, struct orb_error *err)
 {
-    const json_t *code_value = json_object_get(value, "code");
     const char *code = orb_json_get_str(value, "code", "");
     const char *type = orb_json_get_str(value, "type", orb_json_get_str(value, "status", ""));
-    const char *message = json_is_string(value) ? json_string_value(value) : orb_json_get_str(value, "message", "");
-    int status = http_status;
-    /* In a stream the status is in the object, as a number or as its digits. */
-    if (status >= 200 && status < 300) {
-        int64_t n = json_integer_value(code_value);
-        if (!json_is_integer(code_value) && orb_parse_int(code, 100, 999, &n))
-            n = 0;
-        if (n >= 300 && n <= 599)
-            status = (int)n;
-    }
-    int cls = classify(status, code, type, message);
-    if (!*message)
-        message = *type ? type : code;
-    report(provider, status, cls, message, err);
+    int status = status_of(http_status, json_object_get(value, "code")), is_filtered;
+    char *message = read_message(value, json_is_string(value) ? json_string_value(value) : orb_json_get_str(value, "message", ""), &is_filtered);
+    int cls = is_filtered ? ORB_E_MODEL_FILTER : classify(status, code, type, message);
+    report(provider, status, cls, *message ? message : *type ? type : code, err);
     if (err)
         err->retry_after_ms = read_retry_delay(value);
+    free(message);
     return cls;
 }
 

@@ -3,6 +3,7 @@
 #include "model/files.h"
 #include "base/base.h"
 #include "base/utf8.h"
+#include "loop/http.h"
 #include "model/server.h"
 #include <orbiter/options.h>
 
@@ -164,6 +165,9 @@ static int read_protocol(struct reader *r, const json_t *root)
 
 static int read_url(struct reader *r, const json_t *root)
 {
+    char whole[ORB_HTTP_URL_MAX];
+    struct orb_http_url parts;
+    struct orb_error why = { 0 };
     const char *url, *host;
     int rc = read_text(r, root, "base_url", URL_MAX, &url);
     if (rc)
@@ -177,6 +181,8 @@ static int read_url(struct reader *r, const json_t *root)
         return wrong(r, "\"base_url\" holds a blank or a #; take it out");
     if (memchr(host, '@', strcspn(host, "/?")))
         return wrong(r, "\"base_url\" holds a user or a password; name the variable of the key in \"key_env\"");
+    if (orb_http_url_read(url, NULL, &parts, whole, &why))
+        return wrong(r, "\"base_url\" is no URL: %s", why.text);
     r->entry->server.base_url = url;
     return 0;
 }
@@ -218,18 +224,41 @@ static int is_token(const char *s)
     return n > 0 && n <= 128;
 }
 
+static int is_name(const char *name, const char *line)
+{
+    size_t n = strlen(name);
+    return line && strncasecmp(line, name, n) == 0 && (line[n] == ':' || !line[n]);
+}
+
+/* Each header is sent once. */
+static int check_header(struct reader *r, const char *name)
+{
+    static const char *const taken[] = { "content-type", "content-length", "accept", "accept-encoding", "host", "transfer-encoding", "connection", "expect" };
+    const struct entry *e = r->entry;
+    int is_taken = is_name(name, e->server.fixed);
+    for (size_t i = 0; i < ORB_COUNT(taken); i++)
+        is_taken |= is_name(name, taken[i]);
+    if (is_taken)
+        return wrong(r, "the header %s is set by the protocol; leave it out", name);
+    if (e->server.keys && is_name(name, e->keys[0].name))
+        return wrong(r, "the header %s holds the key of \"key_env\"; leave out one of them", name);
+    for (size_t i = 0; e->more[i].name; i++)
+        if (is_name(name, e->more[i].name))
+            return wrong(r, "the header %s stands there twice", name);
+    return 0;
+}
+
 /* Text, which may end with the value of a variable: "Token ${NAME}". */
 static int read_header(struct reader *r, const char *name, const char *value)
 {
-    static const char *const taken[] = { "content-type", "content-length", "accept", "host", "transfer-encoding", "connection", "expect" };
     struct entry *e = r->entry;
     size_t count = 0, len = strlen(value);
     const char *mark = strstr(value, "${");
+    int rc = check_header(r, name);
+    if (rc)
+        return rc;
     while (e->more[count].name)
         count++;
-    for (size_t i = 0; i < ORB_COUNT(taken); i++)
-        if (strcasecmp(taken[i], name) == 0)
-            return wrong(r, "the header %s is set by the protocol; leave it out", name);
     for (const char *p = value; *p; p++)
         if ((unsigned char)*p >= 0x7f)
             return wrong(r, "the header %s may have ASCII only", name);

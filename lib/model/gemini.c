@@ -62,7 +62,7 @@ static const struct effort {
     const char *level, *of_two;
 } efforts[] = {
     { "none", 0, "minimal", "low" },   { "minimal", 512, "minimal", "low" }, { "low", 1024, "low", "low" },
-    { "medium", 8192, "medium", "high" }, { "high", 24576, "high", "high" },
+    { "medium", 8192, "medium", "high" }, { "high", 24576, "high", "high" }, { "xhigh", 24576, "high", "high" },
 };
 #define LEAST_BUDGET 128 /* of a model that always thinks */
 
@@ -133,8 +133,7 @@ static void put_system(struct orb_buf *b, const struct orb_model_call *call, uns
     if (call->output_schema && !is_schema_native(call, flags)) {
         struct orb_buf text;
         orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
-        orb_buf_str(&text, "Give the final answer as JSON only, without any other text. It must match this JSON Schema: ");
-        orb_json_dump(&text, call->output_schema);
+        orb_schema_words(call->output_schema, &text);
         orb_buf_str(&parts, count++ ? ", {\"text\": " : "{\"text\": ");
         orb_json_str(&parts, text.data ? text.data : "", text.len);
         orb_buf_char(&parts, '}');
@@ -214,6 +213,7 @@ static const struct orb_codec codec = {
     .state_size = sizeof(struct orb_gemini_state),
     .request = request,
     .data = orb_gemini_data,
+    .is_ending = orb_gemini_is_ending,
     .end = orb_gemini_end,
     .refusal = orb_failure_body,
 };

@@ -31,6 +31,7 @@ int orb_gemini_request(const struct orb_provider *provider, const struct orb_ser
 
 int orb_gemini_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                     struct orb_error *err);
+int orb_gemini_is_ending(const void *state);
 int orb_gemini_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
 
 #endif

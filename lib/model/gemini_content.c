@@ -247,43 +247,65 @@ static void put_answer(struct orb_buf *b, const json_t *message, const char *id,
     orb_buf_str(b, "}}}");
 }
 
-/* The tool messages from `at` on, as one turn: an answer to each call of the model's turn before, in its order, then the rest.
- * Returns the index after them. */
-static size_t put_answers(struct turn *t, const json_t *messages, size_t at)
+/* The tool messages of a turn, from `at` to before `end`. */
+struct answers {
+    const json_t *messages;
+    size_t at, end;
+    unsigned char *is_put;
+};
+
+/* The first answer to this id that was not put yet; ids may come more than once. NULL: there is none. */
+static const json_t *take_answer(struct answers *a, const char *id)
 {
-    json_t *by_id = json_object();
-    size_t end = at, count = 0;
-    const json_t *m;
-    for (; (m = json_array_get(messages, end)) && strcmp(orb_json_get_str(m, "role", ""), "tool") == 0; end++)
-        json_object_set(by_id, orb_json_get_str(m, "tool_call_id", ""), (json_t *)m);
-    open_content(t, "user");
-    for (size_t i = 0; i < json_array_size(t->calls); i++) {
-        const json_t *call = json_array_get(t->calls, i);
-        const char *id = orb_json_get_str(call, "id", "");
-        if (count++)
-            orb_buf_str(t->b, ", ");
-        put_answer(t->b, json_object_get(by_id, id), orb_json_get_str(t->of_call[i], "id", NULL), orb_json_get_str(call, "name", ""));
-        json_object_del(by_id, id);
-    }
-    for (size_t i = at; i < end; i++) {
-        const char *id = orb_json_get_str(json_array_get(messages, i), "tool_call_id", "");
-        if (json_object_get(by_id, id) != json_array_get(messages, i))
+    for (size_t i = a->at; i < a->end; i++) {
+        const json_t *message = json_array_get(a->messages, i);
+        if (a->is_put[i - a->at] || strcmp(orb_json_get_str(message, "tool_call_id", ""), id))
             continue;
-        if (count++)
-            orb_buf_str(t->b, ", ");
-        put_answer(t->b, json_array_get(messages, i), NULL, "");
+        a->is_put[i - a->at] = 1;
+        return message;
     }
-    for (size_t i = at; i < end; i++) { /* what an answer cannot hold stands behind all of them */
+    return NULL;
+}
+
+/* What an answer cannot hold stands behind all of them. */
+static void put_media_of_answers(struct turn *t, const struct answers *a)
+{
+    for (size_t i = a->at; i < a->end; i++) {
         const json_t *block;
         size_t next = 0;
-        while ((block = orb_tool_media(json_array_get(messages, i), &next))) {
+        while ((block = orb_tool_media(json_array_get(a->messages, i), &next))) {
             orb_buf_str(t->b, ", ");
             put_block(t->b, block);
         }
     }
+}
+
+/* The tool messages from `at` on, as one turn: an answer to each call of the model's turn before, in its order, then the rest.
+ * Returns the index after them. */
+static size_t put_answers(struct turn *t, const json_t *messages, size_t at)
+{
+    struct answers a = { messages, at, at, NULL };
+    size_t count = 0;
+    const json_t *m;
+    while ((m = json_array_get(messages, a.end)) && strcmp(orb_json_get_str(m, "role", ""), "tool") == 0)
+        a.end++;
+    a.is_put = orb_alloc(a.end - at + 1);
+    open_content(t, "user");
+    for (size_t i = 0; i < json_array_size(t->calls); i++) {
+        const json_t *call = json_array_get(t->calls, i);
+        orb_buf_str(t->b, count++ ? ", " : "");
+        put_answer(t->b, take_answer(&a, orb_json_get_str(call, "id", "")), orb_json_get_str(t->of_call[i], "id", NULL), orb_json_get_str(call, "name", ""));
+    }
+    for (size_t i = at; i < a.end; i++) {
+        if (a.is_put[i - at])
+            continue;
+        orb_buf_str(t->b, count++ ? ", " : "");
+        put_answer(t->b, json_array_get(messages, i), NULL, "");
+    }
+    put_media_of_answers(t, &a);
     orb_buf_str(t->b, "]}");
-    json_decref(by_id);
-    return end;
+    free(a.is_put);
+    return a.end;
 }
 
 /* ---- the conversation ---- */

@@ -237,6 +237,11 @@ int orb_gemini_data(const struct orb_provider *provider, void *state, const char
     return rc;
 }
 
+int orb_gemini_is_ending(const void *state)
+{
+    return ((const struct orb_gemini_state *)state)->has_finish;
+}
+
 /* The finish is told last, once: the words do not say that tools were called, and usage may follow. */
 int orb_gemini_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err)
 {

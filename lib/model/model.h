@@ -19,8 +19,8 @@ struct orb_model_call {
     json_t *tools;           /* array of {name, description, parameters}, or NULL */
     double temperature;
     int64_t max_tokens;      /* 0 = not set */
-    const json_t *options;   /* object or NULL: reasoning_effort (none, minimal, low, medium, high), top_p, stop (array
-                                of strings), tool_choice (auto, none, required, or a tool's name),
+    const json_t *options;   /* object or NULL: reasoning_effort (none, minimal, low, medium, high, xhigh), top_p, stop
+                                (array of strings), tool_choice (auto, none, required, or a tool's name),
                                 parallel_tool_calls, cache (false = no prompt-cache hints). Checked by the agent */
     const json_t *output_schema; /* JSON Schema of the answer, or NULL; it is called output_name there */
     const char *output_name;
@@ -68,6 +68,8 @@ struct orb_codec {
     /* The data of one server-sent event (event: its name, "" = none). 0; 1 = the reply is
      * complete, ignore the rest; or negative with err. */
     int (*data)(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg, struct orb_error *err);
+    /* Was the last word said, so that only what stands behind it may follow (usage, the mark of the end)? NULL: data says it all. */
+    int (*is_ending)(const void *state);
     /* The body has ended. ORB_E_MODEL_TRUNCATED when it ended too early. */
     int (*end)(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
     /* A reply whose HTTP status is not 2xx, or whose body is no event stream:

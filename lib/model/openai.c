@@ -14,7 +14,9 @@
 static void put_block(struct orb_buf *b, const json_t *block)
 {
     const char *type = orb_json_get_str(block, "type", "");
-    if (strcmp(type, "text") == 0) {
+    if (orb_put_document_text(b, "{\"type\": \"text\", \"text\": ", block)) {
+        orb_buf_char(b, '}');
+    } else if (strcmp(type, "text") == 0) {
         orb_buf_str(b, "{\"type\": \"text\", ");
         orb_put_member(b, "text", block, "text", "");
         orb_buf_char(b, '}');
@@ -215,6 +217,7 @@ static int put_body(const struct orb_provider *provider, const struct orb_model_
     orb_buf_str(b, "{\"model\": ");
     orb_put_str(b, call->model);
     orb_buf_str(b, ", \"messages\": [");
+    orb_openai_put_words(b, call, rules);
     int rc = put_messages(b, provider, rules, call->messages, err);
     if (rc)
         return rc;
@@ -242,6 +245,7 @@ const struct orb_codec orb_openai_codec = {
     .state_size = sizeof(struct orb_openai_state),
     .request = request,
     .data = orb_openai_data,
+    .is_ending = orb_openai_is_ending,
     .end = orb_openai_end,
     .refusal = orb_failure_body,
     .done = orb_openai_done,

@@ -38,6 +38,7 @@ int orb_openai_request_at(const struct orb_provider *provider, const char *path,
 
 int orb_openai_data(const struct orb_provider *provider, void *state, const char *event, const char *data, size_t len, orb_delta_fn fn, void *arg,
                     struct orb_error *err);
+int orb_openai_is_ending(const void *state);
 int orb_openai_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err);
 void orb_openai_done(void *state);
 

@@ -177,6 +177,7 @@ static void take_usage(struct reader *r, const json_t *usage)
     d.usage.output_tokens = count_of(usage, "completion_tokens");
     d.usage.total_tokens = count_of(usage, "total_tokens");
     d.usage.cached_tokens = count_of(json_object_get(usage, "prompt_tokens_details"), "cached_tokens");
+    d.usage.cache_write_tokens = count_of(json_object_get(usage, "prompt_tokens_details"), "cache_write_tokens");
     d.usage.reasoning_tokens = count_of(json_object_get(usage, "completion_tokens_details"), "reasoning_tokens");
     if (d.usage.total_tokens == 0 && d.usage.input_tokens < INT64_MAX / 2 && d.usage.output_tokens < INT64_MAX / 2)
         d.usage.total_tokens = d.usage.input_tokens + d.usage.output_tokens;
@@ -276,6 +277,11 @@ int orb_openai_data(const struct orb_provider *provider, void *state, const char
     int rc = take_chunk(&r, root);
     json_decref(root);
     return rc;
+}
+
+int orb_openai_is_ending(const void *state)
+{
+    return ((const struct orb_openai_state *)state)->has_finish;
 }
 
 int orb_openai_end(void *state, orb_delta_fn fn, void *arg, struct orb_error *err)

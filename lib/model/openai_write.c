@@ -38,19 +38,21 @@ const char *orb_openai_effort(const struct orb_model_call *call, const struct or
     static const struct {
         const char *name;
         unsigned flag;
-    } efforts[] = { { "none", ORB_RULE_EFFORT_NONE }, { "minimal", ORB_RULE_EFFORT_MINIMAL }, { "low", ORB_RULE_EFFORT },
-                    { "medium", ORB_RULE_EFFORT }, { "high", ORB_RULE_EFFORT } };
+    } efforts[] = { { "none", ORB_RULE_EFFORT_NONE }, { "minimal", ORB_RULE_EFFORT_MINIMAL }, { "low", ORB_RULE_EFFORT_LOW },
+                    { "medium", ORB_RULE_EFFORT_MEDIUM }, { "high", ORB_RULE_EFFORT_HIGH }, { "xhigh", ORB_RULE_EFFORT_XHIGH } };
     const char *wanted = orb_json_get_str(call->options, "reasoning_effort", "");
-    size_t i = 0;
-    if (!*wanted || !(rules->flags & ORB_RULE_EFFORT))
+    size_t at = 0, i;
+    while (at < ORB_COUNT(efforts) && strcmp(efforts[at].name, wanted) != 0)
+        at++;
+    if (at == ORB_COUNT(efforts))
         return NULL;
-    if (rules->flags & ORB_RULE_EFFORT_ONLY_HIGH)
-        return "high";
-    while (i < ORB_COUNT(efforts) && strcmp(efforts[i].name, wanted) != 0)
-        i++;
-    while (i < ORB_COUNT(efforts) && !(rules->flags & efforts[i].flag))
-        i++;
-    return i < ORB_COUNT(efforts) ? efforts[i].name : NULL;
+    for (i = at; i < ORB_COUNT(efforts); i++)
+        if (rules->flags & efforts[i].flag)
+            return efforts[i].name;
+    for (i = at; i-- > 0;)
+        if (rules->flags & efforts[i].flag)
+            return efforts[i].name;
+    return NULL;
 }
 
 void orb_openai_put_sampling(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules)
@@ -181,6 +183,21 @@ void orb_openai_put_schema(struct orb_buf *b, const struct orb_model_call *call)
     orb_buf_str(b, ", \"schema\": ");
     orb_json_dump(b, call->output_schema);
     orb_buf_printf(b, ", \"strict\": %s", orb_openai_is_strict(call->output_schema) ? "true" : "false");
+}
+
+void orb_openai_put_words(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules)
+{
+    struct orb_buf words;
+    if (!call->output_schema || rules->flags & ORB_RULE_SCHEMA)
+        return;
+    orb_buf_init(&words, ORB_REQUEST_BODY_MAX);
+    orb_schema_words(call->output_schema, &words);
+    orb_buf_str(b, "{\"role\": \"system\", \"content\": ");
+    orb_json_str(b, words.data ? words.data : "", words.len);
+    orb_buf_str(b, "}, ");
+    if (words.err)
+        b->err = words.err;
+    orb_buf_done(&words);
 }
 
 /* ---- the cache ---- */

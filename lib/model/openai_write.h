@@ -20,6 +20,8 @@ const char *orb_openai_effort(const struct orb_model_call *call, const struct or
 void orb_openai_put_sampling(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules);
 /* , "tool_choice": ..., "parallel_tool_calls": ...; is_flat: a tool is named as the Responses API does. */
 void orb_openai_put_choice(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules, int is_flat);
+/* A message that tells a model without such a mode what the answer must be, and a comma; nothing for the others. */
+void orb_openai_put_words(struct orb_buf *b, const struct orb_model_call *call, const struct orb_model_rules *rules);
 /* "name": ..., "schema": ..., "strict": ... of the output schema. */
 void orb_openai_put_schema(struct orb_buf *b, const struct orb_model_call *call);
 /* , "prompt_cache_key": ...: the same for all calls of an agent, so that they meet where the start of their prompt is cached. */

@@ -20,7 +20,9 @@ static void put_comma(struct orb_buf *b, int *count)
 static void put_part(struct orb_buf *b, const json_t *block)
 {
     const char *type = orb_json_get_str(block, "type", "");
-    if (strcmp(type, "text") == 0) {
+    if (orb_put_document_text(b, "{\"type\": \"input_text\", \"text\": ", block)) {
+        ; /* all of it */
+    } else if (strcmp(type, "text") == 0) {
         orb_buf_str(b, "{\"type\": \"input_text\", ");
         orb_put_member(b, "text", block, "text", "");
     } else if (strcmp(type, "image_url") == 0) {
@@ -189,7 +191,7 @@ static void put_options(struct orb_buf *b, const struct orb_model_call *call, co
         orb_buf_str(b, ", \"reasoning\": {\"effort\": \"none\"}");
     else if (effort) /* who asks for an effort is shown what it led to; some accounts may not ask for that */
         orb_buf_printf(b, ", \"reasoning\": {\"effort\": \"%s\", \"summary\": \"auto\"}", effort);
-    if (rules->flags & ORB_RULE_EFFORT)
+    if (rules->flags & ORB_RULE_EFFORT_ANY)
         orb_buf_str(b, ", \"include\": [\"reasoning.encrypted_content\"]"); /* other models reject it */
     if (call->output_schema && rules->flags & ORB_RULE_SCHEMA) {
         orb_buf_str(b, ", \"text\": {\"format\": {\"type\": \"json_schema\", ");
@@ -212,6 +214,7 @@ static int put_body(const struct orb_provider *provider, const struct orb_model_
         orb_put_text(b, json_object_get(first, "content"));
     }
     orb_buf_str(b, ", \"input\": [");
+    orb_openai_put_words(b, call, rules);
     for (size_t i = from; !rc && i < json_array_size(call->messages); i++)
         rc = put_item(b, &count, provider, json_array_get(call->messages, i), err);
     orb_buf_str(b, "], \"stream\": true, \"store\": false");

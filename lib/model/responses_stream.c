@@ -84,12 +84,20 @@ static int take_call(struct reader *r, const json_t *root, const json_t *item)
     return 0;
 }
 
+/* Nothing is stored at the server: what goes back must be in the item itself, encrypted or in the open. */
+static int has_reasoning(const json_t *item)
+{
+    return json_string_length(json_object_get(item, "encrypted_content")) > 0 || json_array_size(json_object_get(item, "content")) > 0;
+}
+
 /* Reasoning is kept whole; of the rest its place in the output. */
 static int keep(struct reader *r, const char *type, const json_t *item)
 {
     struct orb_responses_state *st = r->st;
     int is_reasoning = strcmp(type, "reasoning") == 0;
     const char *call_id = orb_json_get_str(item, "call_id", ""), *phase = orb_json_get_str(item, "phase", "");
+    if (is_reasoning && !has_reasoning(item))
+        return 0;
     if (!st->kept)
         st->kept = json_array();
     st->kept_bytes += is_reasoning ? r->len : strlen(phase);

@@ -12,20 +12,25 @@ enum {
     ORB_RULE_BUDGET_THINKING = 8,      /* Anthropic, Gemini: thinking by a budget of tokens */
     ORB_RULE_LEVEL_THINKING = 16,      /* Gemini: thinking by level */
     ORB_RULE_SIGNATURES = 32,          /* Gemini: function calls must come back with a thought signature */
-    ORB_RULE_EFFORT = 64,              /* OpenAI: takes reasoning_effort */
     ORB_RULE_SCHEMA = 128,             /* has a native mode for structured output */
     ORB_RULE_SCHEMA_BESIDE_TOOLS = 256, /* Gemini: that mode goes together with tools */
     ORB_RULE_ALWAYS_THINKS = 512,      /* Gemini: cannot be told not to think */
     ORB_RULE_TWO_LEVELS = 1024,        /* Gemini: thinks at level low or high only */
-    /* OpenAI. ORB_RULE_EFFORT alone means low, medium and high; the nearest of those that a model knows is sent. */
-    ORB_RULE_EFFORT_NONE = 1 << 16,
-    ORB_RULE_EFFORT_MINIMAL = 1 << 17,
-    ORB_RULE_EFFORT_ONLY_HIGH = 1 << 18,
+    /* OpenAI: the efforts that it takes, of which the nearest is sent; none: it takes no such parameter. */
+    ORB_RULE_EFFORT_NONE = 1 << 11,
+    ORB_RULE_EFFORT_MINIMAL = 1 << 12,
+    ORB_RULE_EFFORT_LOW = 1 << 13,
+    ORB_RULE_EFFORT_MEDIUM = 1 << 14,
+    ORB_RULE_EFFORT_HIGH = 1 << 15,
+    ORB_RULE_EFFORT_XHIGH = 1 << 16,   /* Anthropic: with it xhigh, else max */
     ORB_RULE_DEVELOPER = 1 << 19,      /* the role developer in place of system */
     ORB_RULE_NO_STOP = 1 << 20,        /* rejects stop */
     ORB_RULE_NO_PARALLEL = 1 << 21,    /* rejects parallel_tool_calls */
     ORB_RULE_CACHE_KEY = 1 << 22       /* takes prompt_cache_key */
 };
+#define ORB_RULE_EFFORT_UP (ORB_RULE_EFFORT_MEDIUM | ORB_RULE_EFFORT_HIGH)
+#define ORB_RULE_EFFORT (ORB_RULE_EFFORT_LOW | ORB_RULE_EFFORT_UP)
+#define ORB_RULE_EFFORT_ANY (ORB_RULE_EFFORT | ORB_RULE_EFFORT_NONE | ORB_RULE_EFFORT_MINIMAL | ORB_RULE_EFFORT_XHIGH)
 struct orb_model_rules {
     const char *provider;  /* its codec's family: "openai", "anthropic", "gemini" */
     const char *prefix;    /* of the model's name, without what a router puts before it ("openai/"); it ends there or at no letter or digit */

@@ -88,7 +88,7 @@ static int put_key(const struct orb_server *server, struct orb_buf *b, struct or
 
 int orb_server_headers(const struct orb_server *server, const char *token, struct orb_buf *b, struct orb_error *err)
 {
-    static const char fixed[] = "Content-Type: application/json\0Accept: text/event-stream";
+    static const char fixed[] = "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity";
     orb_buf_add(b, fixed, sizeof(fixed)); /* with its last NUL */
     if (server->fixed) {
         orb_buf_str(b, server->fixed);

@@ -26,7 +26,7 @@ struct fetch {
     struct orb_http *http; /* NULL: it is over, and the waiters are being told */
     struct orb_timer *timer;
     struct orb_buf body;
-    int status, is_late, is_repeated;
+    int status, is_late, is_large, is_repeated;
     int64_t retry_after_ms, timeout_ms;
     char host[128];
 };
@@ -99,6 +99,10 @@ static void on_data(void *arg, const char *data, size_t len)
     struct fetch *f = arg;
     size_t room = REPLY_MAX - f->body.len;
     orb_buf_add(&f->body, data, len < room ? len : room);
+    if (len > room) {
+        f->is_large = 1;
+        orb_http_cancel(f->http);
+    }
 }
 
 static void on_late(void *arg)
@@ -115,6 +119,8 @@ static char *read_token(struct fetch *f, int code, const char *text, int64_t *li
     if (f->is_late) {
         orb_error_set(err, ORB_E_MODEL_TIMEOUT, "%s: %s gave no token within %lld s; try again", f->provider->info.name, f->host,
                       (long long)(f->timeout_ms / 1000));
+    } else if (f->is_large) {
+        orb_error_set(err, ORB_E_MODEL_SERVER, "%s: %s sent more than %d KiB in place of a token; try again", f->provider->info.name, f->host, REPLY_MAX / 1024);
     } else if (code) {
         orb_error_set(err, code, "%s: cannot fetch a token from %s: %s; check the network on the worker", f->provider->info.name, f->host, text);
     } else {

@@ -191,6 +191,7 @@ static const struct orb_codec codec = {
     .state_size = sizeof(struct orb_gemini_state),
     .request = request,
     .data = orb_gemini_data,
+    .is_ending = orb_gemini_is_ending,
     .end = orb_gemini_end,
     .refusal = orb_failure_body,
 };

@@ -1,5 +1,7 @@
 #include "model/write.h"
 #include "base/base.h"
+#include "base/jwt.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +39,37 @@ void orb_put_data_url(struct orb_buf *b, const json_t *block, const char *media_
     else
         orb_json_str(b, url.data, url.len);
     orb_buf_done(&url);
+}
+
+int orb_document_text(const json_t *block, struct orb_buf *out)
+{
+    const json_t *data = json_object_get(block, "data");
+    const char *type = orb_json_get_str(block, "media_type", "");
+    struct orb_buf text;
+    if (strcmp(orb_json_get_str(block, "type", ""), "document") || !json_is_string(data) || (strncmp(type, "text/", 5) && strcmp(type, "application/json")))
+        return 0;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    int is_text = !orb_base64_decode(json_string_value(data), json_string_length(data), &text) && text.len && orb_utf8_is_valid(text.data, text.len);
+    if (is_text)
+        orb_buf_add(out, text.data, text.len);
+    orb_buf_done(&text);
+    return is_text;
+}
+
+int orb_put_document_text(struct orb_buf *b, const char *key, const json_t *block)
+{
+    struct orb_buf text;
+    orb_buf_init(&text, ORB_REQUEST_BODY_MAX);
+    orb_buf_printf(&text, "%s:\n", orb_json_get_str(block, "title", "document"));
+    int is_text = orb_document_text(block, &text);
+    if (is_text) {
+        orb_buf_str(b, key);
+        orb_json_str(b, text.data, text.len);
+    }
+    if (text.err)
+        b->err = text.err;
+    orb_buf_done(&text);
+    return is_text;
 }
 
 void orb_put_missing_block(struct orb_buf *b, const json_t *block)
@@ -100,6 +133,12 @@ void orb_put_content(struct orb_buf *b, const json_t *content, void (*put)(struc
         put(b, json_array_get(content, i));
     }
     orb_buf_char(b, ']');
+}
+
+void orb_schema_words(const json_t *schema, struct orb_buf *out)
+{
+    orb_buf_str(out, "Give the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: ");
+    orb_json_dump(out, schema);
 }
 
 int orb_put_check(const struct orb_buf *b, struct orb_error *err)

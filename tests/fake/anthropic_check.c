@@ -55,8 +55,11 @@ static void check_source(struct check *c, const json_t *block)
 {
     const json_t *source = json_object_get(block, "source");
     int is_base64 = is(source, "type", "base64") && *text_of(source, "data") && *text_of(source, "media_type");
-    if (!is_base64 && !(is(source, "type", "url") && *text_of(source, "url")))
-        wrong(c, "messages: %s.source: Input should be a base64 or url source", text_of(block, "type"));
+    int is_text = is(block, "type", "document") && is(source, "type", "text") && is(source, "media_type", "text/plain") && *text_of(source, "data");
+    if (!is_base64 && !is_text && !(is(source, "type", "url") && *text_of(source, "url")))
+        wrong(c, "messages: %s.source: Input should be a base64, text or url source", text_of(block, "type"));
+    if (is(block, "type", "document") && is_base64 && !is(source, "media_type", "application/pdf"))
+        wrong(c, "messages: document.source.base64.media_type: Input should be 'application/pdf'");
 }
 
 static void check_signature(struct check *c, const json_t *block)
@@ -117,6 +120,18 @@ static int has_call(const json_t *message, const char *id)
     return 0;
 }
 
+/* Has a call before this one the id? */
+static int is_taken(const json_t *messages, size_t at, size_t place, const char *id)
+{
+    const json_t *block;
+    size_t k;
+    for (size_t i = 0; i <= at; i++)
+        json_array_foreach (json_object_get(json_array_get(messages, i), "content"), k, block)
+            if ((i < at || k < place) && is(block, "type", "tool_use") && is(block, "id", id))
+                return 1;
+    return 0;
+}
+
 static void check_message(struct check *c, const json_t *messages, size_t at)
 {
     const json_t *m = json_array_get(messages, at), *content = json_object_get(m, "content"), *block;
@@ -130,6 +145,8 @@ static void check_message(struct check *c, const json_t *messages, size_t at)
         check_block(c, at, role, block);
         if (is(block, "type", "tool_use") && !has_result(json_array_get(messages, at + 1), text_of(block, "id")))
             wrong(c, "messages.%zu: `tool_use` ids were found without `tool_result` blocks immediately after: %s", at, text_of(block, "id"));
+        if (is(block, "type", "tool_use") && is_taken(messages, at, i, text_of(block, "id")))
+            wrong(c, "messages.%zu.content.%zu: `tool_use` ids must be unique", at, i);
         if (is(block, "type", "tool_result") && (!at || !has_call(json_array_get(messages, at - 1), text_of(block, "tool_use_id"))))
             wrong(c, "messages.%zu: unexpected `tool_use_id` found in `tool_result` blocks: %s", at, text_of(block, "tool_use_id"));
     }
@@ -211,11 +228,15 @@ static void check_parameters(struct check *c)
         wrong(c, "`temperature` and `top_p` are not supported for this model");
     if (json_object_get(body, "temperature") && json_object_get(body, "top_p"))
         wrong(c, "`temperature` and `top_p` cannot both be specified for this model");
+    if (json_number_value(json_object_get(body, "temperature")) > 1)
+        wrong(c, "temperature: range: 0..1");
     if (json_object_get(body, "tool_choice") && !json_array_size(tools))
         wrong(c, "tool_choice may only be specified while providing tools.");
     json_array_foreach (tools, i, tool)
         if (!is(json_object_get(tool, "input_schema"), "type", "object"))
             wrong(c, "tools.%zu.input_schema.type: Field required", i);
+    if (is(json_object_get(body, "output_config"), "effort", "xhigh") && !is_new(c))
+        wrong(c, "This model does not support effort level 'xhigh'.");
     check_schema(c, json_object_get(json_object_get(json_object_get(body, "output_config"), "format"), "schema"));
     if (count_hints(body) > 4)
         wrong(c, "A maximum of 4 blocks with cache_control may be provided.");

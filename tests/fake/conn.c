@@ -52,9 +52,9 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
     conn_free(arg);
 }
 
-static int has_unsent(struct conn *c)
+size_t conn_unsent(struct conn *c)
 {
-    return evbuffer_get_length(c->slow) > 0 || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+    return evbuffer_get_length(c->slow) + evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
 void conn_close(struct conn *c, int is_reset)
@@ -62,7 +62,7 @@ void conn_close(struct conn *c, int is_reset)
     c->is_closing = 1;
     c->is_reset = is_reset;
     c->reply = NULL;
-    if (is_reset || !has_unsent(c))
+    if (is_reset || !conn_unsent(c))
         event_active(&c->end, EV_TIMEOUT, 0);
 }
 
@@ -146,7 +146,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 {
     struct conn *c = arg;
     (void)bev;
-    if (c->is_closing && !has_unsent(c))
+    if (c->is_closing && !conn_unsent(c))
         event_active(&c->end, EV_TIMEOUT, 0);
 }
 

@@ -137,6 +137,13 @@ char *dialect_arguments(const struct reply *r)
 {
     if (r->script.args)
         return strdup(r->script.args);
+    if (r->script.args_size > 16) {
+        char *long_text = malloc((size_t)r->script.args_size + 1);
+        memset(long_text, 'x', (size_t)r->script.args_size);
+        memcpy(long_text, "{\"input\": \"", 11);
+        strcpy(long_text + r->script.args_size - 2, "\"}");
+        return long_text;
+    }
     json_t *input = json_pack("{s:s}", "input", r->input);
     char *text = json_dumps(input, 0);
     json_decref(input);
@@ -150,6 +157,16 @@ static int is_reasoning_model(const char *model)
     static const char *const names[] = { "o1", "o3", "o4", "gpt-5" };
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (strncmp(model, names[i], strlen(names[i])) == 0)
+            return 1;
+    return 0;
+}
+
+/* Those of o1, o3 and o4 and of the first gpt-5. */
+static int knows_effort(const char *model, const char *effort)
+{
+    static const char *const efforts[] = { "minimal", "low", "medium", "high" };
+    for (size_t i = *model == 'o' ? 1 : 0; i < sizeof(efforts) / sizeof(*efforts); i++)
+        if (strcmp(efforts[i], effort) == 0)
             return 1;
     return 0;
 }
@@ -174,6 +191,12 @@ int dialect_check_openai(const json_t *body, const char *tokens, char *why, size
         if (!has(body, limits[i]) || strcmp(limits[i], tokens) == 0 || (strcmp(tokens, "max_output_tokens") != 0 && i < 2))
             continue;
         snprintf(why, cap, "Unknown parameter: '%s'.", limits[i]);
+        return 400;
+    }
+    const json_t *nested = json_object_get(json_object_get(body, "reasoning"), "effort");
+    const char *effort = json_string_value(nested ? nested : json_object_get(body, "reasoning_effort"));
+    if (effort && model && is_reasoning_model(model) && !knows_effort(model, effort)) {
+        snprintf(why, cap, "Unsupported value: '%s' is not supported with the '%s' model.", effort, model);
         return 400;
     }
     if (!has(body, "tools") && (has(body, "tool_choice") || has(body, "parallel_tool_calls"))) {

@@ -20,8 +20,8 @@ struct script {
     int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, reasoning;
     int64_t html, crlf, comment, nodone, nousage, nofinish, usage_last, noindex, index0, noid, argsobj, repeat, stopfinish,
         nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold, sign;
-    int64_t limit_reset_at, refusal, details, timings, endless;
-    char *text, *tool, *args, *code, *type, *message, *finish, *limit_reset;
+    int64_t limit_reset_at, refusal, details, timings, endless, size, args_size, early;
+    char *text, *tool, *args, *code, *type, *message, *finish, *limit_reset, *bad;
 };
 /* 0, or -1 with why in why. */
 int script_parse(const char *model, struct script *out, char *why, size_t cap);
@@ -62,6 +62,10 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
 void reply_end(struct reply *reply, const char *reason); /* writes the ledger and frees */
 void tallies_free(void);
 
+/* bad.c: what the script's bad= names, in place of a reply */
+int bad_is_known(const char *name);
+void bad_start(struct reply *reply);
+
 /* token.c: an OAuth server */
 int token_is_path(const char *path);
 void token_serve(struct conn *conn, int64_t n, const char *path, const char *body, size_t len);
@@ -74,6 +78,8 @@ void conn_close_all(void);
 void conn_split(struct conn *conn, size_t bytes); /* from here on send so many bytes per write */
 void conn_send(struct conn *conn, const char *data, size_t len);
 void conn_chunk(struct conn *conn, const char *data, size_t len); /* as one HTTP chunk */
+size_t conn_unsent(struct conn *conn); /* bytes that the client has not taken yet */
+#define CONN_UNSENT_MAX (256 * 1024)   /* what has no end waits then */
 /* The reply has been sent whole; reads the next request. */
 void conn_replied(struct conn *conn);
 /* Closes after what was sent (is_reset: with a TCP reset, at once). */

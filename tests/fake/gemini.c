@@ -15,7 +15,7 @@ static json_t *usage_of(const struct reply *r)
 }
 
 /* parts_take NULL: a candidate without content. */
-static void chunk_send(struct reply *r, json_t *parts_take, const char *finish, int has_usage)
+static void chunk_send(struct reply *r, json_t *parts_take, const char *finish, int has_usage, int is_last)
 {
     json_t *candidate = json_pack("{s:i}", "index", 0);
     if (parts_take)
@@ -25,7 +25,7 @@ static void chunk_send(struct reply *r, json_t *parts_take, const char *finish, 
     json_t *root = json_pack("{s:[o], s:s, s:s}", "candidates", candidate, "modelVersion", "fake", "responseId", "r");
     if (has_usage)
         json_object_set_new(root, "usageMetadata", usage_of(r));
-    dialect_event_json(r, NULL, root, finish != NULL);
+    dialect_event_json(r, NULL, root, is_last);
 }
 
 static void first(struct reply *r)
@@ -35,14 +35,14 @@ static void first(struct reply *r)
     if (r->script.refusal) /* of the prompt: there is no answer */
         dialect_event_json(r, NULL, json_pack("{s:{s:s}}", "promptFeedback", "blockReason", "SAFETY"), 1);
     if (r->script.deltanull)
-        chunk_send(r, NULL, NULL, 0);
+        chunk_send(r, NULL, NULL, 0, 0);
     for (int64_t i = 0; i < r->script.reasoning; i++)
-        chunk_send(r, json_pack("[{s:s, s:b}]", "text", "hm ", "thought", 1), NULL, 0);
+        chunk_send(r, json_pack("[{s:s, s:b}]", "text", "hm ", "thought", 1), NULL, 0, 0);
 }
 
 static void text_piece(struct reply *r, const char *text, size_t len)
 {
-    chunk_send(r, json_pack("[{s:s#}]", "text", text, (int)len), NULL, !r->script.nousage);
+    chunk_send(r, json_pack("[{s:s#}]", "text", text, (int)len), r->script.early ? "STOP" : NULL, !r->script.nousage, 0);
 }
 
 /* Of calls made at once only the first has a signature; it tells which call it belongs to. */
@@ -59,7 +59,7 @@ static void calls(struct reply *r)
             json_object_set_new(call, "id", json_string(id));
         if (r->script.sign && k == 0)
             json_object_set_new(part, "thoughtSignature", json_string(signature));
-        chunk_send(r, json_pack("[o]", part), NULL, 0);
+        chunk_send(r, json_pack("[o]", part), NULL, 0, 0);
     }
     free(text);
 }
@@ -70,7 +70,7 @@ static void tail(struct reply *r)
     json_t *part = json_pack("{s:s}", "text", "");
     if (r->script.sign && !r->is_tool_step)
         json_object_set_new(part, "thoughtSignature", json_string("sig_text"));
-    chunk_send(r, json_pack("[o]", part), r->script.nofinish ? NULL : dialect_finish(r, words, "STOP"), !r->script.nousage);
+    chunk_send(r, json_pack("[o]", part), r->script.nofinish ? NULL : dialect_finish(r, words, "STOP"), !r->script.nousage, 1);
 }
 
 /* ---- errors ---- */

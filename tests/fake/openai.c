@@ -46,9 +46,9 @@ static void text_piece(struct reply *r, const char *text, size_t len)
     char line[2048];
     static const char pad[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     const struct script *s = &r->script;
-    int is_simple = !s->refusal && !s->timings && !r->text && !s->crlf && !s->comment && !s->multiline && !s->noblank;
+    int is_simple = !s->size && !s->early && !s->refusal && !s->timings && !r->text && !s->crlf && !s->comment && !s->multiline && !s->noblank;
     if (!is_simple) {
-        chunk_send(r, json_pack("{s:o}", s->refusal ? "refusal" : "content", json_stringn(text, len)), NULL, NULL, 0);
+        chunk_send(r, json_pack("{s:o}", s->refusal ? "refusal" : "content", json_stringn(text, len)), s->early ? "stop" : NULL, NULL, 0);
         return;
     }
     int n = snprintf(line, sizeof(line),

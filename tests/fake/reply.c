@@ -100,6 +100,12 @@ static void send_token(struct reply *r)
     r->sent++;
     if (r->is_tool_step) {
         r->dialect->calls(r);
+    } else if (r->script.size > 0) {
+        char *word = malloc((size_t)r->script.size);
+        memset(word, 'x', (size_t)r->script.size);
+        r->dialect->text(r, word, (size_t)r->script.size);
+        note(r, word, (size_t)r->script.size);
+        free(word);
     } else if (r->text) {
         size_t end = word_end(r->text, r->text_pos);
         r->dialect->text(r, r->text + r->text_pos, end - r->text_pos);
@@ -151,10 +157,10 @@ static void reply_step(evutil_socket_t fd, short what, void *arg)
             return;
         }
         send_token(r);
-        if (r->script.rate > 0 && r->sent < r->total)
+        if ((r->script.rate > 0 && r->sent < r->total) || (r->script.endless && conn_unsent(c) > CONN_UNSENT_MAX))
             break;
     }
-    int64_t wait = r->script.rate > 0 ? r->start_us + r->sent * 1000000 / r->script.rate - now_us() : 0;
+    int64_t wait = conn_unsent(c) > CONN_UNSENT_MAX ? 1000 : r->script.rate > 0 ? r->start_us + r->sent * 1000000 / r->script.rate - now_us() : 0;
     struct timeval tv = { wait > 0 ? wait / 1000000 : 0, wait > 0 ? wait % 1000000 : 0 };
     event_add(&r->timer, &tv);
 }
@@ -224,6 +230,8 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
         r->dialect->plain(r);
         reply_end(r, "plain");
         r = NULL;
+    } else if (r->script.bad) {
+        bad_start(r);
     } else {
         choose_answer(r, body);
         start_stream(r);

@@ -46,6 +46,7 @@ static const struct key {
     NUMBER(multiline, 0, "data over several lines"),
     NUMBER(noblank, 0, "no blank line after the last event"),
     NUMBER(nodone, 0, "no [DONE]"),
+    NUMBER(early, 0, "the reason of the finish with every token (openai, gemini)"),
     NUMBER(nofinish, 0, "no finish_reason"),
     NUMBER(nousage, 0, "no usage"),
     NUMBER(usage_last, 0, "usage on the last choice's chunk"),
@@ -62,9 +63,12 @@ static const struct key {
     NUMBER(details, 0, "reasoning_details beside the reasoning, as OpenRouter sends; they must come back with the calls"),
     NUMBER(refusal, 0, "the answer is a refusal"),
     NUMBER(endless, 0, "tokens without end"),
+    NUMBER(size, 0, "bytes of a token"),
+    NUMBER(args_size, 0, "bytes of the call's arguments"),
     TEXT(finish, "how it ends: length or content_filter"),
     TEXT(limit_reset, "header x-ratelimit-reset-tokens, such as 6m0s"),
     NUMBER(limit_reset_at, -1, "header anthropic-ratelimit-input-tokens-reset, so many seconds from now"),
+    TEXT(bad, "a head or body that breaks the rules, or never ends; bad.c has the names"),
     NUMBER(sign, 0, "thought signatures, which must come back"),
 #undef NUMBER
 #undef TEXT
@@ -132,6 +136,10 @@ int script_parse(const char *model, struct script *out, char *why, size_t cap)
             rc = set(out, word, value, why, cap);
     }
     free(text);
+    if (rc == 0 && out->bad && !bad_is_known(out->bad)) {
+        snprintf(why, cap, "fake-provider: there is no bad=%s", out->bad);
+        rc = -1;
+    }
     return rc;
 }
 

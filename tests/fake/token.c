@@ -150,6 +150,15 @@ void token_serve(struct conn *c, int64_t n, const char *path, const char *body, 
     json_decref(claims);
     if (number(path, "stall", 0))
         return;
+    if (number(path, "large", 0)) { /* and no end */
+        static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
+        char *filler = malloc(1 << 20);
+        memset(filler, 'x', 1 << 20);
+        conn_send(c, head, sizeof(head) - 1);
+        conn_send(c, filler, 1 << 20);
+        free(filler);
+        return;
+    }
     int64_t fails = number(path, "fails", -1);
     if (status && fails >= 0 && refused++ >= fails)
         status = 0;

@@ -176,7 +176,7 @@ static void another_key(void)
 {
     char words[64];
     unsetenv(row->key_env);
-    setenv(row->other_env, TEST_PROVIDER_KEY, 1);
+    setenv(row->other_env, TEST_PROBE_KEY, 1);
     snprintf(words, sizeof(words), "check %s on the worker", row->other_env);
     expect("fake?tokens=2", 0, "w1 w2", NULL);
     expect("fake?status=401&message=bad+key+$KEY!", ORB_E_MODEL_AUTH, "", words);
@@ -223,11 +223,67 @@ static void rate_limit_headers(void)
     expect_wait(script, 30, 30);
 }
 
+/* ---- what no server should do ---- */
+
+static const struct {
+    const char *name;
+    int code;
+    const char *words;
+} bad[] = {
+    { "nothing", ORB_E_MODEL_NETWORK, "no reply from 127.0.0.1:" },
+    { "no_http", ORB_E_MODEL_NETWORK, "no reply from 127.0.0.1:" },
+    { "status", ORB_E_MODEL_NETWORK, "no reply from 127.0.0.1:" },
+    { "head", ORB_E_MODEL_NETWORK, "its headers are over 262144 bytes" },
+    { "header", ORB_E_MODEL_NETWORK, "its headers are over 262144 bytes" },
+    { "continue", ORB_E_MODEL_NETWORK, "its headers are over 262144 bytes" },
+    { "hints", ORB_E_MODEL_NETWORK, "its headers are over 262144 bytes" },
+    { "switch", ORB_E_MODEL_SERVER, "HTTP 101" },
+    { "trailers", ORB_E_MODEL_NETWORK, "its headers are over 262144 bytes" },
+    { "chunk", ORB_E_MODEL_NETWORK, "ended before the reply was complete" },
+    { "short", ORB_E_MODEL_TRUNCATED, "ended before the reply was complete" },
+    { "redirect", ORB_E_CONFIG, "redirects to 'http://127.0.0.1:1/elsewhere' (HTTP 307)" },
+    { "gzip", ORB_E_MODEL_SERVER, "compressed its reply" },
+    { "page", ORB_E_MODEL_SERVER, "did not answer with an event stream" },
+    { "blob", ORB_E_MODEL_SERVER, "did not answer with an event stream" },
+    { "garbage", ORB_E_MODEL_TRUNCATED, "ended before the reply was complete" },
+    { "line", ORB_E_TOO_LARGE, "an event over 1048576 bytes" },
+    { "event", ORB_E_TOO_LARGE, "an event over 1048576 bytes" },
+    { "deep", ORB_E_PROTOCOL, "nested deeper than the limit" },
+    { "values", ORB_E_PROTOCOL, "more values than the limit" },
+    { "last_event", ORB_E_TOO_LARGE, "an event over 1048576 bytes" },
+    { "last_line", ORB_E_TOO_LARGE, "an event over 1048576 bytes" },
+};
+
+/* A clear error, little memory, and the next call goes well. (A sanitizer has an allocator of its own: there the memory
+ * is not seen.) */
+static void bad_servers(void)
+{
+    for (size_t i = 0; i < ORB_COUNT(bad); i++) {
+        struct test_probe p = { 0 };
+        char script[64];
+        size_t before = mallinfo2().uordblks, most = before;
+        int64_t deadline = test_now_ms() + test_patience(20000);
+        snprintf(script, sizeof(script), "fake?bad=%s", bad[i].name);
+        test_provider_start(&p, script, NULL);
+        while (!p.done && test_now_ms() < deadline) {
+            assert_int_equal(orb_loop_turn(test_provider_loop, 100), 0);
+            if (mallinfo2().uordblks > most)
+                most = mallinfo2().uordblks;
+        }
+        if (!p.done || p.code != bad[i].code || !strstr(p.err.text, bad[i].words))
+            fail_msg("%s:%s: %d '%s', expected %d '%s'", row->name, script, p.code, p.err.text, bad[i].code, bad[i].words);
+        if (most > before + 4 * 1024 * 1024)
+            fail_msg("%s:%s takes %zu bytes", row->name, script, most - before);
+        test_probe_done(&p);
+        expect("fake?tokens=2", 0, "w1 w2", NULL);
+    }
+}
+
 /* A stream without end leaves nothing behind, and a cancel ends it. (A sanitizer has an allocator of its own: there it
  * is only the latter.) */
 static void endless(void)
 {
-    struct test_probe p = { .limit = 10000 };
+    struct test_probe p = { .limit = 10000, .is_quiet = 1 };
     test_provider_start(&p, "fake?endless=1&rate=100000", NULL);
     while (p.deltas < 100)
         assert_int_equal(orb_loop_turn(test_provider_loop, 100), 0);
@@ -268,7 +324,7 @@ int main(int argc, char **argv)
 #define ROW(f) { #f, f }
         ROW(text), ROW(unicode), ROW(reasoning), ROW(reasoning_tokens), ROW(finish_reasons), ROW(a_refusal), ROW(how_a_body_may_come),
         ROW(split_at_every_size), ROW(broken_streams), ROW(an_error_inside_a_200), ROW(refusals), ROW(another_key), ROW(context_overflow), ROW(quota), ROW(rate_limits),
-        ROW(rate_limit_headers), ROW(endless), ROW(a_cancel_closes_the_connection),
+        ROW(rate_limit_headers), ROW(bad_servers), ROW(endless), ROW(a_cancel_closes_the_connection),
 #undef ROW
     };
     return test_provider_run(behaviours, ORB_COUNT(behaviours), argc, argv);

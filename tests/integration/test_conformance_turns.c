@@ -206,6 +206,27 @@ static void the_turn_of_another_provider(void)
     test_probe_done(&p);
 }
 
+#define TOOL(text) "{\"role\":\"tool\",\"tool_call_id\":\"call_0\",\"tool_name\":\"add\",\"content\":\"" text "\"}"
+
+/* As the Python package and some servers number them: anew in every reply, or all alike. */
+static void ids_that_come_again(void)
+{
+    struct orb_model_call call = { .temperature = 1.0, .tools = tools(), .messages = test_probe_messages() };
+    struct test_probe p = { 0 };
+    for (int i = 0; i < 2; i++) {
+        json_array_append_new(call.messages, parse("{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"call_0\",\"name\":\"add\",\"arguments\":\"{}\"},"
+                                                   "{\"id\":\"call_0\",\"name\":\"add\",\"arguments\":\"{}\"}]}"));
+        json_array_append_new(call.messages, parse(i ? TOOL("three") : TOOL("one")));
+        json_array_append_new(call.messages, parse(i ? TOOL("four") : TOOL("two")));
+    }
+    test_provider_call(&p, "fake?tool=add&text=it+is+two", &call);
+    assert_string_equal(test_probe_text(&p.text), "it is two");
+    expect_sent((const char *const[]){ "one", "two", "three", "four", NULL }, 1);
+    json_decref(call.messages);
+    json_decref(call.tools);
+    test_probe_done(&p);
+}
+
 /* ---- what is asked ---- */
 
 /* A model that rejects what others take: nothing of it is sent. */
@@ -215,6 +236,7 @@ static void rules(void)
         "{\"top_p\":0.5,\"stop\":[\"END\"],\"tool_choice\":\"add\",\"parallel_tool_calls\":false,\"reasoning_effort\":\"minimal\"}",
         "{\"top_p\":0.5,\"stop\":[\"END\",\" \"],\"tool_choice\":\"required\",\"parallel_tool_calls\":true,\"reasoning_effort\":\"none\"}",
         "{\"tool_choice\":\"none\",\"reasoning_effort\":\"high\"}",
+        "{\"reasoning_effort\":\"xhigh\"}",
     };
     for (size_t i = 0; i < ORB_COUNT(asked); i++) {
         struct orb_model_call call = { .temperature = 0.2, .max_tokens = 100, .tools = i ? tools() : NULL, .options = parse(asked[i]) };
@@ -247,6 +269,22 @@ static void structured_output(void)
         fail_msg("%s: the schema is not at %s", row->name, row->schema);
     json_decref(body);
     json_decref(schema);
+    test_probe_done(&p);
+}
+
+/* A document that is text goes as text where there is no other way for it. */
+static void documents_of_text(void)
+{
+    struct orb_model_call call = { .temperature = 1.0 };
+    struct test_probe p = { 0 };
+    call.messages = parse("[{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"data\":\"YSxi\",\"media_type\":\"text/csv\",\"title\":\"numbers.csv\"},"
+                          "{\"type\":\"text\",\"text\":\"add them\"}]}]");
+    test_provider_call(&p, "fake?tokens=1", &call);
+    json_t *body = last_body();
+    if (!holds(body, "a,b") && !(holds(body, "YSxi") && holds(body, "text/csv")))
+        fail_msg("%s: the document is not in %s", row->name, json_dumps(body, 0));
+    json_decref(body);
+    json_decref(call.messages);
     test_probe_done(&p);
 }
 
@@ -317,8 +355,9 @@ int main(int argc, char **argv)
 {
     static const struct test_behaviour behaviours[] = {
 #define ROW(f) { #f, f }
-        ROW(one_call), ROW(parallel_calls), ROW(what_is_kept_comes_back), ROW(what_is_forgotten_is_missed), ROW(the_turn_of_another_provider), ROW(rules),
-        ROW(structured_output), ROW(images_and_documents), ROW(media_of_tools), ROW(cache_hints),
+        ROW(one_call), ROW(parallel_calls), ROW(what_is_kept_comes_back), ROW(what_is_forgotten_is_missed), ROW(the_turn_of_another_provider), ROW(ids_that_come_again),
+        ROW(rules),
+        ROW(structured_output), ROW(images_and_documents), ROW(documents_of_text), ROW(media_of_tools), ROW(cache_hints),
 #undef ROW
     };
     return test_provider_run(behaviours, ORB_COUNT(behaviours), argc, argv);

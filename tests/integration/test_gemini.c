@@ -1,9 +1,9 @@
 /* Gemini and Vertex over real HTTP, against the fake provider. */
 #include "base/base.h"
 #include "base/json.h"
-#include "model/call.h"
 #include "model/token.h"
 #include "support/fake.h"
+#include "support/probe.h"
 #include "support/rsa.h"
 
 #include <setjmp.h>
@@ -19,113 +19,15 @@ static struct test_rsa rsa;
 static struct orb_loop *loop;
 static char base[64];
 
-/* One call and what came of it. */
-struct probe {
-    struct orb_model_stream *stream;
-    struct orb_buf text, reasoning;
-    json_t *calls, *kept;
-    int deltas, finishes, done, code;
-    struct orb_usage usage;
-    enum orb_finish finish;
-    struct orb_error err;
-};
-
-static void on_delta(void *arg, const struct orb_delta *d)
-{
-    struct probe *p = arg;
-    assert_int_equal(p->done, 0);
-    p->deltas++;
-    if (d->type == ORB_DELTA_TEXT)
-        orb_buf_add(&p->text, d->text, d->len);
-    if (d->type == ORB_DELTA_REASONING)
-        orb_buf_add(&p->reasoning, d->text, d->len);
-    if (d->type == ORB_DELTA_TOOL_CALL)
-        json_array_append_new(p->calls, json_pack("{s:s, s:s, s:s#}", "id", d->id, "name", d->name, "arguments", d->text, (int)d->len));
-    if (d->type == ORB_DELTA_KEEP)
-        json_array_append(p->kept, d->keep);
-    if (d->type == ORB_DELTA_USAGE)
-        p->usage = d->usage;
-    if (d->type == ORB_DELTA_FINISH) {
-        p->finish = d->finish;
-        p->finishes++;
-    }
-}
-
-static void on_done(void *arg, int code, const struct orb_error *err)
-{
-    struct probe *p = arg;
-    p->done++;
-    p->code = code;
-    p->err = *err;
-}
-
-static const struct orb_model_callbacks callbacks = { on_delta, on_done };
-#define TOOLS "[{\"name\":\"add\",\"description\":\"adds\",\"parameters\":{\"$schema\":\"x\",\"type\":\"object\",\"additionalProperties\":false}}]"
-
-static int start_with(struct probe *p, const char *model, json_t *messages, struct orb_error *err)
-{
-    char *name = orb_strdup(model); /* gone when the start returns */
-    struct orb_model_call call = { .temperature = 1.0, .messages = messages };
-    memset(p, 0, sizeof(*p));
-    orb_buf_init(&p->text, 1 << 24);
-    orb_buf_init(&p->reasoning, 1 << 24);
-    p->calls = json_array();
-    p->kept = json_array();
-    call.tools = json_loads(TOOLS, 0, NULL);
-    int rc = orb_model_stream_start(loop, name, &call, &callbacks, p, &p->stream, err);
-    json_decref(call.tools);
-    memset(name, 'x', strlen(name));
-    free(name);
-    assert_int_equal(p->done + p->deltas, 0); /* nothing runs inside the start */
-    return rc;
-}
-
-static int start(struct probe *p, const char *model, struct orb_error *err)
-{
-    json_t *messages = json_loads("[{\"role\":\"system\",\"content\":\"brief\"},{\"role\":\"user\",\"content\":\"hi there\"}]", 0, NULL);
-    int rc = start_with(p, model, messages, err);
-    json_decref(messages);
-    return rc;
-}
-
-static void wait_done(struct probe *p)
-{
-    int64_t deadline = test_now_ms() + test_patience(20000);
-    while (!p->done) {
-        if (test_now_ms() > deadline)
-            fail_msg("the call does not end");
-        assert_int_equal(orb_loop_turn(loop, 100), 0);
-    }
-    assert_int_equal(p->done, 1);
-}
-
-static void probe_done(struct probe *p)
-{
-    orb_buf_done(&p->text);
-    orb_buf_done(&p->reasoning);
-    json_decref(p->calls);
-    json_decref(p->kept);
-}
-
-/* Runs to the end and expects this. text NULL: not looked at. */
 static void expect(const char *model, int code, const char *text, const char *words)
 {
-    struct probe p;
-    struct orb_error err = { 0 };
-    if (start(&p, model, &err))
-        fail_msg("%s: %s", model, err.text);
-    wait_done(&p);
-    const char *got = p.text.data ? p.text.data : "";
-    if (p.code != code || (text && strcmp(got, text) != 0) || (words && !strstr(p.err.text, words)))
-        fail_msg("%s: code %d '%s', expected %d '%s'; text '%s', expected '%s'", model, p.code, p.err.text, code, words ? words : "", got, text ? text : "");
-    assert_int_equal(p.finishes, code == 0);
-    probe_done(&p);
+    test_probe_expect(loop, model, code, text, words);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    setenv("GOOGLE_API_KEY", "AIza-secret-key-123", 1);
+    setenv("GOOGLE_API_KEY", TEST_PROBE_KEY, 1);
     setenv("GOOGLE_GEMINI_BASE_URL", base, 1);
     setenv("GOOGLE_VERTEX_BASE_URL", base, 1);
     setenv("GOOGLE_CLOUD_PROJECT", "p-1", 1);
@@ -151,34 +53,20 @@ static const char *text_of(const json_t *line, const char *key)
     return orb_json_get_str(line, key, "");
 }
 
-static void success(void **state)
+static void where_and_as_whom(void **state)
 {
-    struct probe p;
     (void)state;
-    assert_int_equal(start(&p, "gemini:gemini-3-fake?echo=1&reasoning=3", NULL), 0);
-    wait_done(&p);
-    assert_int_equal(p.code, 0);
-    assert_string_equal(p.text.data, "hi there");
-    assert_string_equal(p.reasoning.data, "hm hm hm ");
-    assert_int_equal(p.finish, ORB_FINISH_STOP);
-    assert_int_equal(p.usage.input_tokens, 9);
-    assert_int_equal(p.usage.output_tokens, 5);
-    assert_int_equal(p.usage.reasoning_tokens, 3);
-    assert_int_equal(p.usage.cached_tokens, 4);
-    assert_int_equal(p.usage.total_tokens, 14);
-    probe_done(&p);
+    expect("gemini:gemini-3-fake?echo=1&reasoning=3", 0, "hi there", NULL);
     json_t *request = test_fake_request(&fake, "gemini-3-fake?echo=1&reasoning=3");
     assert_string_equal(text_of(request, "path"), "/v1beta/models/gemini-3-fake%3Fecho%3D1%26reasoning%3D3:streamGenerateContent?alt=sse");
-    assert_string_equal(text_of(request, "key"), "AIza-secret-key-123");
+    assert_string_equal(text_of(request, "key"), TEST_PROBE_KEY);
     json_decref(request);
 }
 
+/* Beside those that all providers have (test_conformance.c). */
 static void tolerances(void **state)
 {
-    static const char *const scripts[] = {
-        "dribble=1", "split=3&crlf=1", "split=2&crlf=2", "split=7&comment=1", "multiline=1&split=5", "noblank=1", "nousage=1", "prefilter=1",
-        "deltanull=1", "reasoning=2", "sign=1", "rate=200&first=20",
-    };
+    static const char *const scripts[] = { "prefilter=1", "deltanull=1", "sign=1" };
     (void)state;
     for (size_t i = 0; i < ORB_COUNT(scripts); i++) {
         char model[128];
@@ -187,57 +75,40 @@ static void tolerances(void **state)
     }
 }
 
-/* A write may end after any byte. */
-static void split_at_every_size(void **state)
-{
-    (void)state;
-    for (int i = 1; i <= 120; i++) {
-        char model[128];
-        snprintf(model, sizeof(model), "gemini:fake?tokens=3&reasoning=1&crlf=%d&split=%d", i % 3, i);
-        expect(model, 0, "w1 w2 w3", NULL);
-    }
-}
+#define TOOLS "[{\"name\":\"add\",\"description\":\"adds\",\"parameters\":{\"$schema\":\"x\",\"type\":\"object\",\"additionalProperties\":false}}]"
 
-/* As the run machine does it: the turn goes back with what was kept, and the fake checks that it did. */
-static json_t *next_messages(const struct probe *p, const char *provider, int with_kept)
+/* As the run machine does it: the turn goes back with what was kept, and the fake checks that it did. The answers come in
+ * another order than the calls. */
+static json_t *next_messages(const struct test_probe *p, const char *provider)
 {
-    json_t *messages = json_loads("[{\"role\":\"user\",\"content\":\"hi there\"}]", 0, NULL), *call;
-    json_t *turn = json_pack("{s:s, s:s, s:O}", "role", "assistant", "content", p->text.data ? p->text.data : "", "tool_calls", p->calls);
-    size_t i;
-    if (with_kept) {
-        json_object_set_new(turn, "kept_by", json_string(provider));
-        json_object_set(turn, "kept", p->kept);
-    }
-    json_array_append_new(messages, turn);
-    json_array_foreach (p->calls, i, call)
-        json_array_insert_new(messages, 2, json_pack("{s:s, s:O, s:O, s:s}", "role", "tool", "tool_call_id", json_object_get(call, "id"), "tool_name",
-                                                     json_object_get(call, "name"), "content", "4"));
+    json_t *messages = json_loads("[{\"role\":\"user\",\"content\":\"hi there\"}]", 0, NULL);
+    test_probe_append(p, provider, messages);
+    json_t *last = json_incref(json_array_get(messages, json_array_size(messages) - 1));
+    json_array_remove(messages, json_array_size(messages) - 1);
+    json_array_insert_new(messages, 2, last);
     return messages;
 }
 
 static void run_loop(const char *provider, const char *script, int with_kept, int code, const char *words)
 {
-    struct probe p, q;
+    struct test_probe p = { 0 }, q = { 0 };
+    struct orb_model_call call = { .temperature = 1.0, .tools = json_loads(TOOLS, 0, NULL) };
     char model[256];
-    struct orb_error err = { 0 };
     snprintf(model, sizeof(model), "%s:%s", provider, script);
-    if (start(&p, model, &err))
-        fail_msg("%s", err.text);
-    wait_done(&p);
-    if (p.code)
-        fail_msg("%s: %s", model, p.err.text);
+    test_probe_run(&p, loop, model, &call);
     assert_int_equal(p.finish, ORB_FINISH_TOOL_CALLS);
-    assert_int_equal(json_array_size(p.calls), 3);
-    assert_string_equal(text_of(json_array_get(p.calls, 2), "arguments"), "{\"input\": \"hi there\"}");
-    assert_string_not_equal(text_of(json_array_get(p.calls, 0), "id"), text_of(json_array_get(p.calls, 1), "id"));
-    json_t *messages = next_messages(&p, provider, with_kept);
-    assert_int_equal(start_with(&q, model, messages, NULL), 0);
-    wait_done(&q);
+    assert_int_equal(p.calls, 3);
+    assert_string_equal(p.args[2].data, "{\"input\": \"hi there\"}");
+    assert_string_not_equal(p.ids[0], p.ids[1]);
+    call.messages = next_messages(&p, with_kept ? provider : "another");
+    test_probe_start(&q, loop, model, &call);
+    test_probe_wait(&q, loop, model);
     if (q.code != code || (code ? !strstr(q.err.text, words) : strcmp(q.text.data, words) != 0))
         fail_msg("%s: %d %s", model, q.code, q.err.text);
-    json_decref(messages);
-    probe_done(&p);
-    probe_done(&q);
+    json_decref(call.messages);
+    json_decref(call.tools);
+    test_probe_done(&p);
+    test_probe_done(&q);
 }
 
 static void tool_loops(void **state)
@@ -256,19 +127,9 @@ static void tool_loops(void **state)
 static void failures(void **state)
 {
     (void)state;
-    expect("gemini:fake?tokens=5&cut=2", ORB_E_MODEL_TRUNCATED, "w1 w2 ", "127.0.0.1:");
-    expect("gemini:fake?tokens=5&reset=2", ORB_E_MODEL_NETWORK, NULL, "try again");
-    expect("gemini:fake?tokens=5&nofinish=1", ORB_E_MODEL_TRUNCATED, "w1 w2 w3 w4 w5", "try again");
-    expect("gemini:fake?tokens=5&error_at=1&code=429&message=slow", ORB_E_MODEL_RATE, "w1 ", "slow");
     expect("gemini:fake?tokens=5&error_at=1&code=503&errtop=1&message=busy", ORB_E_MODEL_OVERLOADED, "w1 ", "busy");
-    expect("gemini:fake?status=502&html=1", ORB_E_MODEL_SERVER, "", "HTTP 502: a web page instead of JSON: 502 Bad Gateway");
-    expect("gemini:fake?plain=1", ORB_E_MODEL_SERVER, "", "event stream");
     expect("gemini:fake?status=400&message=API+key+not+valid:+$KEY!", ORB_E_MODEL_AUTH, "", "API key not valid: ***!");
     expect("gemini:fake?status=400&errtop=1&message=The+input+token+count+(9)+exceeds+8", ORB_E_MODEL_CONTEXT, "", "(9)");
-    expect("gemini:fake?fails=1&status=500&tokens=1", ORB_E_MODEL_SERVER, "", "HTTP 500");
-    expect("gemini:fake?fails=1&status=500&tokens=1", 0, "w1", NULL);
-    setenv("ORBITER_MODEL_TIMEOUT", "1", 1);
-    expect("gemini:fake?tokens=9&stall=1", ORB_E_MODEL_TIMEOUT, "w1 ", "sent nothing for 1 s");
 }
 
 static void when_to_come_again(void **state)
@@ -276,14 +137,14 @@ static void when_to_come_again(void **state)
     static const char *const scripts[] = { "status=429&retry_after=17", "status=429&errtop=1&retry_after=17", "error_at=1&code=429&retry_after=17" };
     (void)state;
     for (size_t i = 0; i < ORB_COUNT(scripts); i++) {
-        struct probe p;
+        struct test_probe p = { 0 };
         char model[128];
         snprintf(model, sizeof(model), "gemini:fake?%s", scripts[i]);
-        assert_int_equal(start(&p, model, NULL), 0);
-        wait_done(&p);
+        test_probe_start(&p, loop, model, NULL);
+        test_probe_wait(&p, loop, model);
         assert_int_equal(p.code, ORB_E_MODEL_RATE);
         assert_int_equal(p.err.retry_after_ms, 17000);
-        probe_done(&p);
+        test_probe_done(&p);
     }
 }
 
@@ -323,19 +184,19 @@ static void vertex(void **state)
 static void one_fetch_for_all(void **state)
 {
     enum { CALLS = 20 };
-    struct probe p[CALLS];
+    struct test_probe p[CALLS] = { 0 };
     (void)state;
     account("a=shared");
     for (int i = 0; i < CALLS; i++)
-        assert_int_equal(start(&p[i], "vertex:fake?tokens=3", NULL), 0);
+        test_probe_start(&p[i], loop, "vertex:fake?tokens=3", NULL);
     orb_model_stream_cancel(p[0].stream); /* the first and another one of those that wait */
     orb_model_stream_cancel(p[7].stream);
     orb_model_stream_cancel(p[7].stream);
     for (int i = 0; i < CALLS; i++) {
-        wait_done(&p[i]);
+        test_probe_wait(&p[i], loop, __func__);
         if (p[i].code != (i == 0 || i == 7 ? ORB_E_CANCELLED : 0))
             fail_msg("call %d: %d %s", i, p[i].code, p[i].err.text);
-        probe_done(&p[i]);
+        test_probe_done(&p[i]);
     }
     assert_int_equal(fetches("a=shared"), 1);
 }
@@ -369,25 +230,28 @@ static void a_refused_token_is_not_kept(void **state)
 
 static void tokens_that_do_not_come(void **state)
 {
-    struct probe p, q;
+    struct test_probe p = { 0 }, q = { 0 };
     struct test_rsa other, own = rsa;
     (void)state;
     account("a=refused&status=400");
-    assert_int_equal(start(&p, "vertex:fake", NULL), 0);
-    assert_int_equal(start(&q, "vertex:fake", NULL), 0);
-    wait_done(&p);
-    wait_done(&q);
+    test_probe_start(&p, loop, "vertex:fake", NULL);
+    test_probe_start(&q, loop, "vertex:fake", NULL);
+    test_probe_wait(&p, loop, __func__);
+    test_probe_wait(&q, loop, __func__);
     assert_int_equal(p.code, ORB_E_MODEL_AUTH);
     assert_int_equal(q.code, ORB_E_MODEL_AUTH);
     assert_string_equal(q.err.text, p.err.text);
     assert_non_null(strstr(p.err.text, "invalid_grant: the script asked for this; check GOOGLE_APPLICATION_CREDENTIALS on the worker"));
-    probe_done(&p);
-    probe_done(&q);
+    test_probe_done(&p);
+    test_probe_done(&q);
     assert_int_equal(fetches("a=refused"), 1);
 
     account("a=busy&status=503&fails=1"); /* the next try is another fetch */
     expect("vertex:fake?tokens=1", ORB_E_MODEL_SERVER, "", "HTTP 503 without a token");
     expect("vertex:fake?tokens=1", 0, "w1", NULL);
+
+    account("a=large&large=1");
+    expect("vertex:fake", ORB_E_MODEL_SERVER, "", "sent more than 64 KiB in place of a token");
 
     account("a=silent&stall=1");
     setenv("ORBITER_MODEL_TIMEOUT", "1", 1);
@@ -404,36 +268,36 @@ static void tokens_that_do_not_come(void **state)
 
 static void what_fails_before(void **state)
 {
-    struct probe p;
+    struct test_probe p = { 0 };
     struct orb_error err = { 0 };
     (void)state;
     unsetenv("GOOGLE_APPLICATION_CREDENTIALS");
-    assert_int_equal(start(&p, "vertex:fake", &err), ORB_E_MODEL_AUTH);
+    assert_int_equal(test_probe_try(&p, loop, "vertex:fake", NULL, &err), ORB_E_MODEL_AUTH);
     assert_non_null(strstr(err.text, "GOOGLE_APPLICATION_CREDENTIALS is not set"));
-    probe_done(&p);
-    assert_int_equal(start(&p, "vertex:fake", NULL), ORB_E_MODEL_AUTH);
-    probe_done(&p);
+    test_probe_done(&p);
+    assert_int_equal(test_probe_try(&p, loop, "vertex:fake", NULL, NULL), ORB_E_MODEL_AUTH);
+    test_probe_done(&p);
     account("a=project");
     unsetenv("GOOGLE_CLOUD_PROJECT");
     expect("vertex:fake", ORB_E_CONFIG, "", "GOOGLE_CLOUD_PROJECT is not set");
-    assert_int_equal(start(&p, "vertex:fake", &err), ORB_E_CONFIG); /* at once, now that the token is there */
-    probe_done(&p);
+    assert_int_equal(test_probe_try(&p, loop, "vertex:fake", NULL, &err), ORB_E_CONFIG); /* at once, now that the token is there */
+    test_probe_done(&p);
     setenv("GOOGLE_CLOUD_PROJECT", "p-1", 1);
     unsetenv("GOOGLE_API_KEY");
     unsetenv("GOOGLE_GEMINI_BASE_URL");
     unsetenv("GEMINI_API_KEY");
-    assert_int_equal(start(&p, "gemini:gemini-3-pro", &err), ORB_E_MODEL_AUTH);
+    assert_int_equal(test_probe_try(&p, loop, "gemini:gemini-3-pro", NULL, &err), ORB_E_MODEL_AUTH);
     assert_non_null(strstr(err.text, "GOOGLE_API_KEY is not set"));
-    probe_done(&p);
+    test_probe_done(&p);
 }
 
 /* A fetch that all have left ends, and the next call begins another one. */
 static void a_cancel_while_the_token_is_fetched(void **state)
 {
-    struct probe p;
+    struct test_probe p = { 0 };
     (void)state;
     account("a=stalled&stall=1");
-    assert_int_equal(start(&p, "vertex:fake", NULL), 0);
+    test_probe_start(&p, loop, "vertex:fake", NULL);
     int64_t deadline = test_now_ms() + test_patience(20000);
     while (!fetches("a=stalled")) {
         assert_true(test_now_ms() < deadline);
@@ -441,9 +305,9 @@ static void a_cancel_while_the_token_is_fetched(void **state)
     }
     orb_model_stream_cancel(p.stream);
     assert_int_equal(p.done, 0);
-    wait_done(&p);
+    test_probe_wait(&p, loop, __func__);
     assert_int_equal(p.code, ORB_E_CANCELLED);
-    probe_done(&p);
+    test_probe_done(&p);
     account("a=after");
     expect("vertex:fake?tokens=1", 0, "w1", NULL);
 
@@ -480,9 +344,8 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(success),
+        TEST(where_and_as_whom),
         TEST(tolerances),
-        TEST(split_at_every_size),
         TEST(tool_loops),
         TEST(failures),
         TEST(when_to_come_again),

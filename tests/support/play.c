@@ -108,6 +108,8 @@ static void on_event(void *arg, const struct orb_event_out *e)
         play_put(p, " %d+%d=%d", (int)e->usage[0], (int)e->usage[1], (int)e->usage[2]);
     if (e->has_spending && e->cost >= 0)
         play_put(p, " $%g of $%g", e->cost, e->total_cost);
+    if (e->finish)
+        play_put(p, " finish=%s", e->finish);
     if (e->duration_ms > 0)
         play_put(p, " %gms", e->duration_ms);
     if (e->type == ORB_EVENT_ERROR && e->is_recoverable)

@@ -32,8 +32,9 @@ static void on_delta(void *arg, const struct orb_delta *d)
 {
     struct test_probe *p = arg;
     assert_int_equal(p->done + p->finishes, 0); /* the finish is the last of them */
+    assert_true(!p->limit || (size_t)p->deltas < p->limit); /* none after a cancel */
     p->deltas++;
-    if (d->type == ORB_DELTA_TEXT && !p->limit)
+    if (d->type == ORB_DELTA_TEXT && !p->is_quiet)
         orb_buf_add(&p->text, d->text, d->len);
     else if (d->type == ORB_DELTA_REASONING)
         orb_buf_add(&p->reasoning, d->text, d->len);
@@ -62,12 +63,12 @@ json_t *test_probe_messages(void)
     return json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "system", "content", "be brief", "role", "user", "content", "hi there");
 }
 
-void test_probe_start(struct test_probe *p, struct orb_loop *loop, const char *model, struct orb_model_call *call)
+int test_probe_try(struct test_probe *p, struct orb_loop *loop, const char *model, struct orb_model_call *call, struct orb_error *err)
 {
     static const struct orb_model_callbacks callbacks = { on_delta, on_done };
     struct orb_model_call plain = { .temperature = 1.0 };
-    struct orb_error err = { 0 };
-    *p = (struct test_probe){ .limit = p->limit };
+    char *name = orb_strdup(model); /* gone when the start returns */
+    *p = (struct test_probe){ .limit = p->limit, .is_quiet = p->is_quiet };
     orb_buf_init(&p->text, 1 << 24);
     orb_buf_init(&p->reasoning, 1 << 20);
     for (int i = 0; i < TEST_PROBE_CALLS; i++)
@@ -78,12 +79,31 @@ void test_probe_start(struct test_probe *p, struct orb_loop *loop, const char *m
     json_t *messages = call->messages ? NULL : test_probe_messages();
     if (messages)
         call->messages = messages;
-    if (orb_model_stream_start(loop, model, call, &callbacks, p, &p->stream, &err))
-        fail_msg("%s: %s", model, err.text);
+    int rc = orb_model_stream_start(loop, name, call, &callbacks, p, &p->stream, err);
     assert_int_equal(p->done + p->deltas, 0); /* nothing runs inside the start */
     if (messages)
         call->messages = NULL;
     json_decref(messages);
+    memset(name, 'x', strlen(name));
+    free(name);
+    return rc;
+}
+
+void test_probe_start(struct test_probe *p, struct orb_loop *loop, const char *model, struct orb_model_call *call)
+{
+    struct orb_error err = { 0 };
+    if (test_probe_try(p, loop, model, call, &err))
+        fail_msg("%s: %s", model, err.text);
+}
+
+void test_probe_wait_deltas(struct test_probe *p, struct orb_loop *loop, const char *model, int count)
+{
+    int64_t deadline = test_now_ms() + test_patience(20000);
+    while (p->deltas < count) {
+        if (p->done || test_now_ms() > deadline)
+            fail_msg("%s: only %d deltas came, done %d: %s", model, p->deltas, p->done, p->err.text);
+        assert_int_equal(orb_loop_turn(loop, 100), 0);
+    }
 }
 
 void test_probe_wait(struct test_probe *p, struct orb_loop *loop, const char *model)
@@ -96,6 +116,26 @@ void test_probe_wait(struct test_probe *p, struct orb_loop *loop, const char *mo
     }
     assert_int_equal(p->done, 1);
     assert_int_equal(p->finishes, p->code == 0);
+}
+
+void test_probe_run(struct test_probe *p, struct orb_loop *loop, const char *model, struct orb_model_call *call)
+{
+    test_probe_start(p, loop, model, call);
+    test_probe_wait(p, loop, model);
+    if (p->code)
+        fail_msg("%s: code %d '%s'", model, p->code, p->err.text);
+}
+
+void test_probe_expect(struct orb_loop *loop, const char *model, int code, const char *text, const char *words)
+{
+    struct test_probe p = { 0 };
+    test_probe_start(&p, loop, model, NULL);
+    test_probe_wait(&p, loop, model);
+    const char *got = test_probe_text(&p.text);
+    if (p.code != code || p.err.code != (code ? code : p.err.code) || (text && strcmp(got, text) != 0) || (words && !strstr(p.err.text, words)))
+        fail_msg("%s: code %d '%s', expected %d '%s'; text '%s', expected '%s'", model, p.code, p.err.text, code, words ? words : "", got, text ? text : "");
+    assert_null(strstr(p.err.text, TEST_PROBE_KEY));
+    test_probe_done(&p);
 }
 
 void test_probe_done(struct test_probe *p)

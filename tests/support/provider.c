@@ -105,23 +105,16 @@ void test_provider_wait(struct test_probe *p)
 
 void test_provider_call(struct test_probe *p, const char *script, struct orb_model_call *call)
 {
-    test_provider_start(p, script, call);
-    test_provider_wait(p);
-    if (p->code)
-        fail_msg("%s:%s: code %d '%s'", test_provider->name, script, p->code, p->err.text);
+    char model[512];
+    full_name(script, model);
+    test_probe_run(p, test_provider_loop, model, call);
 }
 
 void test_provider_expect(const char *script, int code, const char *text, const char *words)
 {
-    struct test_probe p = { 0 };
-    test_provider_start(&p, script, NULL);
-    test_provider_wait(&p);
-    const char *got = test_probe_text(&p.text);
-    if (p.code != code || p.err.code != (code ? code : p.err.code) || (text && strcmp(got, text) != 0) || (words && !strstr(p.err.text, words)))
-        fail_msg("%s:%s: code %d '%s', expected %d '%s'; text '%s', expected '%s'", test_provider->name, script, p.code, p.err.text, code, words ? words : "",
-                 got, text ? text : "");
-    assert_null(strstr(p.err.text, TEST_PROVIDER_KEY));
-    test_probe_done(&p);
+    char model[512];
+    full_name(script, model);
+    test_probe_expect(test_provider_loop, model, code, text, words);
 }
 
 /* ---- the tables, multiplied ---- */
@@ -148,7 +141,7 @@ static int setup(void **state)
         unsetenv(others[i]);
     if (test_provider->base_env)
         setenv(test_provider->base_env, url, 1);
-    setenv(test_provider->key_env, TEST_PROVIDER_KEY, 1);
+    setenv(test_provider->key_env, TEST_PROBE_KEY, 1);
     if (strcmp(test_provider->name, "vertex") == 0)
         test_fake_account(&test_provider_fake, &rsa, "");
     setenv("GOOGLE_CLOUD_PROJECT", "p-1", 1);

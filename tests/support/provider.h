@@ -6,8 +6,6 @@
 #include "support/fake.h"
 #include "support/probe.h"
 
-#define TEST_PROVIDER_KEY "sk-conformance-123"
-
 enum {
     TEST_TAKES_AUDIO = 1, TEST_TAKES_VIDEO = 2, /* else the model is told in words that something is missing */
     TEST_BLOCKS = 4,                            /* a refusal is an error: the prompt is blocked before there is an answer */

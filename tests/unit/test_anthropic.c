@@ -1,7 +1,7 @@
 /* Anthropic's Messages API: requests byte by byte, replies to deltas. */
 #include "base/base.h"
 #include "model/anthropic.h"
-#include "model/sse.h"
+#include "support/reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,6 +73,7 @@ static void expect_body(const struct ask *a, const char *body)
 
 #define HI "[{\"role\":\"user\",\"content\":\"hi\"}]"
 #define HI_OUT "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"hi\"}]}]"
+#define HI_START "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"hi\"}]}, "
 #define PLAIN "{\"cache\": false}" /* options without hints */
 #define CACHE ", \"cache_control\": {\"type\": \"ephemeral\"}"
 #define HEAD(model, max) "{\"model\": \"" model "\", \"max_tokens\": " max ", \"stream\": true, "
@@ -88,6 +89,7 @@ static void golden_sampling(void **state)
     expect_body(&(struct ask){ .model = OLD, .messages = HI, .options = "{\"cache\": false, \"top_p\": 0.5}" }, HEAD(OLD, "8192") HI_OUT ", \"top_p\": 0.5}");
     expect_body(&(struct ask){ .model = OLD, .messages = HI, .options = "{\"cache\": false, \"top_p\": 0.5}", .temperature = 0.1 },
                 HEAD(OLD, "8192") HI_OUT ", \"temperature\": 0.1}"); /* both are rejected */
+    expect_body(&(struct ask){ .model = OLD, .messages = HI, .options = PLAIN, .temperature = 1.5 }, HEAD(OLD, "8192") HI_OUT "}"); /* higher than there is */
     /* New models reject them; so do all while they think. */
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = "{\"cache\": false, \"top_p\": 0.5}", .temperature = 0.1 }, HEAD(NEW, "32000") HI_OUT "}");
     expect_body(&(struct ask){ .model = "claude-opus-4-7-20260101", .messages = HI, .options = PLAIN, .temperature = 0.1 },
@@ -111,6 +113,10 @@ static void golden_thinking(void **state)
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = EFFORT("none") }, HEAD(NEW, "32000") HI_OUT "}");
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = EFFORT("minimal") }, HEAD(NEW, "32000") HI_OUT ADAPTIVE("low"));
     expect_body(&(struct ask){ .model = "claude-opus-5", .messages = HI, .options = EFFORT("high") }, HEAD("claude-opus-5", "32000") HI_OUT ADAPTIVE("high"));
+    expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = EFFORT("xhigh") }, HEAD(NEW, "32000") HI_OUT ADAPTIVE("xhigh"));
+    expect_body(&(struct ask){ .model = "claude-sonnet-4-6", .messages = HI, .options = EFFORT("xhigh") }, HEAD("claude-sonnet-4-6", "32000") HI_OUT ADAPTIVE("max"));
+    expect_body(&(struct ask){ .model = "claude-sonnet-4-5", .messages = HI, .options = EFFORT("xhigh"), .max_tokens = 64000 },
+                HEAD("claude-sonnet-4-5", "64000") HI_OUT BUDGET("32000"));
     expect_body(&(struct ask){ .model = "claude-opus-4-6", .messages = HI, .options = EFFORT("medium"), .temperature = 0.5 },
                 HEAD("claude-opus-4-6", "32000") HI_OUT ADAPTIVE("medium"));
     expect_body(&(struct ask){ .model = "claude-sonnet-4-5-20250929", .messages = HI, .options = EFFORT("low"), .temperature = 0.5 },
@@ -190,6 +196,7 @@ static void golden_blocks(void **state)
                 "{\"type\":\"image_url\",\"url\":\"http://x/y\"},{\"type\":\"image_url\",\"url\":\"data:image/gif;base64,R0k=\"},"
                 "{\"type\":\"image_data\",\"data\":\"QQ==\",\"media_type\":\"image/png\"},{\"type\":\"image_data\",\"data\":\"QQ==\"},"
                 "{\"type\":\"document\",\"data\":\"QQ==\",\"title\":\"a.pdf\"},{\"type\":\"document\",\"data\":\"QQ==\",\"media_type\":\"text/csv\"},"
+                "{\"type\":\"document\",\"data\":\"/w==\",\"media_type\":\"text/plain\"},{\"type\":\"document\",\"data\":\"QQ==\",\"media_type\":\"application/zip\"},"
                 "{\"type\":\"audio\",\"data\":\"QQ==\"},{\"type\":\"video\",\"url\":\"v\"}]},"
                 "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"name\":\"f\"},{\"id\":\"d\",\"name\":\"f\"}]},"
                 "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"\"},{\"type\":\"text\",\"text\":\"a\"},"
@@ -201,6 +208,8 @@ static void golden_blocks(void **state)
                 "{\"type\": \"image\", \"source\": {\"type\": \"base64\", \"media_type\": \"image/png\", \"data\": \"QQ==\"}}, "
                 "{\"type\": \"image\", \"source\": {\"type\": \"base64\", \"media_type\": \"image/jpeg\", \"data\": \"QQ==\"}}, "
                 "{\"type\": \"document\", \"source\": {\"type\": \"base64\", \"media_type\": \"application/pdf\", \"data\": \"QQ==\"}, \"title\": \"a.pdf\"}, "
+                "{\"type\": \"document\", \"source\": {\"type\": \"text\", \"media_type\": \"text/plain\", \"data\": \"A\"}}, "
+                "{\"type\": \"text\", \"text\": \"[document: cannot be sent to this model]\"}, "
                 "{\"type\": \"text\", \"text\": \"[document: cannot be sent to this model]\"}, "
                 "{\"type\": \"text\", \"text\": \"[audio: cannot be sent to this model]\"}, "
                 "{\"type\": \"text\", \"text\": \"[video: cannot be sent to this model]\"}]}, "
@@ -209,6 +218,25 @@ static void golden_blocks(void **state)
                 "{\"role\": \"user\", \"content\": [{\"type\": \"tool_result\", \"tool_use_id\": \"c\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}, "
                 "{\"type\": \"image\", \"source\": {\"type\": \"base64\", \"media_type\": \"image/jpeg\", \"data\": \"QQ==\"}}, "
                 "{\"type\": \"text\", \"text\": \"[audio: cannot be sent to this model]\"}]}, {\"type\": \"tool_result\", \"tool_use_id\": \"d\"}]}]}");
+}
+
+#define CALLS(ids) "{\"role\":\"assistant\",\"tool_calls\":[" ids "]}"
+#define ONE(id) "{\"id\":\"" id "\",\"name\":\"f\"}"
+#define ANSWER(id, text) "{\"role\":\"tool\",\"tool_call_id\":\"" id "\",\"content\":\"" text "\"}"
+#define CALLED(id) "{\"type\": \"tool_use\", \"id\": \"" id "\", \"name\": \"f\", \"input\": {}}"
+#define ANSWERED(id, text) "{\"type\": \"tool_result\", \"tool_use_id\": \"" id "\", \"content\": \"" text "\"}"
+
+/* The API takes no id twice, and other providers begin anew with every reply. */
+static void ids_are_unique(void **state)
+{
+    (void)state;
+    environment("sk", NULL, NULL);
+    expect_body(&(struct ask){ .model = OLD, .messages =
+                "[{\"role\":\"user\",\"content\":\"hi\"}," CALLS(ONE("c") "," ONE("c/") "," ONE("c")) "," ANSWER("c", "1") "," ANSWER("c/", "2") "," ANSWER("c", "3") ","
+                CALLS(ONE("c") "," ONE("c_")) "," ANSWER("c_", "5") "," ANSWER("c", "4") "]", .options = PLAIN },
+                HEAD(OLD, "8192") HI_START "{\"role\": \"assistant\", \"content\": [" CALLED("c") ", " CALLED("c_") ", " CALLED("c_2") "]}, {\"role\": \"user\", \"content\": ["
+                ANSWERED("c", "1") ", " ANSWERED("c_", "2") ", " ANSWERED("c_2", "3") "]}, {\"role\": \"assistant\", \"content\": [" CALLED("c_3") ", " CALLED("c__2") "]}, "
+                "{\"role\": \"user\", \"content\": [" ANSWERED("c__2", "5") ", " ANSWERED("c_3", "4") "]}]}");
 }
 
 #define THOUGHT "{\"type\": \"thinking\", \"thinking\": \"hm\", \"signature\": \"s1\"}"
@@ -266,18 +294,53 @@ static void golden_structured_output(void **state)
                 FORMAT("{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, \"additionalProperties\": false}") "}}");
     /* A member may be called as a keyword is; values are no schemas. */
     expect_body(&(struct ask){ .model = "claude-haiku-4-5", .messages = HI, .options = PLAIN,
-                               .schema = "{\"type\":\"object\",\"properties\":{\"minimum\":{\"enum\":[{\"minimum\":1},2]},\"l\":{\"items\":{\"$ref\":\"#/$defs/a\"}}},"
+                               .schema = "{\"type\":\"object\",\"properties\":{\"minimum\":{\"enum\":[1,2]},\"l\":{\"items\":{\"$ref\":\"#/$defs/a\"}}},"
                                          "\"additionalProperties\":false,\"$defs\":{\"a\":{\"type\":[\"string\",\"null\"],\"maxLength\":3}}}" },
                 HEAD("claude-haiku-4-5", "32000") HI_OUT ", \"output_config\": {"
-                FORMAT("{\"type\": \"object\", \"properties\": {\"minimum\": {\"enum\": [{\"minimum\": 1}, 2]}, \"l\": {\"items\": {\"$ref\": \"#/$defs/a\"}}}, "
+                FORMAT("{\"type\": \"object\", \"properties\": {\"minimum\": {\"enum\": [1, 2]}, \"l\": {\"items\": {\"$ref\": \"#/$defs/a\"}}}, "
                        "\"$defs\": {\"a\": {\"type\": [\"string\", \"null\"]}}, \"additionalProperties\": false}") "}}");
     /* No native mode: of the model, or for the schema. */
     expect_body(&(struct ask){ .model = OLD, .messages = "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"hi\"}]", .options = PLAIN, .schema = "{\"type\":\"array\"}" },
-                HEAD(OLD, "8192") "\"system\": \"s\\nAnswer with JSON alone, nothing before or behind it, that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\", "
+                HEAD(OLD, "8192") "\"system\": \"s\\nGive the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\", "
                 HI_OUT "}");
     expect_body(&(struct ask){ .model = NEW, .messages = HI, .options = PLAIN, .schema = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}" },
-                HEAD(NEW, "32000") "\"system\": \"Answer with JSON alone, nothing before or behind it, that fits this JSON Schema: "
+                HEAD(NEW, "32000") "\"system\": \"Give the final answer as JSON alone, nothing before or behind it, that fits this JSON Schema: "
                 "{\\\"type\\\": \\\"array\\\", \\\"items\\\": {\\\"type\\\": \\\"object\\\"}}\", " HI_OUT "}");
+}
+
+static void schemas(void **state)
+{
+#define DEFS(a, b) "{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#/$defs/a\"}},\"$defs\":{\"a\":" a ",\"b\":" b "}}"
+    static const struct {
+        const char *schema, *sent; /* NULL: it goes in words */
+    } cases[] = {
+        { "{\"type\":\"string\",\"pattern\":\"^a+$\",\"format\":\"regex\",\"examples\":[{}],\"$comment\":\"x\",\"title\":\"t\"}", "{\"type\": \"string\", \"title\": \"t\"}" },
+        { "{\"type\":\"string\",\"format\":\"date\",\"not\":{\"const\":\"\"}}", "{\"type\": \"string\", \"format\": \"date\"}" },
+        { "{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}", "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}" },
+        { "{\"oneOf\":[{\"type\":\"string\"}],\"anyOf\":[{\"const\":1}]}", "{\"anyOf\": [{\"const\": 1}]}" },
+        { DEFS("{\"anyOf\":[{\"$ref\":\"#/$defs/b\"},{\"items\":{\"$ref\":\"#/$defs/b\"}}]}", "{\"type\":\"string\"}"),
+          "{\"type\": \"object\", \"properties\": {\"x\": {\"$ref\": \"#/$defs/a\"}}, \"$defs\": {\"a\": {\"anyOf\": [{\"$ref\": \"#/$defs/b\"}, {\"items\": {\"$ref\": "
+          "\"#/$defs/b\"}}]}, \"b\": {\"type\": \"string\"}}, \"additionalProperties\": false}" },
+        { DEFS("{\"items\":{\"$ref\":\"#/$defs/b\"}}", "{\"items\":{\"$ref\":\"#/$defs/a\"}}"), NULL }, /* in a circle */
+        { "{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#\"}}}", NULL },
+        { "{\"type\":\"object\",\"properties\":{\"x\":true}}", NULL },
+        { "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":{\"type\":\"string\"}}", NULL },
+        { "{\"type\":\"array\",\"prefixItems\":[{\"type\":\"string\"}]}", NULL },
+        { "{\"type\":\"string\",\"nullable\":true}", NULL },
+        { "{\"enum\":[1,{\"a\":1}]}", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < ORB_COUNT(cases); i++) {
+        json_t *schema = parse(cases[i].schema);
+        struct orb_buf sent;
+        orb_buf_init(&sent, 4096);
+        if (orb_anthropic_is_said(schema))
+            orb_anthropic_put_schema(&sent, schema);
+        if (!sent.data != !cases[i].sent || (sent.data && strcmp(sent.data, cases[i].sent) != 0))
+            fail_msg("%s is sent as %s", cases[i].schema, sent.data ? sent.data : "words");
+        orb_buf_done(&sent);
+        json_decref(schema);
+    }
 }
 
 static void expect_refused(int code, const char *words, const char *messages)
@@ -300,7 +363,7 @@ static void expect_headers(const char *lines, size_t len)
 
 static void where_and_as_whom(void **state)
 {
-#define COMMON "Content-Type: application/json\0Accept: text/event-stream\0anthropic-version: 2023-06-01\0"
+#define COMMON "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity\0anthropic-version: 2023-06-01\0"
     static const char by_key[] = COMMON "x-api-key: sk-test", by_token[] = COMMON "Authorization: Bearer tok";
     struct orb_model_request r;
     (void)state;
@@ -325,71 +388,7 @@ static void where_and_as_whom(void **state)
     expect_refused(ORB_E_MODEL_INVALID, "Unknown message role: 'boss'", "[{\"role\":\"boss\"}]");
 }
 
-/* ---- replies: deltas are noted as text ---- */
-
-static const char *id_of(const char *id)
-{
-    return !id ? "" : strncmp(id, "call_", 5) == 0 && strlen(id) == 29 ? "own" : id;
-}
-
-static void note(void *arg, const struct orb_delta *d)
-{
-    static const char *const finishes[] = { "stop", "tool_calls", "length", "filter" };
-    struct orb_buf *b = arg;
-    if (d->type == ORB_DELTA_TEXT || d->type == ORB_DELTA_REASONING) {
-        assert_true(d->len > 0);
-        orb_buf_str(b, d->type == ORB_DELTA_TEXT ? "T(" : "R(");
-        orb_buf_add(b, d->text, d->len);
-        orb_buf_char(b, ')');
-    } else if (d->type == ORB_DELTA_TOOL_CALL) {
-        assert_non_null(d->text);
-        orb_buf_printf(b, "C%d(%s,%s,%.*s)", d->index, id_of(d->id), d->name ? d->name : "", (int)d->len, d->text);
-    } else if (d->type == ORB_DELTA_USAGE) {
-        assert_int_equal(d->usage.total_tokens, d->usage.input_tokens + d->usage.output_tokens);
-        orb_buf_printf(b, "U(%d,%d,%d,%d)", (int)d->usage.input_tokens, (int)d->usage.cached_tokens, (int)d->usage.cache_write_tokens, (int)d->usage.output_tokens);
-    } else if (d->type == ORB_DELTA_KEEP) {
-        orb_buf_str(b, "K(");
-        orb_json_dump(b, d->keep);
-        orb_buf_char(b, ')');
-    } else {
-        orb_buf_printf(b, "F(%s)", finishes[d->finish]);
-    }
-}
-
-struct feed {
-    void *state;
-    struct orb_buf out;
-    struct orb_error err;
-};
-
-static int on_event(void *arg, const char *event, const char *data, size_t len)
-{
-    struct feed *f = arg;
-    return anthropic->codec->data(anthropic, f->state, event, data, len, note, &f->out, &f->err);
-}
-
-/* The reply, in pieces of `step` bytes; the result code, the notes in out. */
-static int read_reply(const char *text, size_t step, struct feed *f)
-{
-    const struct orb_codec *codec = anthropic->codec;
-    struct orb_sse sse;
-    size_t len = strlen(text);
-    int rc = 0;
-    orb_sse_init(&sse);
-    memset(f, 0, sizeof(*f));
-    orb_buf_init(&f->out, 1 << 24);
-    f->state = orb_alloc(codec->state_size);
-    for (size_t i = 0; i < len && rc == 0; i += step)
-        rc = orb_sse_feed(&sse, text + i, len - i < step ? len - i : step, on_event, f);
-    if (rc == 0)
-        rc = orb_sse_end(&sse, on_event, f);
-    if (rc == 0)
-        rc = codec->end(f->state, note, &f->out, &f->err);
-    codec->done(f->state);
-    free(f->state);
-    orb_sse_done(&sse);
-    return rc > 0 ? 0 : rc;
-}
+/* ---- replies ---- */
 
 #define EV(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
 #define BEGIN EV("message_start", ",\"message\":{\"id\":\"m\",\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":2,\"cache_read_input_tokens\":3,\"output_tokens\":1}}")
@@ -405,125 +404,85 @@ static int read_reply(const char *text, size_t step, struct feed *f)
 #define SIGN(i, text) DELTA(i, "\"type\":\"signature_delta\",\"signature\":\"" text "\"")
 #define WHY(reason) EV("message_delta", ",\"delta\":{\"stop_reason\":\"" reason "\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":9}")
 #define END(reason) WHY(reason) EV("message_stop", "")
-#define U0 "U(10,3,2,1)"
-#define U1 "U(10,3,2,9)"
+#define U0 "U(10,1,11,3,0,2)"
+#define U1 "U(10,9,19,3,0,2)"
 
-static const struct reply_case {
-    const char *name, *text, *notes;
-    int code;
-} replies[] = {
+static const struct test_reply_case replies[] = {
     { "plain", BEGIN EV("ping", "") TEXT0 SAY("0", "he") SAY("0", "llo \\u00e9\\ud83d\\ude00") STOP("0") END("end_turn"),
-      U0 "T(he)T(llo \u00e9\U0001F600)" U1 "F(stop)", 0 },
-    { "text in the start of its block", TEXT0 STOP("0") START("1", "{\"type\":\"text\",\"text\":\"a\"}") END("stop_sequence"), "T(a)U(0,0,0,9)F(stop)", 0 },
-    { "a delta without a start", SAY("3", "a") HM("4", "b") ARGS("5", "{}") SIGN("4", "x") END("end_turn"), "T(a)R(b)U(0,0,0,9)F(stop)", 0 },
+      U0 "T(he)T(llo \u00e9\U0001F600)" U1 "F(stop)", 0, NULL },
+    { "text in the start of its block", TEXT0 STOP("0") START("1", "{\"type\":\"text\",\"text\":\"a\"}") END("stop_sequence"), "T(a)U(0,9,9)F(stop)", 0, NULL },
+    { "a delta without a start", SAY("3", "a") HM("4", "b") ARGS("5", "{}") SIGN("4", "x") END("end_turn"), "T(a)R(b)U(0,9,9)F(stop)", 0, NULL },
     { "a call in pieces", BEGIN CALL("0", "t1", "add") ARGS("0", "") ARGS("0", "{\\\"x\\\"") ARGS("0", ": 1}") STOP("0") END("tool_use"),
-      U0 "C0(t1,add,)C0(,,{\"x\")C0(,,: 1})" U1 "F(tool_calls)", 0 },
-    { "no input at all", CALL("1", "t1", "now") STOP("1") END("tool_use"), "C0(t1,now,)C0(,,{})U(0,0,0,9)F(tool_calls)", 0 },
-    { "only an empty piece, no stop", CALL("1", "t1", "now") ARGS("1", "") END("tool_use"), "C0(t1,now,)U(0,0,0,9)C0(,,{})F(tool_calls)", 0 },
+      U0 "C0(t1,add,)C0(,,{\"x\")C0(,,: 1})" U1 "F(tool_calls)", 0, NULL },
+    { "no input at all", CALL("1", "t1", "now") STOP("1") END("tool_use"), "C0(t1,now,)C0(,,{})U(0,9,9)F(tool_calls)", 0, NULL },
+    { "only an empty piece, no stop", CALL("1", "t1", "now") ARGS("1", "") END("tool_use"), "C0(t1,now,)U(0,9,9)C0(,,{})F(tool_calls)", 0, NULL },
     { "the input whole in the start", START("0", "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{\"x\":1}}") STOP("0") END("tool_use"),
-      "C0(t,f,)C0(,,{\"x\": 1})U(0,0,0,9)F(tool_calls)", 0 },
+      "C0(t,f,)C0(,,{\"x\": 1})U(0,9,9)F(tool_calls)", 0, NULL },
     { "text, then two calls, mixed", TEXT0 SAY("0", "a") STOP("0") CALL("1", "t1", "f") CALL("2", "t2", "g") ARGS("2", "{}") ARGS("1", "{\\\"a\\\":2}") STOP("1") STOP("2") END("tool_use"),
-      "T(a)C0(t1,f,)C1(t2,g,)C1(,,{})C0(,,{\"a\":2})U(0,0,0,9)F(tool_calls)", 0 },
+      "T(a)C0(t1,f,)C1(t2,g,)C1(,,{})C0(,,{\"a\":2})U(0,9,9)F(tool_calls)", 0, NULL },
     { "no index, no id", EV("content_block_start", ",\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\"}")
       EV("content_block_delta", ",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{}\"}") EV("content_block_stop", "") END("end_turn"),
-      "C0(own,f,)C0(,,{})U(0,0,0,9)F(tool_calls)", 0 },
+      "C0(own,f,)C0(,,{})U(0,9,9)F(tool_calls)", 0, NULL },
     { "an index used again, without a stop", CALL("0", "t1", "f") CALL("0", "t2", "g") ARGS("0", "{}") STOP("0") END("tool_use"),
-      "C0(t1,f,)C0(,,{})C1(t2,g,)C1(,,{})U(0,0,0,9)F(tool_calls)", 0 },
+      "C0(t1,f,)C0(,,{})C1(t2,g,)C1(,,{})U(0,9,9)F(tool_calls)", 0, NULL },
     { "thinking is given and kept", THINK("0") HM("0", "h") HM("0", "m") SIGN("0", "s1") SIGN("0", "s2") STOP("0") TEXT0 SAY("1", "a") STOP("1") END("end_turn"),
-      "R(h)R(m)K({\"type\": \"thinking\", \"thinking\": \"hm\", \"signature\": \"s1s2\"})T(a)U(0,0,0,9)F(stop)", 0 },
-    { "thinking that is not shown", THINK("0") SIGN("0", "s1") STOP("0") END("end_turn"), "K({\"type\": \"thinking\", \"thinking\": \"\", \"signature\": \"s1\"})U(0,0,0,9)F(stop)", 0 },
-    { "thinking without a signature", THINK("0") HM("0", "h") STOP("0") END("end_turn"), "R(h)U(0,0,0,9)F(stop)", 0 },
+      "R(h)R(m)K{\"signature\":\"s1s2\",\"thinking\":\"hm\",\"type\":\"thinking\"}T(a)U(0,9,9)F(stop)", 0, NULL },
+    { "thinking that is not shown", THINK("0") SIGN("0", "s1") STOP("0") END("end_turn"), "K{\"signature\":\"s1\",\"thinking\":\"\",\"type\":\"thinking\"}U(0,9,9)F(stop)", 0, NULL },
+    { "thinking without a signature", THINK("0") HM("0", "h") STOP("0") END("end_turn"), "R(h)U(0,9,9)F(stop)", 0, NULL },
     { "redacted thinking", START("0", "{\"type\":\"redacted_thinking\",\"data\":\"abc\"}") STOP("0") END("end_turn"),
-      "K({\"type\": \"redacted_thinking\", \"data\": \"abc\"})U(0,0,0,9)F(stop)", 0 },
+      "K{\"data\":\"abc\",\"type\":\"redacted_thinking\"}U(0,9,9)F(stop)", 0, NULL },
     { "thinking between", TEXT0 SAY("0", "a\\u00e9") STOP("0") CALL("1", "t", "f") STOP("1") THINK("2") SIGN("2", "s") STOP("2") END("tool_use"),
-      "T(a\u00e9)C0(t,f,)C0(,,{})K({\"text\": 3, \"calls\": 1, \"block\": {\"type\": \"thinking\", \"thinking\": \"\", \"signature\": \"s\"}})U(0,0,0,9)F(tool_calls)", 0 },
+      "T(a\u00e9)C0(t,f,)C0(,,{})K{\"block\":{\"signature\":\"s\",\"thinking\":\"\",\"type\":\"thinking\"},\"calls\":1,\"text\":3}U(0,9,9)F(tool_calls)", 0, NULL },
     { "the server's own tools", START("0", "{\"type\":\"server_tool_use\",\"id\":\"x\",\"name\":\"web_search\",\"input\":{}}") ARGS("0", "{}") STOP("0")
-      START("1", "{\"type\":\"web_search_tool_result\",\"content\":[]}") STOP("1") END("pause_turn"), "U(0,0,0,9)F(length)", 0 },
-    { "a pause with calls", CALL("0", "t", "f") STOP("0") END("pause_turn"), "C0(t,f,)C0(,,{})U(0,0,0,9)F(tool_calls)", 0 },
+      START("1", "{\"type\":\"web_search_tool_result\",\"content\":[]}") STOP("1") END("pause_turn"), "U(0,9,9)F(length)", 0, NULL },
+    { "a pause with calls", CALL("0", "t", "f") STOP("0") END("pause_turn"), "C0(t,f,)C0(,,{})U(0,9,9)F(tool_calls)", 0, NULL },
     { "events and deltas nobody knows", EV("news", ",\"x\":[1]") "data: {\"type\":null}\n\ndata: 12\n\ndata: null\n\ndata: [1]\n\n" START("0", "null")
       DELTA("0", "\"type\":\"citations_delta\",\"citation\":{}") EV("content_block_delta", ",\"index\":0,\"delta\":null")
-      EV("content_block_delta", ",\"index\":\"0\",\"delta\":{\"type\":\"text_delta\",\"text\":7}") STOP("9") TEXT0 SAY("0", "a") END("end_turn"), "T(a)U(0,0,0,9)F(stop)", 0 },
-    { "names of events only", "event: content_block_delta\ndata: {\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\nevent: message_stop\ndata: {}\n\n", "T(a)F(stop)", 0 },
-    { "no names of events", "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n", "T(a)F(stop)", 0 },
+      EV("content_block_delta", ",\"index\":\"0\",\"delta\":{\"type\":\"text_delta\",\"text\":7}") STOP("9") TEXT0 SAY("0", "a") END("end_turn"), "T(a)U(0,9,9)F(stop)", 0, NULL },
+    { "names of events only", "event: content_block_delta\ndata: {\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\nevent: message_stop\ndata: {}\n\n", "T(a)F(stop)", 0, NULL },
+    { "no names of events", "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n", "T(a)F(stop)", 0, NULL },
     { "usage is cumulative, and may be repeated or come late", EV("message_start", ",\"message\":{\"usage\":{\"input_tokens\":0,\"output_tokens\":0}}")
       EV("message_delta", ",\"delta\":{},\"usage\":{\"input_tokens\":4,\"cache_read_input_tokens\":1,\"cache_creation_input_tokens\":null,\"output_tokens\":5}")
       EV("message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"input_tokens\":0,\"output_tokens\":7}") EV("message_stop", ""),
-      "U(0,0,0,0)U(5,1,0,5)U(5,1,0,7)F(stop)", 0 },
-    { "max_tokens, with half a call", CALL("0", "t", "f") ARGS("0", "{\\\"x") END("max_tokens"), "C0(t,f,)C0(,,{\"x)U(0,0,0,9)F(length)", 0 },
-    { "the window is full", END("model_context_window_exceeded"), "U(0,0,0,9)F(length)", 0 },
-    { "refusal", END("refusal"), "U(0,0,0,9)F(filter)", 0 },
-    { "a reason nobody knows", END("because"), "U(0,0,0,9)F(stop)", 0 },
-    { "no message_stop", TEXT0 SAY("0", "a") STOP("0") WHY("end_turn"), "T(a)U(0,0,0,9)F(stop)", 0 },
-    { "[DONE]", TEXT0 SAY("0", "a") "data: [DONE]\n\n" SAY("0", "b"), "T(a)F(stop)", 0 },
-    { "text after the stop", END("end_turn") SAY("0", "b"), "U(0,0,0,9)F(stop)", 0 },
-    { "neither stop nor reason", BEGIN TEXT0 SAY("0", "a") STOP("0"), U0 "T(a)", ORB_E_MODEL_TRUNCATED },
-    { "cut in a call", CALL("0", "t", "f") ARGS("0", "{"), "C0(t,f,)C0(,,{)", ORB_E_MODEL_TRUNCATED },
-    { "nothing", "", "", ORB_E_MODEL_TRUNCATED },
+      "U(0,0,0)U(5,5,10,1,0)U(5,7,12,1,0)F(stop)", 0, NULL },
+    { "max_tokens, with half a call", CALL("0", "t", "f") ARGS("0", "{\\\"x") END("max_tokens"), "C0(t,f,)C0(,,{\"x)U(0,9,9)F(length)", 0, NULL },
+    { "the window is full", END("model_context_window_exceeded"), "U(0,9,9)F(length)", 0, NULL },
+    { "refusal", END("refusal"), "U(0,9,9)F(filter)", 0, NULL },
+    { "a reason nobody knows", END("because"), "U(0,9,9)F(stop)", 0, NULL },
+    { "no message_stop", TEXT0 SAY("0", "a") STOP("0") WHY("end_turn"), "T(a)U(0,9,9)F(stop)", 0, NULL },
+    { "[DONE]", TEXT0 SAY("0", "a") "data: [DONE]\n\n" SAY("0", "b"), "T(a)F(stop)", 0, NULL },
+    { "text after the stop", END("end_turn") SAY("0", "b"), "U(0,9,9)F(stop)", 0, NULL },
+    { "neither stop nor reason", BEGIN TEXT0 SAY("0", "a") STOP("0"), U0 "T(a)", ORB_E_MODEL_TRUNCATED, NULL },
+    { "cut in a call", CALL("0", "t", "f") ARGS("0", "{"), "C0(t,f,)C0(,,{)", ORB_E_MODEL_TRUNCATED, NULL },
+    { "nothing", "", "", ORB_E_MODEL_TRUNCATED, NULL },
     { "CR LF, comments, multi-line data", ": hi\r\n\r\nevent: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\r\ndata: \"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\r\n\r\n"
-      "data: {\"type\":\"message_stop\"}\r\n\r\n", "T(a)F(stop)", 0 },
-    { "overloaded", BEGIN TEXT0 SAY("0", "a") EV("error", ",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}"), U0 "T(a)", ORB_E_MODEL_OVERLOADED },
-    { "too fast", EV("error", ",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow\"}"), "", ORB_E_MODEL_RATE },
-    { "the server's fault", EV("error", ",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}"), "", ORB_E_MODEL_SERVER },
-    { "the request's fault", EV("error", ",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}"), "", ORB_E_MODEL_INVALID },
-    { "too long, in the stream", EV("error", ",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 9 tokens > 8 maximum\"}"), "", ORB_E_MODEL_CONTEXT },
-    { "an error that is a string, or bare", EV("error", ",\"error\":\"boom\""), "", ORB_E_MODEL_SERVER },
-    { "an error at the top", EV("error", ",\"message\":\"boom\""), "", ORB_E_MODEL_SERVER },
-    { "no JSON", "data: {\"type\n\n", "", ORB_E_PROTOCOL },
+      "data: {\"type\":\"message_stop\"}\r\n\r\n", "T(a)F(stop)", 0, NULL },
+    { "overloaded", BEGIN TEXT0 SAY("0", "a") EV("error", ",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}"), U0 "T(a)", ORB_E_MODEL_OVERLOADED, NULL },
+    { "too fast", EV("error", ",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow\"}"), "", ORB_E_MODEL_RATE, NULL },
+    { "the server's fault", EV("error", ",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}"), "", ORB_E_MODEL_SERVER, NULL },
+    { "the request's fault", EV("error", ",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}"), "", ORB_E_MODEL_INVALID, NULL },
+    { "too long, in the stream", EV("error", ",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 9 tokens > 8 maximum\"}"), "", ORB_E_MODEL_CONTEXT, NULL },
+    { "an error that is a string, or bare", EV("error", ",\"error\":\"boom\""), "", ORB_E_MODEL_SERVER, NULL },
+    { "an error at the top", EV("error", ",\"message\":\"boom\""), "", ORB_E_MODEL_SERVER, NULL },
+    { "no JSON", "data: {\"type\n\n", "", ORB_E_PROTOCOL, NULL },
 };
-
-static void expect_reply(const struct reply_case *c, size_t step)
-{
-    struct feed f;
-    int rc = read_reply(c->text, step, &f);
-    const char *notes = f.out.data ? f.out.data : "";
-    if (rc != c->code || strcmp(notes, c->notes) != 0)
-        fail_msg("%s, in pieces of %zu: code %d (%s), expected %d; deltas\n  %s\nexpected\n  %s", c->name, step, rc, f.err.text,
-                 c->code, notes, c->notes);
-    if (rc)
-        assert_int_equal(f.err.code, rc);
-    orb_buf_done(&f.out);
-}
 
 static void tolerances(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        expect_reply(&replies[i], 1 << 20);
+    test_replies(anthropic, replies, ORB_COUNT(replies));
 }
 
-static void tolerances_in_pieces_of_every_size(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        for (size_t step = 1; step <= 40; step++)
-            expect_reply(&replies[i], step);
-}
-
-/* As in OpenAI's: complete, truncated, or the half of an event. */
 static void cut_at_every_byte(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++) {
-        size_t len = strlen(replies[i].text);
-        for (size_t cut = 0; cut < len; cut++) {
-            struct feed f;
-            char *text = orb_memdup(replies[i].text, cut);
-            int rc = read_reply(text, 7, &f);
-            if (rc == 0)
-                assert_non_null(strstr(f.out.data, "F("));
-            else if (rc != replies[i].code)
-                assert_true(rc == ORB_E_MODEL_TRUNCATED || rc == ORB_E_PROTOCOL);
-            orb_buf_done(&f.out);
-            free(text);
-        }
-    }
+    test_replies_cut(anthropic, replies, ORB_COUNT(replies));
 }
 
 /* Bounds: each is named in the error. */
 static void expect_bound(const char *format, int count, int is_padded, const char *words)
 {
     struct orb_buf text;
-    struct feed f;
     char *pad = orb_alloc(500001);
     memset(pad, 'x', 500000);
     orb_buf_init(&text, 1 << 26);
@@ -534,11 +493,8 @@ static void expect_bound(const char *format, int count, int is_padded, const cha
             orb_buf_printf(&text, format, i);
     }
     assert_int_equal(text.err, 0);
-    assert_int_equal(read_reply(text.data, 65536, &f), ORB_E_PROTOCOL);
-    if (!strstr(f.err.text, words))
-        fail_msg("'%s' is not in '%s'", words, f.err.text);
+    test_reply_over(anthropic, text.data, text.len, words);
     orb_buf_done(&text);
-    orb_buf_done(&f.out);
     free(pad);
 }
 
@@ -556,43 +512,31 @@ static void bounds(void **state)
 /* ---- refusals ---- */
 
 #define BODY(type, message) "{\"type\":\"error\",\"error\":{\"type\":\"" type "\",\"message\":\"" message "\"},\"request_id\":\"req_1\"}"
-static const struct {
-    int status;
-    const char *body;
-    int code;
-    const char *words;
-} refusals[] = {
-    { 400, BODY("invalid_request_error", "max_tokens: Field required"), ORB_E_MODEL_INVALID, "HTTP 400: max_tokens: Field required" },
-    { 400, BODY("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"), ORB_E_MODEL_CONTEXT, "210000 tokens > 200000 maximum; shorten" },
-    { 400, BODY("invalid_request_error", "input length and `max_tokens` exceed context limit: 9 + 8 > 10"), ORB_E_MODEL_CONTEXT, "shorten" },
-    { 401, BODY("authentication_error", "invalid x-api-key sk-test-1234567890"), ORB_E_MODEL_AUTH, "invalid x-api-key ***; check ANTHROPIC_API_KEY on the worker" },
-    { 401, BODY("authentication_error", "token tok-1234567890"), ORB_E_MODEL_AUTH, "token ***" },
-    { 402, BODY("billing_error", "pay"), ORB_E_MODEL_QUOTA, "billing" },
-    { 403, BODY("permission_error", "no"), ORB_E_MODEL_PERMISSION, "no" },
-    { 404, BODY("not_found_error", "model: x"), ORB_E_MODEL_NOT_FOUND, "ANTHROPIC_BASE_URL" },
-    { 409, BODY("conflict", "x"), ORB_E_MODEL_SERVER, "x" },
-    { 413, BODY("request_too_large", "Request exceeds the maximum size"), ORB_E_MODEL_CONTEXT, "shorten" },
-    { 429, BODY("rate_limit_error", "m"), ORB_E_MODEL_RATE, "m" },
-    { 500, BODY("api_error", "Internal server error"), ORB_E_MODEL_SERVER, "Internal" },
-    { 504, BODY("timeout_error", "m"), ORB_E_MODEL_TIMEOUT, "m" },
-    { 529, BODY("overloaded_error", "Overloaded"), ORB_E_MODEL_OVERLOADED, "HTTP 529: Overloaded" },
-    { 502, "<html><head><title>502 Bad Gateway</title></head></html>", ORB_E_MODEL_SERVER, "a web page instead of JSON: 502 Bad Gateway" },
-    { 200, "{\"type\":\"message\",\"content\":[]}", ORB_E_MODEL_SERVER, "check ANTHROPIC_BASE_URL" },
-    { 200, BODY("overloaded_error", "x"), ORB_E_MODEL_OVERLOADED, "x" },
+static const struct test_refusal refusals[] = {
+    { 400, BODY("invalid_request_error", "max_tokens: Field required"), ORB_E_MODEL_INVALID, "HTTP 400: max_tokens: Field required", 0 },
+    { 400, BODY("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"), ORB_E_MODEL_CONTEXT, "210000 tokens > 200000 maximum; shorten", 0 },
+    { 400, BODY("invalid_request_error", "input length and `max_tokens` exceed context limit: 9 + 8 > 10"), ORB_E_MODEL_CONTEXT, "shorten", 0 },
+    { 401, BODY("authentication_error", "invalid x-api-key sk-test-1234567890"), ORB_E_MODEL_AUTH, "invalid x-api-key ***; check ANTHROPIC_API_KEY on the worker", 0 },
+    { 401, BODY("authentication_error", "token tok-1234567890"), ORB_E_MODEL_AUTH, "token ***", 0 },
+    { 402, BODY("billing_error", "pay"), ORB_E_MODEL_QUOTA, "billing", 0 },
+    { 403, BODY("permission_error", "no"), ORB_E_MODEL_PERMISSION, "no", 0 },
+    { 404, BODY("not_found_error", "model: x"), ORB_E_MODEL_NOT_FOUND, "ANTHROPIC_BASE_URL", 0 },
+    { 409, BODY("conflict", "x"), ORB_E_MODEL_SERVER, "x", 0 },
+    { 413, BODY("request_too_large", "Request exceeds the maximum size"), ORB_E_MODEL_CONTEXT, "shorten", 0 },
+    { 429, BODY("rate_limit_error", "m"), ORB_E_MODEL_RATE, "m", 0 },
+    { 500, BODY("api_error", "Internal server error"), ORB_E_MODEL_SERVER, "Internal", 0 },
+    { 504, BODY("timeout_error", "m"), ORB_E_MODEL_TIMEOUT, "m", 0 },
+    { 529, BODY("overloaded_error", "Overloaded"), ORB_E_MODEL_OVERLOADED, "HTTP 529: Overloaded", 0 },
+    { 502, "<html><head><title>502 Bad Gateway</title></head></html>", ORB_E_MODEL_SERVER, "a web page instead of JSON: 502 Bad Gateway", 0 },
+    { 200, "{\"type\":\"message\",\"content\":[]}", ORB_E_MODEL_SERVER, "check ANTHROPIC_BASE_URL", 0 },
+    { 200, BODY("overloaded_error", "x"), ORB_E_MODEL_OVERLOADED, "x", 0 },
 };
 
 static void refusal_classes(void **state)
 {
     (void)state;
     environment("sk-test-1234567890", "tok-1234567890", NULL);
-    for (size_t i = 0; i < ORB_COUNT(refusals); i++) {
-        struct orb_error err = { 0 };
-        int rc = anthropic->codec->refusal(anthropic, refusals[i].status, refusals[i].body, strlen(refusals[i].body), &err);
-        if (rc != refusals[i].code || err.code != rc || !strstr(err.text, refusals[i].words))
-            fail_msg("HTTP %d %s: code %d, expected %d; text '%s', expected in it '%s'", refusals[i].status, refusals[i].body, rc,
-                     refusals[i].code, err.text, refusals[i].words);
-        assert_null(strstr(err.text, "1234567890"));
-    }
+    test_refusals(anthropic, refusals, ORB_COUNT(refusals), "1234567890");
 }
 
 static void the_row(void **state)
@@ -615,12 +559,13 @@ int main(void)
         cmocka_unit_test(golden_tools),
         cmocka_unit_test(golden_turns),
         cmocka_unit_test(golden_blocks),
+        cmocka_unit_test(ids_are_unique),
         cmocka_unit_test(thinking_goes_back_to_its_place),
         cmocka_unit_test(golden_cache_hints),
         cmocka_unit_test(golden_structured_output),
+        cmocka_unit_test(schemas),
         cmocka_unit_test(where_and_as_whom),
         cmocka_unit_test(tolerances),
-        cmocka_unit_test(tolerances_in_pieces_of_every_size),
         cmocka_unit_test(cut_at_every_byte),
         cmocka_unit_test(bounds),
         cmocka_unit_test(refusal_classes),

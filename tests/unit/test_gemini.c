@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "model/failure.h"
 #include "model/model.h"
-#include "model/sse.h"
+#include "support/reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,6 +101,9 @@ static void golden_thinking(void **state)
         { "gemini-3-pro-preview", "medium", ", \"thinkingConfig\": {\"thinkingLevel\": \"high\", \"includeThoughts\": true}" },
         { "gemini-3.1-pro-preview", "minimal", ", \"thinkingConfig\": {\"thinkingLevel\": \"low\", \"includeThoughts\": true}" },
         { "gemini-3.1-pro-preview", "medium", ", \"thinkingConfig\": {\"thinkingLevel\": \"medium\", \"includeThoughts\": true}" },
+        { "gemini-2.5-flash", "xhigh", ", \"thinkingConfig\": {\"thinkingBudget\": 24576, \"includeThoughts\": true}" },
+        { "gemini-3-flash-preview", "xhigh", ", \"thinkingConfig\": {\"thinkingLevel\": \"high\", \"includeThoughts\": true}" },
+        { "gemini-3-pro-preview", "xhigh", ", \"thinkingConfig\": {\"thinkingLevel\": \"high\", \"includeThoughts\": true}" },
         { "gemini-3.1-pro-preview", "extreme", "" },
     };
     (void)state;
@@ -133,7 +136,7 @@ static void golden_tools(void **state)
     expect_body(ASK(.options = "{\"tool_choice\":\"none\"}"), HI CONFIG "}}");
     /* A schema beside tools: in words, or natively where that goes together. */
     expect_body(ASK(.tools = TOOLS, .schema = "{\"type\":\"string\"}"),
-                HI ", \"systemInstruction\": {\"parts\": [{\"text\": \"Give the final answer as JSON only, without any other text. It must match this "
+                HI ", \"systemInstruction\": {\"parts\": [{\"text\": \"Give the final answer as JSON alone, nothing before or behind it, that fits this "
                    "JSON Schema: {\\\"type\\\": \\\"string\\\"}\"}]}" TOOLS_OUT CONFIG "}}");
     expect_body(ASK(.model = "gemini-3-flash", .tools = TOOLS, .schema = "{\"type\":\"string\"}"),
                 HI TOOLS_OUT CONFIG ", \"responseMimeType\": \"application/json\", \"responseJsonSchema\": {\"type\": \"string\"}}}");
@@ -257,99 +260,32 @@ static void where_vertex_is(void **state)
     expect_refused(&orb_provider_vertex, NULL, ORB_E_CONFIG, "GOOGLE_CLOUD_PROJECT is not set");
 }
 
-/* ---- replies: deltas are noted as text ---- */
-
-static void note(void *arg, const struct orb_delta *d)
-{
-    static const char *const finishes[] = { "stop", "tool_calls", "length", "filter" };
-    struct orb_buf *b = arg;
-    switch (d->type) {
-    case ORB_DELTA_TEXT:
-    case ORB_DELTA_REASONING:
-        assert_true(d->len > 0);
-        orb_buf_str(b, d->type == ORB_DELTA_TEXT ? "T(" : "R(");
-        orb_buf_add(b, d->text, d->len);
-        orb_buf_char(b, ')');
-        break;
-    case ORB_DELTA_TOOL_CALL:
-        orb_buf_printf(b, "C%d(%s,%s,%.*s)", d->index, strncmp(d->id, "call_", 5) == 0 && strlen(d->id) == 29 ? "own" : d->id, d->name, (int)d->len, d->text);
-        break;
-    case ORB_DELTA_USAGE:
-        orb_buf_printf(b, "U(%d,%d,%d,%d,%d)", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens,
-                       (int)d->usage.cached_tokens, (int)d->usage.reasoning_tokens);
-        break;
-    case ORB_DELTA_KEEP:
-        orb_buf_str(b, "K(");
-        orb_json_dump(b, d->keep);
-        orb_buf_char(b, ')');
-        break;
-    case ORB_DELTA_FINISH:
-        orb_buf_printf(b, "F(%s)", finishes[d->finish]);
-        break;
-    }
-}
-
-struct feed {
-    void *state;
-    struct orb_buf out;
-    struct orb_error err;
-};
-
-static int on_event(void *arg, const char *event, const char *data, size_t len)
-{
-    struct feed *f = arg;
-    return orb_provider_gemini.codec->data(&orb_provider_gemini, f->state, event, data, len, note, &f->out, &f->err);
-}
-
-/* The reply, in pieces of `step` bytes; the result code, the notes in out. */
-static int read_reply(const char *text, size_t len, size_t step, struct feed *f)
-{
-    const struct orb_codec *codec = orb_provider_gemini.codec;
-    struct orb_sse sse;
-    int rc = 0;
-    orb_sse_init(&sse);
-    memset(f, 0, sizeof(*f));
-    orb_buf_init(&f->out, 1 << 20);
-    f->state = orb_alloc(codec->state_size);
-    for (size_t i = 0; i < len && rc == 0; i += step)
-        rc = orb_sse_feed(&sse, text + i, len - i < step ? len - i : step, on_event, f);
-    if (rc == 0)
-        rc = orb_sse_end(&sse, on_event, f);
-    if (rc == 0)
-        rc = codec->end(f->state, note, &f->out, &f->err);
-    free(f->state);
-    orb_sse_done(&sse);
-    return rc > 0 ? 0 : rc;
-}
+/* ---- replies ---- */
 
 #define CHUNK(parts, rest) "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[" parts "]},\"index\":0" rest "}]}\n\n"
 #define TEXT(text) CHUNK("{\"text\":\"" text "\"}", "")
 #define END(reason) CHUNK("{\"text\":\"\"}", ",\"finishReason\":\"" reason "\"")
 #define ONLY(reason) "data: {\"candidates\":[{\"finishReason\":\"" reason "\",\"index\":0}]}\n\n"
 
-static const struct reply_case {
-    const char *name, *text, *notes;
-    int code;
-    const char *words;
-} replies[] = {
+static const struct test_reply_case replies[] = {
     { "plain", TEXT("he") TEXT("llo \\u00e9\\ud83d\\ude00")
       "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"!\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":"
       "{\"promptTokenCount\":9,\"candidatesTokenCount\":5,\"thoughtsTokenCount\":3,\"totalTokenCount\":17,\"cachedContentTokenCount\":4}}\n\n",
       "T(he)T(llo \u00e9\U0001F600)U(9,8,17,4,3)T(!)F(stop)", 0, NULL },
     { "usage in every chunk, the last counts", "data: {\"usageMetadata\":{\"promptTokenCount\":9}}\n\n" TEXT("a")
       "data: {\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":9,\"toolUsePromptTokenCount\":2,\"candidatesTokenCount\":1}}\n\n",
-      "U(9,0,9,0,0)T(a)U(11,1,12,0,0)F(stop)", 0, NULL },
-    { "usage after the finish", END("STOP") "data: {\"usageMetadata\":{\"promptTokenCount\":-1,\"totalTokenCount\":1e300}}\n\n", "U(0,0,0,0,0)F(stop)", 0, NULL },
+      "U(9,0,9)T(a)U(11,1,12)F(stop)", 0, NULL },
+    { "usage after the finish", END("STOP") "data: {\"usageMetadata\":{\"promptTokenCount\":-1,\"totalTokenCount\":1e300}}\n\n", "U(0,0,0)F(stop)", 0, NULL },
     { "thoughts", CHUNK("{\"text\":\"hm\",\"thought\":true,\"thoughtSignature\":\"x\"},{\"text\":\"a\",\"thought\":false}", "") END("STOP"), "R(hm)T(a)F(stop)", 0, NULL },
     { "calls", CHUNK("{\"functionCall\":{\"name\":\"add\",\"args\":{\"x\":1}},\"thoughtSignature\":\"c2ln\"},{\"functionCall\":{\"name\":\"now\"}}", "") END("STOP"),
-      "C0(own,add,{\"x\": 1})K({\"call\": 0, \"thoughtSignature\": \"c2ln\"})C1(own,now,{})F(tool_calls)", 0, NULL },
+      "C0(own,add,{\"x\": 1})K{\"call\":0,\"thoughtSignature\":\"c2ln\"}C1(own,now,{})F(tool_calls)", 0, NULL },
     { "calls with ids, in chunks", CHUNK("{\"functionCall\":{\"id\":\"fc_1\",\"name\":\"add\",\"args\":{}},\"thoughtSignature\":\"s\"}", "")
       CHUNK("{\"functionCall\":{\"id\":\"fc_2\",\"name\":\"add\",\"args\":null}}", ",\"finishReason\":\"STOP\""),
-      "C0(fc_1,add,{})K({\"call\": 0, \"id\": \"fc_1\", \"thoughtSignature\": \"s\"})C1(fc_2,add,{})K({\"call\": 1, \"id\": \"fc_2\"})F(tool_calls)", 0, NULL },
+      "C0(fc_1,add,{})K{\"call\":0,\"id\":\"fc_1\",\"thoughtSignature\":\"s\"}C1(fc_2,add,{})K{\"call\":1,\"id\":\"fc_2\"}F(tool_calls)", 0, NULL },
     { "signatures of text", TEXT("ab") CHUNK("{\"text\":\"\\u00e9\",\"thoughtSignature\":\"s\"}", "") CHUNK("{\"thoughtSignature\":\"t\"}", "")
       CHUNK("{\"text\":\"\",\"thoughtSignature\":\"u\"}", ",\"finishReason\":\"STOP\""),
-      "T(ab)T(\u00e9)K({\"from\": 2, \"to\": 4, \"thoughtSignature\": \"s\"})K({\"from\": 4, \"to\": 4, \"thoughtSignature\": \"t\"})"
-      "K({\"from\": 4, \"to\": 4, \"thoughtSignature\": \"u\"})F(stop)", 0, NULL },
+      "T(ab)T(\u00e9)K{\"from\":2,\"thoughtSignature\":\"s\",\"to\":4}K{\"from\":4,\"thoughtSignature\":\"t\",\"to\":4}"
+      "K{\"from\":4,\"thoughtSignature\":\"u\",\"to\":4}F(stop)", 0, NULL },
     { "parts that nobody knows", CHUNK("{\"executableCode\":{}},{\"inlineData\":{}},7,null,{\"text\":null},{\"text\":\"a\"}", "") END("STOP"), "T(a)F(stop)", 0, NULL },
     { "no content, no parts, nulls", "data: {\"candidates\":[{\"index\":0}]}\n\ndata: {\"candidates\":[{\"content\":{\"role\":\"model\"}}]}\n\n"
       "data: {\"candidates\":null,\"usageMetadata\":null,\"promptFeedback\":null,\"error\":null}\n\ndata: {\"candidates\":[null]}\n\n"
@@ -366,7 +302,7 @@ static const struct reply_case {
       "MALFORMED_FUNCTION_CALL: bad: add(" },
     { "unexpected call", ONLY("UNEXPECTED_TOOL_CALL"), "", ORB_E_MODEL_SERVER, "UNEXPECTED_TOOL_CALL" },
     { "blocked", "data: {\"promptFeedback\":{\"blockReason\":\"PROHIBITED_CONTENT\",\"blockReasonMessage\":\"no\"},\"usageMetadata\":{\"promptTokenCount\":3,\"totalTokenCount\":3}}\n\n",
-      "U(3,0,3,0,0)", ORB_E_MODEL_FILTER, "PROHIBITED_CONTENT): no; word it differently" },
+      "U(3,0,3)", ORB_E_MODEL_FILTER, "PROHIBITED_CONTENT): no; word it differently" },
     { "feedback without a block", "data: {\"promptFeedback\":{\"safetyRatings\":[]}}\n\n" TEXT("a") END("STOP"), "T(a)F(stop)", 0, NULL },
     { "no finish", TEXT("a"), "T(a)", ORB_E_MODEL_TRUNCATED, "try again" },
     { "nothing", "", "", ORB_E_MODEL_TRUNCATED, "try again" },
@@ -379,54 +315,26 @@ static const struct reply_case {
     { "CR LF, comments, multi-line data", ": ping\r\n\r\ndata: {\"candidates\":\r\ndata: [{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}]}\r\n\r\n", "T(a)F(stop)", 0, NULL },
 };
 
-static void expect_reply(const struct reply_case *c, size_t step)
-{
-    struct feed f;
-    int rc = read_reply(c->text, strlen(c->text), step, &f);
-    const char *notes = f.out.data ? f.out.data : "";
-    if (rc != c->code || strcmp(notes, c->notes) != 0 || (c->words && !strstr(f.err.text, c->words)))
-        fail_msg("%s, in pieces of %zu: code %d (%s), expected %d; deltas\n  %s\nexpected\n  %s", c->name, step, rc, f.err.text, c->code, notes, c->notes);
-    if (rc)
-        assert_int_equal(f.err.code, rc);
-    orb_buf_done(&f.out);
-}
-
 static void tolerances(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        for (size_t step = 1; step <= 41; step++)
-            expect_reply(&replies[i], step < 41 ? step : 1 << 20);
+    test_replies(&orb_provider_gemini, replies, ORB_COUNT(replies));
 }
 
-/* A stream cut at any byte is complete, truncated, or (the half of a chunk) no JSON; it never says more than the whole one. */
 static void cut_at_every_byte(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++) {
-        for (size_t cut = 0; cut < strlen(replies[i].text); cut++) {
-            struct feed f;
-            int rc = read_reply(replies[i].text, cut, 7, &f);
-            if (rc == 0)
-                assert_non_null(strstr(f.out.data, "F("));
-            else if (rc != replies[i].code)
-                assert_true(rc == ORB_E_MODEL_TRUNCATED || rc == ORB_E_PROTOCOL);
-            orb_buf_done(&f.out);
-        }
-    }
+    test_replies_cut(&orb_provider_gemini, replies, ORB_COUNT(replies));
 }
 
 static void limits(void **state)
 {
     struct orb_buf text;
-    struct feed f;
     (void)state;
     orb_buf_init(&text, 16 << 20);
     for (int i = 0; i < 129; i++)
         orb_buf_str(&text, CHUNK("{\"functionCall\":{\"name\":\"f\"}}", ""));
-    assert_int_equal(read_reply(text.data, text.len, 4096, &f), ORB_E_PROTOCOL);
-    assert_non_null(strstr(f.err.text, "128"));
-    orb_buf_done(&f.out);
+    test_reply_over(&orb_provider_gemini, text.data, text.len, "128");
     orb_buf_reset(&text);
     for (int i = 0; i < 9; i++) { /* signatures of half a MiB */
         orb_buf_str(&text, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"thoughtSignature\":\"");
@@ -434,31 +342,20 @@ static void limits(void **state)
             orb_buf_str(&text, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
         orb_buf_str(&text, "\"}]}}]}\n\n");
     }
-    orb_buf_done(&f.out);
-    int rc = read_reply(text.data, text.len, 65536, &f);
-    assert_int_equal(rc, ORB_E_PROTOCOL);
-    assert_non_null(strstr(f.err.text, "4 MiB of thought signatures"));
-    orb_buf_done(&f.out);
+    test_reply_over(&orb_provider_gemini, text.data, text.len, "4 MiB of thought signatures");
     orb_buf_reset(&text);
     orb_buf_str(&text, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"");
     for (int k = 0; k < 513; k++)
         orb_buf_char(&text, 'n');
     orb_buf_str(&text, "\"}}]}}]}\n\n");
-    assert_int_equal(read_reply(text.data, text.len, 4096, &f), ORB_E_PROTOCOL);
-    orb_buf_done(&f.out);
+    test_reply_over(&orb_provider_gemini, text.data, text.len, "name over 512 bytes");
     orb_buf_done(&text);
 }
 
 /* ---- refusals ---- */
 
 #define DELAY(text) "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\"},{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":" text "}]"
-static const struct {
-    int status;
-    const char *body;
-    int code;
-    const char *words;
-    int64_t retry_ms;
-} refusals[] = {
+static const struct test_refusal refusals[] = {
     { 400, "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API key.\",\"status\":\"INVALID_ARGUMENT\"}}", ORB_E_MODEL_AUTH, "check GEMINI_API_KEY", 0 },
     { 400, "{\"error\":{\"code\":400,\"message\":\"The input token count (9) exceeds the maximum number of tokens allowed (8).\",\"status\":\"INVALID_ARGUMENT\"}}",
       ORB_E_MODEL_CONTEXT, "shorten", 0 },
@@ -483,15 +380,7 @@ static void refusal_classes(void **state)
 {
     (void)state;
     environment("GEMINI_API_KEY", "AIza-secret-1234");
-    for (size_t i = 0; i < ORB_COUNT(refusals); i++) {
-        struct orb_error err = { 0 };
-        const char *body = refusals[i].body;
-        int rc = orb_provider_gemini.codec->refusal(&orb_provider_gemini, refusals[i].status, body, strlen(body), &err);
-        if (rc != refusals[i].code || err.code != rc || !strstr(err.text, refusals[i].words) || err.retry_after_ms != refusals[i].retry_ms)
-            fail_msg("HTTP %d %s: code %d, expected %d; again in %lld; text '%s', expected in it '%s'", refusals[i].status, body, rc, refusals[i].code,
-                     (long long)err.retry_after_ms, err.text, refusals[i].words);
-        assert_null(strstr(err.text, "secret"));
-    }
+    test_refusals(&orb_provider_gemini, refusals, ORB_COUNT(refusals), "secret");
     struct orb_error err = { 0 };
     assert_int_equal(orb_provider_vertex.codec->refusal(&orb_provider_vertex, 401, "{}", 2, &err), ORB_E_MODEL_AUTH);
     assert_non_null(strstr(err.text, "check GOOGLE_APPLICATION_CREDENTIALS on the worker"));

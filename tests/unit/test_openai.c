@@ -1,6 +1,6 @@
 #include "base/base.h"
 #include "model/model.h"
-#include "model/sse.h"
+#include "support/reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,7 +133,7 @@ static void expect_refused(int code, const char *words, const char *messages)
 static void where_and_as_whom(void **state)
 {
     struct orb_model_request r;
-    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Authorization: Bearer sk-test\0"
+    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity\0Authorization: Bearer sk-test\0"
                                 "OpenAI-Organization: org-1\0OpenAI-Project: proj-1";
     (void)state;
     environment("sk-test", NULL);
@@ -206,6 +206,10 @@ static void golden_options(void **state)
                    "{\"model\": \"gpt-5\", " HI_OUT TAIL ", \"max_completion_tokens\": 9" TOOL_OUT ", \"tool_choice\": \"required\", \"parallel_tool_calls\": true}");
     expect_options("openrouter", "deepseek/r1", "{\"reasoning_effort\":\"high\"}", NULL, HI,
                    "{\"model\": \"deepseek/r1\", " HI_OUT TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"reasoning_effort\": \"high\"" TOOL_OUT "}");
+    expect_options("openai", "gpt-4", "{}", "{\"type\":\"array\"}", HI,
+                   "{\"model\": \"gpt-4\", \"messages\": [{\"role\": \"system\", \"content\": \"Give the final answer as JSON alone, nothing before or behind it, "
+                   "that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\"}, {\"role\": \"user\", \"content\": \"hi\"}], " TAIL
+                   ", \"temperature\": 0.5, \"max_tokens\": 9}");
     expect_options("openai", "m", "{\"tool_choice\":\"auto\"}", "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}", HI,
                    "{\"model\": \"m\", " HI_OUT TAIL ", \"temperature\": 0.5, \"max_tokens\": 9, \"response_format\": {\"type\": \"json_schema\", "
                    "\"json_schema\": {\"name\": \"output\", \"schema\": {\"type\": \"object\", \"properties\": {}, \"additionalProperties\": false}, "
@@ -324,81 +328,7 @@ static void compatible_servers(void **state)
     unsetenv("VLLM_API_KEY");
 }
 
-/* ---- replies: deltas are noted as text ---- */
-
-static const char *id_of(const char *id)
-{
-    return !id ? "" : strncmp(id, "call_", 5) == 0 && strlen(id) == 29 ? "own" : id;
-}
-
-static void note(void *arg, const struct orb_delta *d)
-{
-    static const char *const finishes[] = { "stop", "tool_calls", "length", "filter" };
-    struct orb_buf *b = arg;
-    char *kept;
-    switch (d->type) {
-    case ORB_DELTA_TEXT:
-    case ORB_DELTA_REASONING:
-        assert_true(d->len > 0);
-        orb_buf_str(b, d->type == ORB_DELTA_TEXT ? "T(" : "R(");
-        orb_buf_add(b, d->text, d->len);
-        orb_buf_char(b, ')');
-        break;
-    case ORB_DELTA_TOOL_CALL:
-        assert_non_null(d->text);
-        orb_buf_printf(b, "C%d(%s,%s,%.*s)", d->index, id_of(d->id), d->name ? d->name : "", (int)d->len, d->text);
-        break;
-    case ORB_DELTA_USAGE:
-        orb_buf_printf(b, "U(%d,%d,%d", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens);
-        if (d->usage.cached_tokens || d->usage.reasoning_tokens)
-            orb_buf_printf(b, ",%d,%d", (int)d->usage.cached_tokens, (int)d->usage.reasoning_tokens);
-        orb_buf_char(b, ')');
-        break;
-    case ORB_DELTA_KEEP:
-        kept = json_dumps(d->keep, JSON_COMPACT | JSON_SORT_KEYS);
-        orb_buf_printf(b, "K%s", kept);
-        free(kept);
-        break;
-    case ORB_DELTA_FINISH:
-        orb_buf_printf(b, "F(%s)", finishes[d->finish]);
-        break;
-    }
-}
-
-struct feed {
-    void *state;
-    struct orb_buf out;
-    struct orb_error err;
-};
-
-static int on_event(void *arg, const char *event, const char *data, size_t len)
-{
-    struct feed *f = arg;
-    return orb_provider_openai.codec->data(&orb_provider_openai, f->state, event, data, len, note, &f->out, &f->err);
-}
-
-/* The reply, in pieces of `step` bytes; the result code, the notes in out. */
-static int read_reply(const char *text, size_t step, struct feed *f)
-{
-    const struct orb_codec *codec = orb_provider_openai.codec;
-    struct orb_sse sse;
-    size_t len = strlen(text);
-    int rc = 0;
-    orb_sse_init(&sse);
-    memset(f, 0, sizeof(*f));
-    orb_buf_init(&f->out, 1 << 20);
-    f->state = orb_alloc(codec->state_size);
-    for (size_t i = 0; i < len && rc == 0; i += step)
-        rc = orb_sse_feed(&sse, text + i, len - i < step ? len - i : step, on_event, f);
-    if (rc == 0)
-        rc = orb_sse_end(&sse, on_event, f);
-    if (rc == 0)
-        rc = codec->end(f->state, note, &f->out, &f->err);
-    codec->done(f->state);
-    free(f->state);
-    orb_sse_done(&sse);
-    return rc > 0 ? 0 : rc;
-}
+/* ---- replies ---- */
 
 #define CHUNK(delta, rest) "data: {\"choices\":[{\"index\":0,\"delta\":" delta rest "}]}\n\n"
 #define NEXT ",\"finish_reason\":null"
@@ -407,21 +337,18 @@ static int read_reply(const char *text, size_t step, struct feed *f)
 #define DETAILS(inner) CHUNK("{\"reasoning_details\":[" inner "]}", NEXT)
 #define CALL(inner) CHUNK("{\"tool_calls\":[" inner "]}", NEXT)
 
-static const struct reply_case {
-    const char *name, *text, *notes;
-    int code;
-} replies[] = {
+static const struct test_reply_case replies[] = {
     { "plain", CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", NEXT) CHUNK("{\"content\":\"he\"}", NEXT)
                CHUNK("{\"content\":\"llo \\u00e9\\ud83d\\ude00\"}", NEXT) STOP("stop")
                "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14}}\n\n" DONE,
-      "T(he)T(llo \u00e9\U0001F600)U(9,5,14)F(stop)", 0 },
+      "T(he)T(llo \u00e9\U0001F600)U(9,5,14)F(stop)", 0, NULL },
     { "usage chunk with choices null", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop")
-      "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n" DONE, "T(a)U(1,2,3)F(stop)", 0 },
+      "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n" DONE, "T(a)U(1,2,3)F(stop)", 0, NULL },
     { "usage on the last choice", CHUNK("{\"content\":\"a\"}", NEXT)
       "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n"
-      DONE, "T(a)U(1,2,3)F(stop)", 0 },
+      DONE, "T(a)U(1,2,3)F(stop)", 0, NULL },
     { "cached and reasoning tokens", STOP("stop") "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14,"
-      "\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":3}}}\n\n" DONE, "U(9,5,14,4,3)F(stop)", 0 },
+      "\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":3}}}\n\n" DONE, "U(9,5,14,4,3)F(stop)", 0, NULL },
     { "reasoning details in pieces", DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"text\":\"a\",\"signature\":null}")
       DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"text\":\"b\"}") DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"signature\":\"s\",\"text\":null}")
       DETAILS("{\"type\":\"reasoning.encrypted\",\"data\":\"x\"},{\"type\":\"reasoning.encrypted\",\"data\":\"y\"}")
@@ -429,179 +356,130 @@ static const struct reply_case {
       DETAILS("{\"type\":\"reasoning.summary\",\"index\":2,\"summary\":\"e\"}") STOP("stop") DONE,
       "K{\"index\":0,\"signature\":\"s\",\"text\":\"ab\",\"type\":\"reasoning.text\"}K{\"data\":\"x\",\"type\":\"reasoning.encrypted\"}"
       "K{\"data\":\"y\",\"type\":\"reasoning.encrypted\"}K{\"index\":1,\"summary\":\"cd\",\"type\":\"reasoning.summary\"}"
-      "K{\"index\":2,\"summary\":\"e\",\"type\":\"reasoning.summary\"}F(stop)", 0 },
+      "K{\"index\":2,\"summary\":\"e\",\"type\":\"reasoning.summary\"}F(stop)", 0, NULL },
     { "no choices at all, then Azure's filter chunk", "data: {\"id\":\"x\"}\n\ndata: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n"
-      CHUNK("{\"content\":\"a\"}", ",\"content_filter_results\":{}" NEXT) STOP("stop") DONE, "T(a)F(stop)", 0 },
+      CHUNK("{\"content\":\"a\"}", ",\"content_filter_results\":{}" NEXT) STOP("stop") DONE, "T(a)F(stop)", 0, NULL },
     { "nulls everywhere", CHUNK("null", NEXT) CHUNK("{\"role\":null,\"content\":null,\"tool_calls\":null,\"refusal\":null}", NEXT)
-      "data: {\"choices\":[null],\"usage\":null,\"error\":null}\n\n" CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop") DONE, "T(a)F(stop)", 0 },
+      "data: {\"choices\":[null],\"usage\":null,\"error\":null}\n\n" CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop") DONE, "T(a)F(stop)", 0, NULL },
     { "reasoning by both names, once", CHUNK("{\"reasoning_content\":\"h\"}", NEXT) CHUNK("{\"reasoning\":\"m\"}", NEXT)
       CHUNK("{\"reasoning_content\":\"x\",\"reasoning\":\"x\"}", NEXT) CHUNK("{\"content\":\"a\",\"reasoning_content\":null}", NEXT) STOP("stop") DONE,
-      "R(h)R(m)R(x)T(a)F(stop)", 0 },
-    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(filter)", 0 },
+      "R(h)R(m)R(x)T(a)F(stop)", 0, NULL },
+    { "what was written to a cache", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,"
+      "\"prompt_tokens_details\":{\"cached_tokens\":2,\"cache_write_tokens\":4}}}\n\n" DONE, "T(a)U(9,5,14,2,0,4)F(stop)", 0, NULL },
+    { "refusal is text", CHUNK("{\"refusal\":\"no\"}", NEXT) STOP("stop") DONE, "T(no)F(filter)", 0, NULL },
     { "tool calls by index", CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") CALL("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}") STOP("tool_calls") DONE,
-      "C0(a,add,)C0(,,{\"x\")C1(b,now,{})C0(,,:1})F(tool_calls)", 0 },
+      "C0(a,add,)C0(,,{\"x\")C1(b,now,{})C0(,,:1})F(tool_calls)", 0, NULL },
     { "indexes that begin at one", CALL("{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}}") STOP("tool_calls") DONE,
-      "C0(a,add,{})F(tool_calls)", 0 },
+      "C0(a,add,{})F(tool_calls)", 0, NULL },
     { "all index 0, different ids", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}")
       CALL("{\"index\":0,\"function\":{\"arguments\":\"}\"}}") CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"add\",\"arguments\":\"[\"}}")
       CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"arguments\":\"]\"}}") STOP("tool_calls") DONE,
-      "C0(a,add,{)C0(,,})C1(b,add,[)C1(,,])F(tool_calls)", 0 },
+      "C0(a,add,{)C0(,,})C1(b,add,[)C1(,,])F(tool_calls)", 0, NULL },
     { "no index", CALL("{\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}") CALL("{\"function\":{\"arguments\":\"}\"}}")
       CALL("{\"id\":\"b\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}") CALL("{\"id\":\"a\",\"function\":{\"arguments\":\" \"}}") STOP("tool_calls") DONE,
-      "C0(a,add,{)C0(,,})C1(b,now,{})C0(,, )F(tool_calls)", 0 },
+      "C0(a,add,{)C0(,,})C1(b,now,{})C0(,, )F(tool_calls)", 0, NULL },
     { "no id", CALL("{\"index\":0,\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}") CALL("{\"index\":0,\"function\":{\"arguments\":\"}\"}}") STOP("tool_calls") DONE,
-      "C0(own,add,{)C0(,,})F(tool_calls)", 0 },
+      "C0(own,add,{)C0(,,})F(tool_calls)", 0, NULL },
     { "the id comes late", CALL("{\"index\":0,\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}") CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}}")
-      STOP("tool_calls") DONE, "C0(own,add,{)C0(a,,})F(tool_calls)", 0 },
+      STOP("tool_calls") DONE, "C0(own,add,{)C0(a,,})F(tool_calls)", 0, NULL },
     { "whole calls without id and index", CALL("{\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}},{\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}") STOP("tool_calls") DONE,
-      "C0(own,add,{})C1(own,now,{})F(tool_calls)", 0 },
+      "C0(own,add,{})C1(own,now,{})F(tool_calls)", 0, NULL },
     { "arguments as an object", CALL("{\"function\":{\"name\":\"add\",\"arguments\":{\"x\":1}}}") CALL("{\"function\":{\"name\":\"add\",\"arguments\":{\"x\":2}}}") STOP("tool_calls") DONE,
-      "C0(own,add,{\"x\": 1})C1(own,add,{\"x\": 2})F(tool_calls)", 0 },
+      "C0(own,add,{\"x\": 1})C1(own,add,{\"x\": 2})F(tool_calls)", 0, NULL },
     { "name and id on every piece", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{\"}}")
-      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"}\"}}") STOP("tool_calls") DONE, "C0(a,add,{)C0(,,})F(tool_calls)", 0 },
-    { "null arguments, empty id", CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"add\",\"arguments\":null}}") STOP("tool_calls") DONE, "C0(own,add,)F(tool_calls)", 0 },
-    { "finish stop after calls", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}}") STOP("stop") DONE, "C0(a,add,{})F(tool_calls)", 0 },
-    { "function_call", STOP("function_call") DONE, "F(tool_calls)", 0 },
-    { "length", CHUNK("{\"content\":\"a\"}", NEXT) STOP("length") DONE, "T(a)F(length)", 0 },
-    { "content_filter", STOP("content_filter") DONE, "F(filter)", 0 },
-    { "a reason nobody knows", STOP("end_turn") DONE, "F(stop)", 0 },
-    { "no [DONE]", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop"), "T(a)F(stop)", 0 },
-    { "[DONE] and no finish_reason", CHUNK("{\"content\":\"a\"}", NEXT) DONE, "T(a)F(stop)", 0 },
-    { "text after [DONE]", CHUNK("{\"content\":\"a\"}", NEXT) DONE CHUNK("{\"content\":\"b\"}", NEXT), "T(a)F(stop)", 0 },
-    { "neither", CHUNK("{\"content\":\"a\"}", NEXT), "T(a)", ORB_E_MODEL_TRUNCATED },
-    { "nothing", "", "", ORB_E_MODEL_TRUNCATED },
+      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"}\"}}") STOP("tool_calls") DONE, "C0(a,add,{)C0(,,})F(tool_calls)", 0, NULL },
+    { "null arguments, empty id", CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"add\",\"arguments\":null}}") STOP("tool_calls") DONE, "C0(own,add,)F(tool_calls)", 0, NULL },
+    { "finish stop after calls", CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}}") STOP("stop") DONE, "C0(a,add,{})F(tool_calls)", 0, NULL },
+    { "function_call", STOP("function_call") DONE, "F(tool_calls)", 0, NULL },
+    { "length", CHUNK("{\"content\":\"a\"}", NEXT) STOP("length") DONE, "T(a)F(length)", 0, NULL },
+    { "content_filter", STOP("content_filter") DONE, "F(filter)", 0, NULL },
+    { "a reason nobody knows", STOP("end_turn") DONE, "F(stop)", 0, NULL },
+    { "no [DONE]", CHUNK("{\"content\":\"a\"}", NEXT) STOP("stop"), "T(a)F(stop)", 0, NULL },
+    { "[DONE] and no finish_reason", CHUNK("{\"content\":\"a\"}", NEXT) DONE, "T(a)F(stop)", 0, NULL },
+    { "text after [DONE]", CHUNK("{\"content\":\"a\"}", NEXT) DONE CHUNK("{\"content\":\"b\"}", NEXT), "T(a)F(stop)", 0, NULL },
+    { "neither", CHUNK("{\"content\":\"a\"}", NEXT), "T(a)", ORB_E_MODEL_TRUNCATED, NULL },
+    { "nothing", "", "", ORB_E_MODEL_TRUNCATED, NULL },
     { "CR LF, comments, multi-line data", ": OPENROUTER PROCESSING\r\n\r\ndata: {\"choices\":\r\ndata: [{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n",
-      "T(a)F(stop)", 0 },
-    { "error object", CHUNK("{\"content\":\"a\"}", NEXT) "data: {\"error\":{\"message\":\"too busy\",\"type\":\"overloaded_error\"}}\n\n", "T(a)", ORB_E_MODEL_OVERLOADED },
+      "T(a)F(stop)", 0, NULL },
+    { "error object", CHUNK("{\"content\":\"a\"}", NEXT) "data: {\"error\":{\"message\":\"too busy\",\"type\":\"overloaded_error\"}}\n\n", "T(a)", ORB_E_MODEL_OVERLOADED, NULL },
     { "error with a number", "data: {\"id\":\"x\",\"error\":{\"code\":429,\"message\":\"slow down\"},\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
-      "", ORB_E_MODEL_RATE },
-    { "error with digits", "data: {\"error\":{\"code\":\"502\",\"message\":\"x\"}}\n\n", "", ORB_E_MODEL_SERVER },
-    { "error string", "data: {\"error\":\"boom\"}\n\n", "", ORB_E_MODEL_SERVER },
-    { "error at the top", "data: {\"object\":\"error\",\"message\":\"This model's maximum context length is 8\",\"code\":400}\n\n", "", ORB_E_MODEL_CONTEXT },
-    { "finish_reason error", STOP("error"), "", ORB_E_MODEL_SERVER },
-    { "no JSON", "data: {\"choices\n\n", "", ORB_E_PROTOCOL },
-    { "JSON that is no object", "data: 12\n\ndata: [1]\n\ndata: null\n\n" CHUNK("{\"content\":\"a\"}", NEXT) DONE, "T(a)F(stop)", 0 },
+      "", ORB_E_MODEL_RATE, NULL },
+    { "error with digits", "data: {\"error\":{\"code\":\"502\",\"message\":\"x\"}}\n\n", "", ORB_E_MODEL_SERVER, NULL },
+    { "error string", "data: {\"error\":\"boom\"}\n\n", "", ORB_E_MODEL_SERVER, NULL },
+    { "error at the top", "data: {\"object\":\"error\",\"message\":\"This model's maximum context length is 8\",\"code\":400}\n\n", "", ORB_E_MODEL_CONTEXT, NULL },
+    { "finish_reason error", STOP("error"), "", ORB_E_MODEL_SERVER, NULL },
+    { "no JSON", "data: {\"choices\n\n", "", ORB_E_PROTOCOL, NULL },
+    { "JSON that is no object", "data: 12\n\ndata: [1]\n\ndata: null\n\n" CHUNK("{\"content\":\"a\"}", NEXT) DONE, "T(a)F(stop)", 0, NULL },
 };
-
-static void expect_reply(const struct reply_case *c, size_t step)
-{
-    struct feed f;
-    int rc = read_reply(c->text, step, &f);
-    const char *notes = f.out.data ? f.out.data : "";
-    if (rc != c->code || strcmp(notes, c->notes) != 0)
-        fail_msg("%s, in pieces of %zu: code %d (%s), expected %d; deltas\n  %s\nexpected\n  %s", c->name, step, rc, f.err.text,
-                 c->code, notes, c->notes);
-    if (rc)
-        assert_int_equal(f.err.code, rc);
-    orb_buf_done(&f.out);
-}
 
 static void tolerances(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        expect_reply(&replies[i], 1 << 20);
+    test_replies(&orb_provider_openai, replies, ORB_COUNT(replies));
 }
 
-static void tolerances_in_pieces_of_every_size(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        for (size_t step = 1; step <= 40; step++)
-            expect_reply(&replies[i], step);
-}
-
-/* A stream cut at any byte is complete, truncated, or (the half of a chunk)
- * no JSON; it never crashes and never says more than the whole one. */
 static void cut_at_every_byte(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++) {
-        size_t len = strlen(replies[i].text);
-        for (size_t cut = 0; cut < len; cut++) {
-            struct feed f;
-            char *text = orb_memdup(replies[i].text, cut);
-            int rc = read_reply(text, 7, &f);
-            if (rc == 0)
-                assert_non_null(strstr(f.out.data, "F("));
-            else if (rc != replies[i].code)
-                assert_true(rc == ORB_E_MODEL_TRUNCATED || rc == ORB_E_PROTOCOL);
-            orb_buf_done(&f.out);
-            free(text);
-        }
-    }
+    test_replies_cut(&orb_provider_openai, replies, ORB_COUNT(replies));
 }
 
 static void too_many_calls(void **state)
 {
     struct orb_buf text;
-    struct feed f;
     (void)state;
     orb_buf_init(&text, 1 << 20);
     for (int i = 0; i < 129; i++)
         orb_buf_printf(&text, "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%d,\"id\":\"c%d\",\"function\":"
                               "{\"name\":\"f\",\"arguments\":\"{}\"}}]}}]}\n\n", i, i);
-    assert_int_equal(read_reply(text.data, 4096, &f), ORB_E_PROTOCOL);
-    assert_non_null(strstr(f.err.text, "128"));
+    test_reply_over(&orb_provider_openai, text.data, text.len, "128");
     orb_buf_done(&text);
-    orb_buf_done(&f.out);
 }
 
 /* ---- refusals ---- */
 
-static const struct {
-    int status;
-    const char *body;
-    int code;
-    const char *words;
-} refusals[] = {
+static const struct test_refusal refusals[] = {
     { 401, "{\"error\":{\"message\":\"Incorrect API key provided: sk-test-1234567890.\",\"code\":\"invalid_api_key\"}}", ORB_E_MODEL_AUTH,
-      "HTTP 401: Incorrect API key provided: ***.; check OPENAI_API_KEY" },
-    { 403, "{\"error\":{\"message\":\"no\"}}", ORB_E_MODEL_PERMISSION, "HTTP 403: no" },
-    { 404, "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", ORB_E_MODEL_NOT_FOUND, "`x`" },
-    { 400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\",\"param\":\"x\",\"code\":null}}", ORB_E_MODEL_INVALID, "bad" },
-    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"unsupported_value\",\"param\":\"temperature\"}}", ORB_E_MODEL_PARAMETER, "m" },
-    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"context_length_exceeded\"}}", ORB_E_MODEL_CONTEXT, "shorten" },
-    { 400, "{\"error\":{\"code\":400,\"message\":\"m\",\"type\":\"exceed_context_size_error\",\"n_ctx\":1}}", ORB_E_MODEL_CONTEXT, "m" },
+      "HTTP 401: Incorrect API key provided: ***.; check OPENAI_API_KEY", 0 },
+    { 403, "{\"error\":{\"message\":\"no\"}}", ORB_E_MODEL_PERMISSION, "HTTP 403: no", 0 },
+    { 404, "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", ORB_E_MODEL_NOT_FOUND, "`x`", 0 },
+    { 400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\",\"param\":\"x\",\"code\":null}}", ORB_E_MODEL_INVALID, "bad", 0 },
+    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"unsupported_value\",\"param\":\"temperature\"}}", ORB_E_MODEL_PARAMETER, "m", 0 },
+    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"context_length_exceeded\"}}", ORB_E_MODEL_CONTEXT, "shorten", 0 },
+    { 400, "{\"error\":{\"code\":400,\"message\":\"m\",\"type\":\"exceed_context_size_error\",\"n_ctx\":1}}", ORB_E_MODEL_CONTEXT, "m", 0 },
     { 400, "{\"object\":\"error\",\"message\":\"This model's maximum context length is 2048 tokens\",\"type\":\"BadRequestError\",\"code\":400}",
-      ORB_E_MODEL_CONTEXT, "2048" },
-    { 400, "{\"error\":{\"message\":\"You passed 9 input tokens and requested 8 output tokens\"}}", ORB_E_MODEL_CONTEXT, "9" },
-    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"content_filter\"}}", ORB_E_MODEL_FILTER, "m" },
-    { 402, "{\"error\":{\"message\":\"credits\",\"code\":402}}", ORB_E_MODEL_QUOTA, "credits" },
-    { 429, "{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", ORB_E_MODEL_RATE, "m" },
-    { 429, "{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}", ORB_E_MODEL_QUOTA, "billing" },
-    { 408, "", ORB_E_MODEL_TIMEOUT, "HTTP 408" },
-    { 409, "{}", ORB_E_MODEL_SERVER, "HTTP 409" },
-    { 500, "{\"error\":\"oops\"}", ORB_E_MODEL_SERVER, "oops" },
-    { 503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", ORB_E_MODEL_OVERLOADED, "Loading" },
-    { 529, "x", ORB_E_MODEL_OVERLOADED, "x" },
-    { 504, "<html><head><title>504 Gateway Time-out</title></head></html>", ORB_E_MODEL_TIMEOUT, "a web page instead of JSON: 504 Gateway Time-out" },
-    { 502, "\n<h1>bad</h1>", ORB_E_MODEL_SERVER, "<h1>bad" },
-    { 422, "{\"detail\":\"field required\"}", ORB_E_MODEL_INVALID, "field required" },
-    { 302, "", ORB_E_MODEL_INVALID, "HTTP 302" },
-    { 200, "<html></html>", ORB_E_MODEL_SERVER, "event stream" },
-    { 200, "{\"error\":{\"message\":\"m\",\"code\":429}}", ORB_E_MODEL_RATE, "m" },
-    { 500, "sk-test-1234567890 \x1b[31m", ORB_E_MODEL_SERVER, "***" },
-    { 500, "{\"error\":{\"message\":\"sk-\\u0074est-1234567890\"}}", ORB_E_MODEL_SERVER, "***" },
+      ORB_E_MODEL_CONTEXT, "2048", 0 },
+    { 400, "{\"error\":{\"message\":\"You passed 9 input tokens and requested 8 output tokens\"}}", ORB_E_MODEL_CONTEXT, "9", 0 },
+    { 400, "{\"error\":{\"message\":\"m\",\"code\":\"content_filter\"}}", ORB_E_MODEL_FILTER, "m", 0 },
+    { 402, "{\"error\":{\"message\":\"credits\",\"code\":402}}", ORB_E_MODEL_QUOTA, "credits", 0 },
+    { 429, "{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", ORB_E_MODEL_RATE, "m", 0 },
+    { 429, "{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}", ORB_E_MODEL_QUOTA, "billing", 0 },
+    { 408, "", ORB_E_MODEL_TIMEOUT, "HTTP 408", 0 },
+    { 409, "{}", ORB_E_MODEL_SERVER, "HTTP 409", 0 },
+    { 500, "{\"error\":\"oops\"}", ORB_E_MODEL_SERVER, "oops", 0 },
+    { 403, "{\"error\":{\"code\":403,\"message\":\"flagged\",\"metadata\":{\"reasons\":[\"violence\"],\"flagged_input\":\"x\"}}}", ORB_E_MODEL_FILTER, "HTTP 403: flagged", 0 },
+    { 400, "{\"error\":{\"code\":400,\"message\":\"Provider returned error\",\"metadata\":{\"raw\":\"{\\\"message\\\":\\\"prompt is too long: 9 tokens\\\"}\",\"provider_name\":\"A\"}}}",
+      ORB_E_MODEL_CONTEXT, "Provider returned error: {\"message\":\"prompt is too long: 9 tokens\"}; shorten", 0 },
+    { 503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", ORB_E_MODEL_OVERLOADED, "Loading", 0 },
+    { 529, "x", ORB_E_MODEL_OVERLOADED, "x", 0 },
+    { 504, "<html><head><title>504 Gateway Time-out</title></head></html>", ORB_E_MODEL_TIMEOUT, "a web page instead of JSON: 504 Gateway Time-out", 0 },
+    { 502, "\n<h1>bad</h1>", ORB_E_MODEL_SERVER, "<h1>bad", 0 },
+    { 413, "<html><title>413 Request Entity Too Large</title></html>", ORB_E_MODEL_CONTEXT, "413 Request Entity Too Large; shorten", 0 },
+    { 422, "{\"detail\":\"field required\"}", ORB_E_MODEL_INVALID, "field required", 0 },
+    { 302, "", ORB_E_MODEL_INVALID, "HTTP 302", 0 },
+    { 200, "<html></html>", ORB_E_MODEL_SERVER, "event stream", 0 },
+    { 200, "{\"error\":{\"message\":\"m\",\"code\":429}}", ORB_E_MODEL_RATE, "m", 0 },
+    { 500, "sk-test-1234567890 \x1b[31m", ORB_E_MODEL_SERVER, "***", 0 },
+    { 500, "{\"error\":{\"message\":\"sk-\\u0074est-1234567890\"}}", ORB_E_MODEL_SERVER, "***", 0 },
 };
 
 static void refusal_classes(void **state)
 {
     (void)state;
     environment("sk-test-1234567890", NULL);
-    for (size_t i = 0; i < ORB_COUNT(refusals); i++) {
-        struct orb_error err = { 0 };
-        char *body = orb_strdup(refusals[i].body);
-        int rc = orb_provider_openai.codec->refusal(&orb_provider_openai, refusals[i].status, body, strlen(body), &err);
-        if (rc != refusals[i].code || err.code != rc || !strstr(err.text, refusals[i].words))
-            fail_msg("HTTP %d %s: code %d, expected %d; text '%s', expected in it '%s'", refusals[i].status, body, rc,
-                     refusals[i].code, err.text, refusals[i].words);
-        assert_null(strstr(err.text, "1234567890"));
-        assert_null(strchr(err.text, '\x1b'));
-        free(body);
-    }
+    test_refusals(&orb_provider_openai, refusals, ORB_COUNT(refusals), "1234567890");
 }
 
 static void long_messages_keep_the_advice(void **state)
@@ -666,7 +544,6 @@ int main(void)
         cmocka_unit_test(azure),
         cmocka_unit_test(compatible_servers),
         cmocka_unit_test(tolerances),
-        cmocka_unit_test(tolerances_in_pieces_of_every_size),
         cmocka_unit_test(cut_at_every_byte),
         cmocka_unit_test(too_many_calls),
         cmocka_unit_test(refusal_classes),

@@ -42,6 +42,12 @@ static void what_is_wrong(void **state)
         { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"https:///v1\"}", "and a host" },
         { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"https://u:p@h\"}", "\"key_env\"" },
         { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"https://h/a b\"}", "a blank" },
+        { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://h:99999/v1\"}", "\"base_url\" is no URL" },
+        { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://[::1/v1\"}", "\"base_url\" is no URL" },
+        { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://h\",\"key_env\":\"K\",\"headers\":{\"authorization\":\"Bearer x\"}}", "holds the key of \"key_env\"" },
+        { "{\"name\":\"x\",\"protocol\":\"gemini\",\"base_url\":\"http://h\",\"key_env\":\"K\",\"headers\":{\"X-Goog-Api-Key\":\"${G}\"}}", "holds the key of \"key_env\"" },
+        { "{\"name\":\"x\",\"protocol\":\"anthropic\",\"base_url\":\"http://h\",\"headers\":{\"Anthropic-Version\":\"2\"}}", "set by the protocol" },
+        { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://h\",\"headers\":{\"X-A\":\"1\",\"x-a\":\"2\"}}", "stands there twice" },
         { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://h\",\"key_env\":\"sk-123\"}", "not the key" },
         { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://h\",\"headers\":[]}", "must be an object" },
         { "{\"name\":\"x\",\"protocol\":\"openai\",\"base_url\":\"http://h\",\"headers\":{\"a b\":\"c\"}}", "no name of a header" },
@@ -66,7 +72,7 @@ static void what_is_wrong(void **state)
 
 static void what_is_sent(void **state)
 {
-    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Authorization: Bearer sk-mine-123\0"
+    static const char lines[] = "Content-Type: application/json\0Accept: text/event-stream\0Accept-Encoding: identity\0Authorization: Bearer sk-mine-123\0"
                                 "X-Team: red blue\0X-Token: Token t-0123456789abcdef";
     struct orb_model_request r = { 0 };
     struct orb_model_call call = { .temperature = 1.0 };

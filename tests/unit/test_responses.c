@@ -1,7 +1,7 @@
 #include "base/base.h"
 #include "model/openai_write.h"
 #include "model/responses.h"
-#include "model/sse.h"
+#include "support/reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,6 +61,15 @@ static void parameters(void **state)
               "\"parallel_tool_calls\": true}");
 }
 
+static void a_schema_in_words(void **state)
+{
+    (void)state;
+    RESPONSES("gpt-4-turbo", "{" HI ",\"schema\":{\"type\":\"array\"}}",
+              "{\"model\": \"gpt-4-turbo\", \"input\": [{\"role\": \"system\", \"content\": \"Give the final answer as JSON alone, nothing before or behind it, "
+              "that fits this JSON Schema: {\\\"type\\\": \\\"array\\\"}\"}, {\"role\": \"user\", \"content\": \"hi\"}]" TAIL ", \"temperature\": 1.0}");
+    RESPONSES("gpt-4-turbo", "{" HI "}", "{\"model\": \"gpt-4-turbo\", " HI_OUT TAIL ", \"temperature\": 1.0}");
+}
+
 static void efforts(void **state)
 {
     static const struct {
@@ -69,7 +78,10 @@ static void efforts(void **state)
         { "o3", "none", "low" },       { "o3-mini", "minimal", "low" }, { "o4-mini", "high", "high" },  { "gpt-5", "none", "minimal" },
         { "gpt-5-mini", "low", "low" }, { "gpt-5.1", "minimal", "low" }, { "gpt-5.1", "none", "none" }, { "gpt-5-pro", "low", "high" },
         { "gpt-5-chat-latest", "low", NULL }, { "gpt-4o", "low", NULL }, { "openai/gpt-5", "medium", "medium" }, { "gpt-oss:20b", "none", "low" },
-        { "gpt-5", "ludicrous", NULL },
+        { "gpt-5", "ludicrous", NULL }, { "gpt-5", "xhigh", "high" },    { "o3", "xhigh", "high" },       { "gpt-5.2", "xhigh", "xhigh" },
+        { "gpt-5.1-codex", "none", "low" }, { "gpt-5.1-codex", "xhigh", "high" }, { "gpt-5.1-codex-max", "xhigh", "xhigh" },
+        { "gpt-5.2-chat-latest", "high", "medium" }, { "gpt-5.2-pro", "none", "medium" }, { "gpt-5.5", "minimal", "low" },
+        { "gpt-5.5-2026-04-23", "xhigh", "xhigh" }, { "gpt-5-pro", "xhigh", "high" }, { "gpt-oss:20b", "xhigh", "high" },
     };
     (void)state;
     for (size_t i = 0; i < ORB_COUNT(cases); i++) {
@@ -154,70 +166,6 @@ static void kept_items(void **state)
 
 /* ---- replies ---- */
 
-static void note(void *arg, const struct orb_delta *d)
-{
-    static const char *const finishes[] = { "stop", "tool_calls", "length", "filter" };
-    struct orb_buf *b = arg;
-    char *text;
-    switch (d->type) {
-    case ORB_DELTA_TEXT:
-    case ORB_DELTA_REASONING:
-        assert_true(d->len > 0);
-        orb_buf_printf(b, "%c(%.*s)", d->type == ORB_DELTA_TEXT ? 'T' : 'R', (int)d->len, d->text);
-        break;
-    case ORB_DELTA_TOOL_CALL:
-        assert_non_null(d->text);
-        orb_buf_printf(b, "C%d(%s,%s,%.*s)", d->index, d->id && strlen(d->id) == 29 ? "own" : d->id ? d->id : "", d->name ? d->name : "", (int)d->len, d->text);
-        break;
-    case ORB_DELTA_USAGE:
-        orb_buf_printf(b, "U(%d,%d,%d,%d,%d)", (int)d->usage.input_tokens, (int)d->usage.output_tokens, (int)d->usage.total_tokens, (int)d->usage.cached_tokens,
-                       (int)d->usage.reasoning_tokens);
-        break;
-    case ORB_DELTA_KEEP:
-        text = json_dumps(d->keep, JSON_COMPACT | JSON_SORT_KEYS);
-        orb_buf_printf(b, "K%s", text);
-        free(text);
-        break;
-    case ORB_DELTA_FINISH:
-        orb_buf_printf(b, "F(%s)", finishes[d->finish]);
-        break;
-    }
-}
-
-struct feed {
-    const struct orb_provider *provider;
-    void *state;
-    struct orb_buf out;
-    struct orb_error err;
-};
-
-static int on_event(void *arg, const char *event, const char *data, size_t len)
-{
-    struct feed *f = arg;
-    return f->provider->codec->data(f->provider, f->state, event, data, len, note, &f->out, &f->err);
-}
-
-static int read_reply(const struct orb_provider *provider, const char *text, size_t step, struct feed *f)
-{
-    const struct orb_codec *codec = provider->codec;
-    struct orb_sse sse;
-    size_t len = strlen(text);
-    int rc = 0;
-    orb_sse_init(&sse);
-    *f = (struct feed){ .provider = provider, .state = orb_alloc(codec->state_size) };
-    orb_buf_init(&f->out, 1 << 20);
-    for (size_t i = 0; i < len && rc == 0; i += step)
-        rc = orb_sse_feed(&sse, text + i, len - i < step ? len - i : step, on_event, f);
-    if (rc == 0)
-        rc = orb_sse_end(&sse, on_event, f);
-    if (rc == 0)
-        rc = codec->end(f->state, note, &f->out, &f->err);
-    codec->done(f->state);
-    free(f->state);
-    orb_sse_done(&sse);
-    return rc > 0 ? 0 : rc;
-}
-
 #define EVENT(name, rest) "event: " name "\ndata: {\"type\":\"" name "\"" rest "}\n\n"
 #define TEXT(text) EVENT("response.output_text.delta", ",\"output_index\":0,\"delta\":\"" text "\"")
 #define ADDED(index, item) EVENT("response.output_item.added", ",\"output_index\":" index ",\"item\":{" item "}")
@@ -226,103 +174,80 @@ static int read_reply(const struct orb_provider *provider, const char *text, siz
 #define ARGS(index, text) EVENT("response.function_call_arguments.delta", ",\"output_index\":" index ",\"delta\":\"" text "\"")
 #define COMPLETED EVENT("response.completed", ",\"response\":{}")
 
-static const struct reply_case {
-    const char *name, *text, *notes;
-    int code;
-} replies[] = {
+static const struct test_reply_case replies[] = {
     { "plain", EVENT("response.created", ",\"response\":{\"instructions\":\"x\"}") TEXT("he") TEXT("llo") EVENT("response.output_text.done", ",\"text\":\"hello\"")
       EVENT("response.completed", ",\"response\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":5,\"total_tokens\":14,\"input_tokens_details\":{\"cached_tokens\":3},"
-            "\"output_tokens_details\":{\"reasoning_tokens\":2}}}"), "T(he)T(llo)U(9,5,14,3,2)F(stop)", 0 },
-    { "what is not looked at is not parsed", "event: response.in_progress\ndata: {\"no JSON\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0 },
-    { "unknown events and types", EVENT("response.novelty", "") "event: keepalive\ndata: {}\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0 },
-    { "no event names", "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}\n\n", "T(a)F(stop)", 0 },
-    { "a [DONE] that some servers send", TEXT("a") "data: [DONE]\n\n" COMPLETED, "T(a)F(stop)", 0 },
-    { "nothing after the end", TEXT("a") COMPLETED TEXT("b"), "T(a)F(stop)", 0 },
+            "\"output_tokens_details\":{\"reasoning_tokens\":2}}}"), "T(he)T(llo)U(9,5,14,3,2)F(stop)", 0, NULL },
+    { "what is not looked at is not parsed", "event: response.in_progress\ndata: {\"no JSON\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0, NULL },
+    { "unknown events and types", EVENT("response.novelty", "") "event: keepalive\ndata: {}\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0, NULL },
+    { "no event names", "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}\n\n", "T(a)F(stop)", 0, NULL },
+    { "a [DONE] that some servers send", TEXT("a") "data: [DONE]\n\n" COMPLETED, "T(a)F(stop)", 0, NULL },
+    { "nothing after the end", TEXT("a") COMPLETED TEXT("b"), "T(a)F(stop)", 0, NULL },
     { "calls", ADDED("0", CALL("fc1", "c1", "")) ADDED("1", CALL("fc2", "c2", "")) ARGS("1", "{") ARGS("0", "[") ARGS("1", "}")
       EVENT("response.function_call_arguments.done", ",\"output_index\":1,\"arguments\":\"{}\"") ITEM("1", CALL("fc2", "c2", "{}")) COMPLETED,
-      "C0(c1,add,)C1(c2,add,)C1(,,{)C0(,,[)C1(,,})F(tool_calls)", 0 },
+      "C0(c1,add,)C1(c2,add,)C1(,,{)C0(,,[)C1(,,})F(tool_calls)", 0, NULL },
     { "arguments only whole", ADDED("0", CALL("fc1", "c1", "")) EVENT("response.function_call_arguments.done", ",\"item_id\":\"fc1\",\"arguments\":\"{}\"")
-      ITEM("0", CALL("fc1", "c1", "{}")) COMPLETED, "C0(c1,add,)C0(,,{})F(tool_calls)", 0 },
-    { "an item that was not announced", ITEM("0", CALL("fc1", "c1", "{}")) COMPLETED, "C0(c1,add,)C0(,,{})F(tool_calls)", 0 },
-    { "a call without id", ADDED("0", "\"type\":\"function_call\",\"name\":\"add\",\"arguments\":\"{}\"") COMPLETED, "C0(own,add,)C0(,,{})F(tool_calls)", 0 },
-    { "arguments of nothing", ARGS("3", "{}") COMPLETED, "", ORB_E_PROTOCOL },
+      ITEM("0", CALL("fc1", "c1", "{}")) COMPLETED, "C0(c1,add,)C0(,,{})F(tool_calls)", 0, NULL },
+    { "an item that was not announced", ITEM("0", CALL("fc1", "c1", "{}")) COMPLETED, "C0(c1,add,)C0(,,{})F(tool_calls)", 0, NULL },
+    { "a call without id", ADDED("0", "\"type\":\"function_call\",\"name\":\"add\",\"arguments\":\"{}\"") COMPLETED, "C0(own,add,)C0(,,{})F(tool_calls)", 0, NULL },
+    { "arguments of nothing", ARGS("3", "{}") COMPLETED, "", ORB_E_PROTOCOL, NULL },
     { "reasoning", EVENT("response.reasoning_summary_part.added", ",\"summary_index\":0") EVENT("response.reasoning_summary_text.delta", ",\"delta\":\"h\"")
-      EVENT("response.reasoning_summary_part.added", ",\"summary_index\":1") EVENT("response.reasoning_text.delta", ",\"delta\":\"m\"") COMPLETED, "R(h)R(\n\n)R(m)F(stop)", 0 },
+      EVENT("response.reasoning_summary_part.added", ",\"summary_index\":1") EVENT("response.reasoning_text.delta", ",\"delta\":\"m\"") COMPLETED, "R(h)R(\n\n)R(m)F(stop)", 0, NULL },
     { "what is kept", ITEM("0", "\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[],\"encrypted_content\":\"e\"") ITEM("1", "\"type\":\"message\",\"phase\":\"p\",\"content\":[1]")
       ITEM("2", "\"type\":\"message\"") ITEM("3", CALL("f", "c", "1")) ITEM("4", "\"type\":\"web_search_call\"") COMPLETED,
       "C0(c,add,)C0(,,1)K{\"encrypted_content\":\"e\",\"id\":\"r\",\"summary\":[],\"type\":\"reasoning\"}K{\"phase\":\"p\",\"type\":\"message\"}K{\"type\":\"message\"}"
-      "K{\"call_id\":\"c\",\"type\":\"function_call\"}F(tool_calls)", 0 },
-    { "refusal", EVENT("response.refusal.delta", ",\"delta\":\"no\"") COMPLETED, "T(no)F(filter)", 0 },
+      "K{\"call_id\":\"c\",\"type\":\"function_call\"}F(tool_calls)", 0, NULL },
+    { "reasoning that cannot go back", ITEM("0", "\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[]") ITEM("1", CALL("f", "c", "{}")) COMPLETED,
+      "C0(c,add,)C0(,,{})F(tool_calls)", 0, NULL },
+    { "reasoning in the open", ITEM("0", "\"type\":\"reasoning\",\"id\":\"r\",\"content\":[{\"type\":\"reasoning_text\",\"text\":\"hm\"}]") TEXT("a") COMPLETED,
+      "T(a)K{\"content\":[{\"text\":\"hm\",\"type\":\"reasoning_text\"}],\"id\":\"r\",\"type\":\"reasoning\"}F(stop)", 0, NULL },
+    { "refusal", EVENT("response.refusal.delta", ",\"delta\":\"no\"") COMPLETED, "T(no)F(filter)", 0, NULL },
     { "length", TEXT("a") EVENT("response.incomplete", ",\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}"),
-      "T(a)U(1,2,3,0,0)F(length)", 0 },
-    { "filter", EVENT("response.incomplete", ",\"response\":{\"incomplete_details\":{\"reason\":\"content_filter\"}}"), "F(filter)", 0 },
-    { "failed", TEXT("a") EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow\"}}"), "T(a)", ORB_E_MODEL_RATE },
-    { "failed for good", EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"invalid_prompt\",\"message\":\"m\"}}"), "", ORB_E_MODEL_INVALID },
-    { "failed without a reason", EVENT("response.failed", ",\"response\":{\"error\":null}"), "", ORB_E_MODEL_SERVER },
-    { "error", "event: error\ndata: {\"type\":\"error\",\"code\":\"context_length_exceeded\",\"message\":\"m\",\"param\":null}\n\n", "", ORB_E_MODEL_CONTEXT },
-    { "error in a member", "event: error\ndata: {\"type\":\"error\",\"error\":{\"code\":\"insufficient_quota\",\"message\":\"m\"}}\n\n", "", ORB_E_MODEL_QUOTA },
-    { "error without a type", "data: {\"error\":{\"message\":\"x\",\"code\":503}}\n\n", "", ORB_E_MODEL_OVERLOADED },
-    { "cut", TEXT("a"), "T(a)", ORB_E_MODEL_TRUNCATED },
-    { "nothing", "", "", ORB_E_MODEL_TRUNCATED },
-    { "no JSON", "event: error\ndata: {\"x\n\n", "", ORB_E_PROTOCOL },
-    { "JSON that is no object", "data: 12\n\ndata: [1]\n\ndata: null\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0 },
+      "T(a)U(1,2,3)F(length)", 0, NULL },
+    { "filter", EVENT("response.incomplete", ",\"response\":{\"incomplete_details\":{\"reason\":\"content_filter\"}}"), "F(filter)", 0, NULL },
+    { "failed", TEXT("a") EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow\"}}"), "T(a)", ORB_E_MODEL_RATE, NULL },
+    { "failed for good", EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"invalid_prompt\",\"message\":\"m\"}}"), "", ORB_E_MODEL_INVALID, NULL },
+    { "failed for its image", EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"image_too_large\",\"message\":\"m\"}}"), "", ORB_E_MODEL_INVALID, NULL },
+    { "failed for a bad one", EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"invalid_base64_image\",\"message\":\"m\"}}"), "", ORB_E_MODEL_INVALID, NULL },
+    { "failed for what it shows", EVENT("response.failed", ",\"response\":{\"error\":{\"code\":\"image_content_policy_violation\",\"message\":\"m\"}}"), "", ORB_E_MODEL_FILTER, NULL },
+    { "failed without a reason", EVENT("response.failed", ",\"response\":{\"error\":null}"), "", ORB_E_MODEL_SERVER, NULL },
+    { "error", "event: error\ndata: {\"type\":\"error\",\"code\":\"context_length_exceeded\",\"message\":\"m\",\"param\":null}\n\n", "", ORB_E_MODEL_CONTEXT, NULL },
+    { "error in a member", "event: error\ndata: {\"type\":\"error\",\"error\":{\"code\":\"insufficient_quota\",\"message\":\"m\"}}\n\n", "", ORB_E_MODEL_QUOTA, NULL },
+    { "error without a type", "data: {\"error\":{\"message\":\"x\",\"code\":503}}\n\n", "", ORB_E_MODEL_OVERLOADED, NULL },
+    { "cut", TEXT("a"), "T(a)", ORB_E_MODEL_TRUNCATED, NULL },
+    { "nothing", "", "", ORB_E_MODEL_TRUNCATED, NULL },
+    { "no JSON", "event: error\ndata: {\"x\n\n", "", ORB_E_PROTOCOL, NULL },
+    { "JSON that is no object", "data: 12\n\ndata: [1]\n\ndata: null\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0, NULL },
     { "members of other types", EVENT("response.output_text.delta", ",\"delta\":7") EVENT("response.output_item.added", ",\"item\":3") EVENT("response.output_item.done", "")
-      EVENT("response.completed", ",\"response\":\"x\""), "F(stop)", 0 },
+      EVENT("response.completed", ",\"response\":\"x\""), "F(stop)", 0, NULL },
 };
-
-static void expect_reply(const struct orb_provider *provider, const struct reply_case *c, size_t step)
-{
-    struct feed f;
-    int rc = read_reply(provider, c->text, step, &f);
-    const char *notes = f.out.data ? f.out.data : "";
-    if (rc != c->code || strcmp(notes, c->notes) != 0)
-        fail_msg("%s, in pieces of %zu: code %d (%s), expected %d; deltas\n  %s\nexpected\n  %s", c->name, step, rc, f.err.text, c->code, notes, c->notes);
-    assert_int_equal(rc ? f.err.code : 0, rc);
-    orb_buf_done(&f.out);
-}
 
 static void events(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        for (size_t step = 1; step <= 41; step++)
-            expect_reply(&orb_provider_responses, &replies[i], step == 41 ? 1 << 20 : step);
+    test_replies(&orb_provider_responses, replies, ORB_COUNT(replies));
 }
 
 static void cut_at_every_byte(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ORB_COUNT(replies); i++)
-        for (size_t cut = 0; cut < strlen(replies[i].text); cut++) {
-            struct feed f;
-            char *text = orb_memdup(replies[i].text, cut);
-            int rc = read_reply(&orb_provider_responses, text, 7, &f);
-            assert_true(rc == 0 || rc == replies[i].code || rc == ORB_E_MODEL_TRUNCATED || rc == ORB_E_PROTOCOL);
-            assert_int_equal(rc == 0, f.out.data && strstr(f.out.data, "F("));
-            orb_buf_done(&f.out);
-            free(text);
-        }
+    test_replies_cut(&orb_provider_responses, replies, ORB_COUNT(replies));
 }
 
 static void limits(void **state)
 {
     struct orb_buf text;
-    struct feed f;
     (void)state;
     orb_buf_init(&text, 16 << 20);
     for (int i = 0; i < 257; i++)
         orb_buf_printf(&text, ADDED("%d", CALL("f%d", "c%d", "{}")), i, i, i);
-    assert_int_equal(read_reply(&orb_provider_responses, text.data, 4096, &f), ORB_E_PROTOCOL);
-    assert_non_null(strstr(f.err.text, "more than 256 tool calls"));
-    orb_buf_done(&f.out);
+    test_reply_over(&orb_provider_responses, text.data, text.len, "more than 256 tool calls");
     orb_buf_reset(&text);
     char *large = orb_alloc(900001);
     memset(large, 'x', 900000);
     for (int i = 0; i < 5; i++)
         orb_buf_printf(&text, ITEM("%d", "\"type\":\"reasoning\",\"encrypted_content\":\"%s\""), i, large);
-    assert_int_equal(read_reply(&orb_provider_responses, text.data, 65536, &f), ORB_E_PROTOCOL);
-    assert_non_null(strstr(f.err.text, "over 4 MiB"));
-    orb_buf_done(&f.out);
+    test_reply_over(&orb_provider_responses, text.data, text.len, "over 4 MiB");
     orb_buf_done(&text);
     free(large);
 }
@@ -332,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters), cmocka_unit_test(efforts),   cmocka_unit_test(strict_schemas),    cmocka_unit_test(items),
         cmocka_unit_test(kept_items), cmocka_unit_test(events),    cmocka_unit_test(cut_at_every_byte), cmocka_unit_test(limits),
+        cmocka_unit_test(a_schema_in_words),
     };
     setenv("OPENAI_API_KEY", "sk-test", 1);
     unsetenv("OPENAI_BASE_URL");

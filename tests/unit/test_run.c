@@ -47,7 +47,7 @@ static void show_request(struct play *p, int talk)
 
 static const struct { const char *word; int code; } classes[] = {
     { "rate", ORB_E_MODEL_RATE }, { "server", ORB_E_MODEL_SERVER }, { "auth", ORB_E_MODEL_AUTH }, { "invalid", ORB_E_MODEL_INVALID },
-    { "filter", ORB_E_MODEL_FILTER },
+    { "filter", ORB_E_MODEL_FILTER }, { "protocol", ORB_E_PROTOCOL }, { "large", ORB_E_TOO_LARGE }, { "config", ORB_E_CONFIG },
 };
 
 /* One operation of an answer: 1 = the answer has failed. */
@@ -74,6 +74,8 @@ static int operate(struct play *p, int talk, char *op)
         char *id = strsep(&op, " "), *name = strsep(&op, " ");
         delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_TOOL_CALL, .index = index, .id = strcmp(id, "-") ? id : NULL, .name = name,
                                             .text = op ? op : "", .len = op ? strlen(op) : 0 });
+    } else if (!strcmp(word, "finish")) {
+        delta(p, talk, &(struct orb_delta){ .type = ORB_DELTA_FINISH, .finish = !strcmp(rest, "length") ? ORB_FINISH_LENGTH : ORB_FINISH_FILTER });
     } else if (!strcmp(word, "messages")) {
         show_request(p, talk);
     } else if (!strcmp(word, "fail")) {
