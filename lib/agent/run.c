@@ -131,6 +131,8 @@ void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb
     *err = *why;
     if (talk)
         orb_run_explain(talk, NULL, why, err);
+    for (struct talk *t = run->talks; t && err->code != ORB_E_CANCELLED; t = t->next)
+        orb_talk_charge_broken(run, t);
     if (err->code != ORB_E_CANCELLED)
         orb_run_emit_error(run, talk, err, run->may_retry && orb_error_is_retryable(err->code));
     orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_FAILED });
@@ -148,6 +150,20 @@ const struct orb_error *orb_run_error(const struct orb_run *run)
 }
 
 /* ---- a run -------------------------------------------------------------- */
+
+/* A limit of cost that nobody could keep is told before anything has been spent. */
+static int check_prices(const struct orb_plan *plan, const struct orb_prices *prices, struct orb_error *err)
+{
+    double cost;
+    for (size_t i = 0; plan->max_cost > 0 && i < plan->agent_count; i++) {
+        const struct orb_agent *agent = plan->agents[i];
+        for (size_t k = 0; !agent->is_replaced && k < agent->models.count; k++)
+            if (orb_prices_cost(prices, agent->models.at[k], &(struct orb_usage){ 0 }, &cost))
+                return orb_error_set(err, ORB_E_BUDGET, "max_cost is set, and there is no price for the model '%.200s' of agent '%.100s': add a row to the worker's "
+                                     "table of prices (--prices FILE), or leave max_cost out", agent->models.at[k], agent->name);
+    }
+    return 0;
+}
 
 /* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
 static void free_choice(struct orb_run *run)
@@ -184,13 +200,14 @@ static void read_used(struct orb_run *run, const char *text)
 
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
 {
-    if (orb_history_check(spec->history, err)) {
+    const struct orb_prices *prices = spec->prices ? spec->prices : orb_prices_builtin();
+    if (orb_history_check(spec->history, err) || check_prices(spec->plan, prices, err)) {
         orb_plan_free(spec->plan);
         return NULL;
     }
     struct orb_run *run = orb_alloc(sizeof *run);
     run->plan = spec->plan;
-    run->prices = spec->prices ? spec->prices : orb_prices_builtin();
+    run->prices = prices;
     run->history = orb_history_cut(spec->history);
     run->input = json_stringn_nocheck(spec->input, spec->input_len);
     run->is_detailed = spec->is_detailed;
@@ -309,6 +326,7 @@ static void say_again(struct orb_run *run, const struct orb_agent *agent, const 
 void orb_run_advanced(struct orb_run *run, double now)
 {
     size_t pos = 0;
+    struct orb_error err = { 0 };
     if (run->is_over)
         return;
     for (size_t i = 0; i < run->segment_count; pos += run->segments[i++].len)
@@ -319,6 +337,10 @@ void orb_run_advanced(struct orb_run *run, double now)
     for (struct talk *t = run->talks; t; t = t->next) {
         if (t->state != TALK_BLOCKED)
             continue;
+        if (orb_run_check_spending(run, &err)) {
+            orb_run_fail(run, t, &err);
+            return;
+        }
         t->state = TALK_ASKING;
         t->step_started = now;
         orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, orb_talk_model(t));

@@ -50,7 +50,7 @@ struct orb_run_spec {
 };
 
 struct orb_run;
-/* NULL with err (ORB_E_AGENT) when the history is wrong. */
+/* NULL with err: the history is wrong (ORB_E_AGENT), or cost has a limit and a model no price (ORB_E_BUDGET). */
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err);
 void orb_run_free(struct orb_run *run);
 const struct orb_plan *orb_run_plan(const struct orb_run *run);
