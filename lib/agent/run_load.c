@@ -249,7 +249,7 @@ static void load(struct loader *l, const json_t *state)
     load_usage(state, &run->total);
     run->cost = time_of(l, state, "cost");
     run->has_cost = (int)number(l, state, "has_cost", 0, 1);
-    run->unmetered = (int)number(l, state, "unmetered", 0, (int64_t)run->plan->agent_count);
+    run->unmetered = value_of(l, state, "unmetered", JSON_STRING);
     run->output = value_of(l, state, "output", JSON_STRING);
     item = json_object_get(state, "parsed");
     run->parsed = json_is_null(item) ? NULL : json_deep_copy(item);

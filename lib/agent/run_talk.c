@@ -54,12 +54,20 @@ void orb_talk_free(struct orb_run *run, struct talk *talk)
     free(talk);
 }
 
+const struct orb_run *orb_run_payer(const struct orb_run *run)
+{
+    while (run->caller)
+        run = run->caller;
+    return run;
+}
+
 int orb_run_check_spending(const struct orb_run *run, struct orb_error *err)
 {
+    run = orb_run_payer(run);
     const struct orb_plan *plan = run->plan;
     if (run->unmetered && (plan->max_tokens_total || plan->max_cost > 0))
         return orb_error_set(err, ORB_E_BUDGET, "the model of agent '%.100s' has not told how many tokens it used, so %s cannot be kept; leave that out, or choose a "
-                             "model that tells", plan->agents[run->unmetered - 1]->name, plan->max_cost > 0 ? "max_cost" : "max_tokens_total");
+                             "model that tells", json_string_value(run->unmetered), plan->max_cost > 0 ? "max_cost" : "max_tokens_total");
     if (plan->max_tokens_total && run->total.total_tokens >= plan->max_tokens_total)
         return orb_error_set(err, ORB_E_BUDGET, "the task has used %lld tokens, and max_tokens_total is %lld; raise it, or ask for less",
                              (long long)run->total.total_tokens, (long long)plan->max_tokens_total);
@@ -141,17 +149,19 @@ static void charge(struct orb_run *run, const struct talk *talk)
 {
     const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
     double cost = -1; /* there is no price, or nothing that it could be for */
-    if (!talk->usage.total_tokens)
-        run->unmetered = talk->agent->index + 1;
-    run->total = orb_usage_sum(&run->total, &talk->usage);
-    if (talk->usage.total_tokens && !orb_prices_cost(run->prices, orb_talk_model(talk), &talk->usage, &cost)) {
-        run->cost += cost;
-        run->has_cost = 1;
+    int has_cost = talk->usage.total_tokens && !orb_prices_cost(run->prices, orb_talk_model(talk), &talk->usage, &cost);
+    const struct orb_run *payer = orb_run_payer(run);
+    for (struct orb_run *r = run; r; r = r->caller) {
+        r->total = orb_usage_sum(&r->total, &talk->usage);
+        r->cost += has_cost ? cost : 0;
+        r->has_cost |= has_cost;
+        if (!talk->usage.total_tokens && !r->unmetered)
+            r->unmetered = json_string_nocheck(talk->agent->name);
     }
     orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = orb_talk_model(talk),
         .finish = talk->finish == ORB_FINISH_LENGTH ? "length" : talk->finish == ORB_FINISH_FILTER ? "content_filter" : NULL,
         .has_spending = 1, .cached_tokens = talk->usage.cached_tokens, .reasoning_tokens = talk->usage.reasoning_tokens,
-        .cost = cost, .total_cost = run->has_cost ? run->cost : -1 });
+        .cost = cost, .total_cost = payer->has_cost ? payer->cost : -1 });
 }
 
 void orb_talk_charge_broken(struct orb_run *run, struct talk *talk)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -18,14 +19,28 @@
 static struct test_fleet fleet;
 static struct test_child worker;
 
+#define SAYS(name) "{\"name\": \"" name "\", \"model\": \"sim:say=one+two\"}"
+
+/* A tool that is a swarm, of five calls. */
+static void write_tool(const char *folder)
+{
+    char path[TEST_PATH_MAX + 64];
+    assert_int_equal(mkdir(folder, 0700), 0);
+    snprintf(path, sizeof path, "%s/ask.json", folder);
+    test_file_write(path, "{\"name\": \"ask\", \"description\": \"Asks.\", \"kind\": \"delegate\", \"agent\": {\"agents\": [" SAYS("k") ", " SAYS("l") ", "
+                    SAYS("m") ", " SAYS("n") ", " SAYS("o") "]}}");
+}
+
 static int start(void **state)
 {
-    char prices[TEST_PATH_MAX + 32];
+    char prices[TEST_PATH_MAX + 32], tools[TEST_PATH_MAX + 32];
     (void)state;
     test_fleet_start(&fleet);
+    snprintf(tools, sizeof tools, "%s/tools", fleet.redis.dir);
+    write_tool(tools);
     snprintf(prices, sizeof prices, "%s/prices.txt", fleet.redis.dir);
     test_file_write(prices, "sim:say 1000000 1000000 0 0\nsim:tool 1000000 1000000 0 0\n"); /* a dollar a token; nothing for other models */
-    test_worker_start(&worker, &fleet, ARGS("--worker-id", "w1", "--concurrency", "16", "--prices", prices), NULL);
+    test_worker_start(&worker, &fleet, ARGS("--worker-id", "w1", "--concurrency", "16", "--prices", prices, "--tools", tools), NULL);
     return 0;
 }
 
@@ -39,8 +54,8 @@ static int stop(void **state)
 
 /* ---- shapes ---- */
 
-#define SAYS(name) "{\"name\": \"" name "\", \"model\": \"sim:say=one+two\"}"
 #define PAIR(members, one, two) "{" members "\"agents\": [" one ", " two "]}"
+#define ASKS(name) "{\"name\": \"" name "\", \"model\": \"sim:tool=ask,arg=task,steps=50\", \"tools\": [\"ask\"], \"max_steps\": 50}"
 #define LEAD "{\"name\": \"lead\", \"model\": \"sim:tool=delegate_to_w,arg=task,steps=50\", \"max_steps\": 50}"
 
 /* Each of them would make five calls and more. The limit of the whole task stands for %s. */
@@ -56,6 +71,8 @@ static const char *const shapes[] = {
     "{%s \"mode\": \"handoff\", \"agents\": [{\"name\": \"a\", \"model\": \"sim:say=b\", \"handoffs\": [{\"name\": \"b\"}]}, "
         "{\"name\": \"b\", \"model\": \"sim:say=a\", \"handoffs\": [{\"name\": \"a\"}]}]}",
     "{%s \"name\": \"bot\", \"model\": \"sim:tool=none,steps=50\", \"max_steps\": 50}",
+    "{%s \"name\": \"bot\", \"model\": \"sim:tool=ask,arg=task,steps=50\", \"tools\": [\"ask\"], \"max_steps\": 50}",
+    "{%s \"parallel\": true, \"flow\": \"(a | b)\", \"agents\": [" ASKS("a") ", " ASKS("b") "]}",
 };
 
 static void fill_in(const char *shape, const char *limit, char out[2048])
@@ -136,6 +153,19 @@ static void money_ends(void **state)
             fail_msg("shape %zu has cost $%f, $%f at last, in %d calls", i, s.cost, s.last_cost, s.calls);
     }
     test_expect_drained(&fleet, "orbiter:tasks");
+    test_worker_stop(&worker);
+}
+
+/* Two tools that are agents, at the same time: what one of them spends, the other has no more. */
+static void delegates_share_the_purse(void **state)
+{
+    (void)state;
+    submit("cost", shapes[ORB_COUNT(shapes) - 1], "\"max_cost\": 14,");
+    submit("tokens", shapes[ORB_COUNT(shapes) - 1], "\"max_tokens_total\": 14,");
+    struct spent cost = expect_stop("cost", "BudgetError", ", and max_cost is $14; raise it, or ask for less");
+    struct spent tokens = expect_stop("tokens", "BudgetError", " tokens, and max_tokens_total is 14; raise it, or ask for less");
+    if (cost.cost < 14 || cost.cost - 2 * cost.last_cost >= 14 || tokens.tokens < 14 || tokens.tokens - 2 * tokens.last_tokens >= 14)
+        fail_msg("$%f in %d calls, %lld tokens in %d", cost.cost, cost.calls, (long long)tokens.tokens, tokens.calls);
     test_worker_stop(&worker);
 }
 
@@ -220,6 +250,6 @@ static void a_circle_ends(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
-    const struct CMUnitTest tests[] = { CASE(money_ends), CASE(tokens_end), CASE(enough_is_enough), CASE(what_has_no_price_is_not_begun), CASE(a_circle_ends) };
+    const struct CMUnitTest tests[] = { CASE(money_ends), CASE(delegates_share_the_purse), CASE(tokens_end), CASE(enough_is_enough), CASE(what_has_no_price_is_not_begun), CASE(a_circle_ends) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
