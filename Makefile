@@ -147,8 +147,9 @@ $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(B)/obj/tests/chaos/chaos.o $(TEST
 	$(call tell,LD)
 	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
 $(CHAOS_T): $(B)/obj/tests/chaos/chaos.o
-# The model check has files of its own.
+# Two of them have files of their own.
 $(B)/tests/chaos/model: $(call obj,$(wildcard tests/chaos/model/*.c))
+$(B)/tests/chaos/cancel: $(call obj,$(wildcard tests/chaos/cancel/*.c))
 # Each runs over the files that it is given; with FUZZER, clang's, it looks for new ones.
 FUZZ_MAIN := $(if $(FUZZER),,$(B)/obj/tests/fuzz/replay.o)
 $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/libtui.a $(B)/liborbiter.a

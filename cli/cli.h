@@ -130,6 +130,8 @@ const char *cli_color_end(void);
 /* show.c: a task for people and as JSON */
 json_t *cli_json_text(const char *text);    /* null when "" */
 json_t *cli_json_time(double seconds);      /* null when 0, or not in the years 2000 to 9999 */
+/* Of a task or a queue; null for "". */
+json_t *cli_json_usage(const char *text);
 json_t *cli_json_task(const struct orb_task_info *task);
 /* Prints one document (json: indented) or one line (jsonl) and frees it. */
 void cli_json_print(const struct cli *cli, json_t *value);

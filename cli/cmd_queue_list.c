@@ -13,7 +13,7 @@ static const struct orb_option rows[] = {
 };
 
 static const struct cli_column columns[] = {
-    {"QUEUE", 1}, {"DEPTH", 0}, {"RUNNING", 0}, {"DELAYED", 0}, {"DEAD", 0}, {"WORKERS", 0}, {"PAUSED", 1},
+    {"QUEUE", 1}, {"DEPTH", 0}, {"RUNNING", 0}, {"DELAYED", 0}, {"DEAD", 0}, {"WORKERS", 0}, {"PAUSED", 1}, {"COST", 0},
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
@@ -32,6 +32,7 @@ static json_t *row_json(const void *queues, size_t i)
     json_object_set_new(o, "paused_by", cli_json_text(q->paused_by));
     json_object_set_new(o, "paused_from", cli_json_text(q->paused_from));
     json_object_set_new(o, "paused_at", cli_json_time(q->paused_at));
+    json_object_set_new(o, "usage", cli_json_usage(q->usage));
     return o;
 }
 
@@ -47,6 +48,12 @@ static void print_row(struct cli_table *table, const void *queues, size_t i)
         cli_table_cell(table, text, NULL);
     }
     cli_table_cell(table, q->is_paused && !*q->paused_by ? "yes" : q->paused_by, q->is_paused ? cli_color("\x1b[33m") : NULL);
+    json_t *usage = cli_json_usage(q->usage), *cost = json_object_get(usage, "cost");
+    char text[32] = "";
+    if (json_is_number(cost))
+        snprintf(text, sizeof text, "$%.4f", json_number_value(cost));
+    cli_table_cell(table, text, NULL);
+    json_decref(usage);
 }
 
 static void on_queues(void *arg, const struct orb_queue_info *queues, size_t count, const struct orb_error *err)
@@ -77,7 +84,8 @@ const struct cli_command cli_cmd_queue_list = {
     .brief = "list the queues",
     .help = "Lists the queues that have had a task or a worker, by name. DEPTH is how many tasks wait for a worker, of all "
             "priorities; RUNNING how many workers have been given; DELAYED how many are not due yet or wait for another attempt; "
-            "DEAD counts dead letters, WORKERS orbiter's workers that live, and PAUSED says who paused the queue.",
+            "DEAD counts dead letters, WORKERS orbiter's workers that live, PAUSED says who paused the queue, and COST what all of its "
+            "tasks have cost so far, as far as their models have a price.",
     .options = rows,
     .options_size = sizeof(struct list_options),
     .defaults = &defaults,

@@ -44,7 +44,7 @@ static json_t *result_object(const struct orb_task_info *task)
     return result ? result : json_pack("{so}", "output", cli_json_text(task->output));
 }
 
-static json_t *usage_object(const char *text)
+json_t *cli_json_usage(const char *text)
 {
     json_t *usage = *text ? json_loads(text, 0, NULL) : NULL;
     return usage ? usage : json_null();
@@ -73,7 +73,7 @@ json_t *cli_json_task(const struct orb_task_info *t)
     json_object_set_new(o, "error", cli_json_text(t->error));
     json_object_set_new(o, "error_type", cli_json_text(t->error_type));
     json_object_set_new(o, "partial", cli_json_text(t->partial));
-    json_object_set_new(o, "usage", usage_object(t->usage));
+    json_object_set_new(o, "usage", cli_json_usage(t->usage));
     return o;
 }
 

@@ -83,14 +83,25 @@ static int read_members(struct plan_reader *r, const json_t *config, struct orb_
 }
 
 /* A handoff to an agent whose name a member of the swarm has goes to that member. */
+static void link_handoff(const struct orb_plan *plan, const struct orb_node *node, int *handoff)
+{
+    struct orb_agent *to = plan->agents[*handoff];
+    for (size_t i = 0; i < node->member_count; i++) {
+        const struct orb_agent *member = node->members[i]->agent;
+        if (!member || strcmp(to->name, member->name))
+            continue;
+        to->is_replaced = 1;
+        *handoff = member->index;
+        return;
+    }
+}
+
 static void link_handoffs(const struct orb_plan *plan, const struct orb_node *node)
 {
     for (size_t i = 0; i < node->member_count; i++) {
         struct orb_agent *agent = node->members[i]->agent;
         for (size_t k = 0; agent && k < agent->handoff_count; k++)
-            for (size_t m = 0; m < node->member_count; m++)
-                if (node->members[m]->agent && !strcmp(plan->agents[agent->handoffs[k]]->name, node->members[m]->agent->name))
-                    agent->handoffs[k] = node->members[m]->agent->index;
+            link_handoff(plan, node, &agent->handoffs[k]);
     }
 }
 

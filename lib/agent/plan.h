@@ -22,6 +22,7 @@ struct orb_agent {
     json_t *tools;                /* array: the config's items, not resolved; NULL = none */
     int *handoffs;                /* indexes of the agents that it may hand over to */
     size_t handoff_count;
+    int is_replaced;              /* named in handoffs only, and a member of the swarm has the name: it never gets a turn */
     /* Keys of ours; Python ignores them. */
     json_t *options;              /* model_options: see struct orb_model_call; NULL = none */
     json_t *output_schema;        /* JSON Schema that the answer must fit; NULL = none */

@@ -131,6 +131,8 @@ void orb_run_fail(struct orb_run *run, const struct talk *talk, const struct orb
     *err = *why;
     if (talk)
         orb_run_explain(talk, NULL, why, err);
+    for (struct talk *t = run->talks; t && (err->code != ORB_E_CANCELLED || run->caller); t = t->next)
+        orb_talk_charge_broken(run, t);
     if (err->code != ORB_E_CANCELLED)
         orb_run_emit_error(run, talk, err, run->may_retry && orb_error_is_retryable(err->code));
     orb_run_push(run, &(struct orb_action){ .type = ORB_ACTION_FAILED });
@@ -148,6 +150,20 @@ const struct orb_error *orb_run_error(const struct orb_run *run)
 }
 
 /* ---- a run -------------------------------------------------------------- */
+
+/* A limit of cost that nobody could keep is told before anything has been spent. */
+static int check_prices(const struct orb_plan *plan, double max_cost, const struct orb_prices *prices, struct orb_error *err)
+{
+    double cost;
+    for (size_t i = 0; max_cost > 0 && i < plan->agent_count; i++) {
+        const struct orb_agent *agent = plan->agents[i];
+        for (size_t k = 0; !agent->is_replaced && k < agent->models.count; k++)
+            if (orb_prices_cost(prices, agent->models.at[k], &(struct orb_usage){ 0 }, &cost))
+                return orb_error_set(err, ORB_E_BUDGET, "max_cost is set, and there is no price for the model '%.200s' of agent '%.100s': add a row to the worker's "
+                                     "table of prices (--prices FILE), or leave max_cost out", agent->models.at[k], agent->name);
+    }
+    return 0;
+}
 
 /* An agent that must call a tool must do so in its first step only: else it would never come to an end. */
 static void free_choice(struct orb_run *run)
@@ -177,20 +193,21 @@ static void read_used(struct orb_run *run, const char *text)
     run->total = orb_usage_sum(&usage, &(struct orb_usage){ 0 });
     run->has_cost = json_is_number(cost) && json_number_value(cost) >= 0;
     run->cost = run->has_cost ? json_number_value(cost) : 0;
-    run->used = run->total;
-    run->used_cost = run->cost;
     json_decref(used);
 }
 
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err)
 {
-    if (orb_history_check(spec->history, err)) {
+    const struct orb_prices *prices = spec->prices ? spec->prices : orb_prices_builtin();
+    double max_cost = spec->caller ? orb_run_payer(spec->caller)->plan->max_cost : spec->plan->max_cost;
+    if (orb_history_check(spec->history, err) || check_prices(spec->plan, max_cost, prices, err)) {
         orb_plan_free(spec->plan);
         return NULL;
     }
     struct orb_run *run = orb_alloc(sizeof *run);
     run->plan = spec->plan;
-    run->prices = spec->prices ? spec->prices : orb_prices_builtin();
+    run->prices = prices;
+    run->caller = spec->caller;
     run->history = orb_history_cut(spec->history);
     run->input = json_stringn_nocheck(spec->input, spec->input_len);
     run->is_detailed = spec->is_detailed;
@@ -202,6 +219,11 @@ struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *e
     read_used(run, spec->used);
     free_choice(run);
     return run;
+}
+
+void orb_run_leave(struct orb_run *run)
+{
+    run->caller = NULL;
 }
 
 void orb_run_free(struct orb_run *run)
@@ -227,7 +249,7 @@ void orb_run_free(struct orb_run *run)
     free(run->segments);
     free(run->err);
     orb_buf_done(&run->text);
-    json_t *const values[] = { run->history, run->input, run->artifacts, run->output, run->parsed };
+    json_t *const values[] = { run->history, run->input, run->artifacts, run->unmetered, run->output, run->parsed };
     for (size_t i = 0; i < ORB_COUNT(values); i++)
         json_decref(values[i]);
     orb_plan_free(run->plan);
@@ -309,6 +331,7 @@ static void say_again(struct orb_run *run, const struct orb_agent *agent, const 
 void orb_run_advanced(struct orb_run *run, double now)
 {
     size_t pos = 0;
+    struct orb_error err = { 0 };
     if (run->is_over)
         return;
     for (size_t i = 0; i < run->segment_count; pos += run->segments[i++].len)
@@ -319,6 +342,10 @@ void orb_run_advanced(struct orb_run *run, double now)
     for (struct talk *t = run->talks; t; t = t->next) {
         if (t->state != TALK_BLOCKED)
             continue;
+        if (orb_run_check_spending(run, &err)) {
+            orb_run_fail(run, t, &err);
+            return;
+        }
         t->state = TALK_ASKING;
         t->step_started = now;
         orb_run_status(run, t->agent->name, "running", "Agent '%.200s' goes on with model '%.200s'", t->agent->name, orb_talk_model(t));
@@ -351,48 +378,22 @@ static void put_count(struct orb_buf *b, const char *key, int64_t n)
         orb_buf_printf(b, ", \"%s\": %lld", key, (long long)n);
 }
 
-/* With the calls that are under way. */
-static struct orb_usage usage_now(const struct orb_run *run, double *cost, int *has_cost)
+void orb_run_usage(const struct orb_run *run, char out[320])
 {
     struct orb_usage sum = run->total;
-    double one;
-    *cost = run->cost;
-    *has_cost = run->has_cost;
+    struct orb_buf b;
+    double cost = run->cost, one;
+    int has_cost = run->has_cost;
+    orb_buf_init(&b, 320);
     for (const struct talk *t = run->talks; t; t = t->next) {
         if (t->is_settled || !t->usage.total_tokens)
             continue;
         sum = orb_usage_sum(&sum, &t->usage);
         if (!orb_prices_cost(run->prices, orb_talk_model(t), &t->usage, &one)) {
-            *cost += one;
-            *has_cost = 1;
+            cost += one;
+            has_cost = 1;
         }
     }
-    return sum;
-}
-
-void orb_run_absorb(struct orb_run *run, const struct orb_run *other)
-{
-    double cost;
-    int has_cost;
-    struct orb_usage now = usage_now(other, &cost, &has_cost);
-    const struct orb_usage *was = &other->used;
-    const struct orb_usage more = {
-        .input_tokens = now.input_tokens - was->input_tokens, .output_tokens = now.output_tokens - was->output_tokens,
-        .total_tokens = now.total_tokens - was->total_tokens, .cached_tokens = now.cached_tokens - was->cached_tokens,
-        .cache_write_tokens = now.cache_write_tokens - was->cache_write_tokens, .reasoning_tokens = now.reasoning_tokens - was->reasoning_tokens,
-    };
-    run->total = orb_usage_sum(&run->total, &more);
-    run->cost += cost - other->used_cost;
-    run->has_cost |= has_cost;
-}
-
-void orb_run_usage(const struct orb_run *run, char out[320])
-{
-    struct orb_buf b;
-    double cost;
-    int has_cost;
-    struct orb_usage sum = usage_now(run, &cost, &has_cost);
-    orb_buf_init(&b, 320);
     orb_buf_printf(&b, "{\"input_tokens\": %lld, \"output_tokens\": %lld, \"total_tokens\": %lld", (long long)sum.input_tokens,
                    (long long)sum.output_tokens, (long long)sum.total_tokens);
     put_count(&b, "cached_tokens", sum.cached_tokens);

@@ -44,15 +44,18 @@ struct orb_run_spec {
     int is_detailed, may_retry; /* may_retry: a failure that can be retried will be */
     size_t artifact_bytes;  /* results over this become artifacts; 0 = ORB_TOOL_ARTIFACT_BYTES */
     const struct orb_prices *prices; /* NULL = those of this version; outlives the run */
+    struct orb_run *caller; /* whose tool it is: that one's limits hold, and what this one uses is that one's, too; NULL = none */
     const char *used;       /* by earlier attempts of the task, as orb_run_usage wrote it; NULL or "" = nothing */
     orb_run_event_fn fn;
     void *arg;
 };
 
 struct orb_run;
-/* NULL with err (ORB_E_AGENT) when the history is wrong. */
+/* NULL with err: the history is wrong (ORB_E_AGENT), or cost has a limit and a model no price (ORB_E_BUDGET). */
 struct orb_run *orb_run_new(const struct orb_run_spec *spec, struct orb_error *err);
 void orb_run_free(struct orb_run *run);
+/* Its caller goes first. */
+void orb_run_leave(struct orb_run *run);
 const struct orb_plan *orb_run_plan(const struct orb_run *run);
 /* The tools that the items of an agent (its index in the plan) stand for; before the start. Takes references. ORB_E_AGENT when
  * two have one name. */
@@ -76,9 +79,6 @@ int orb_run_next(struct orb_run *run, struct orb_action *out);
  * since a run that waits costs less without them. 0, or ORB_E_NOT_FOUND when the talk asks nothing. */
 int orb_run_call(const struct orb_run *run, int talk, const char **model, struct orb_model_call *out) ORB_MUST_CHECK;
 const struct orb_error *orb_run_error(const struct orb_run *run);
-
-/* What another run, which began with this one's usage at that time, has used since. */
-void orb_run_absorb(struct orb_run *run, const struct orb_run *other);
 
 /* The answer of a run that is done; borrowed. */
 const char *orb_run_output(const struct orb_run *run, size_t *len);

@@ -246,10 +246,10 @@ static void load(struct loader *l, const json_t *state)
     run->turns_bytes = (size_t)number(l, state, "turns_bytes", 0, IDS_MAX);
     run->reasoning_bytes = (size_t)number(l, state, "reasoning_bytes", 0, IDS_MAX);
     load_artifacts(l, state);
-    run->artifact_count = number(l, state, "artifact_count", 0, IDS_MAX);
     load_usage(state, &run->total);
     run->cost = time_of(l, state, "cost");
     run->has_cost = (int)number(l, state, "has_cost", 0, 1);
+    run->unmetered = value_of(l, state, "unmetered", JSON_STRING);
     run->output = value_of(l, state, "output", JSON_STRING);
     item = json_object_get(state, "parsed");
     run->parsed = json_is_null(item) ? NULL : json_deep_copy(item);

@@ -73,10 +73,11 @@ json_t *orb_run_save(const struct orb_run *run)
         json_array_insert_new(frames, 0, save_frame(f));
     for (size_t i = 0; i < run->segment_count; i++)
         json_array_append_new(segments, json_pack("[i, I]", run->segments[i].agent, (json_int_t)run->segments[i].len));
-    json_t *o = json_pack("{s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:o, s:f, s:b, s:o, s:o}", "version", RUN_STATE_VERSION, "last_id", run->last_id,
+    json_t *o = json_pack("{s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:f, s:b, s:o, s:o, s:o}", "version", RUN_STATE_VERSION, "last_id", run->last_id,
         "over", run->is_over, "frames", frames, "talks", talks, "text", text_of(&run->text), "segments", segments, "turns_bytes", (json_int_t)run->turns_bytes,
-        "reasoning_bytes", (json_int_t)run->reasoning_bytes, "artifacts", copy_or_null(run->artifacts), "artifact_count", (json_int_t)run->artifact_count,
-        "usage", save_usage(&run->total), "cost", run->cost, "has_cost", run->has_cost, "output", copy_or_null(run->output), "parsed", copy_or_null(run->parsed));
+        "reasoning_bytes", (json_int_t)run->reasoning_bytes, "artifacts", copy_or_null(run->artifacts), "usage", save_usage(&run->total),
+        "cost", run->cost, "has_cost", run->has_cost, "unmetered", copy_or_null(run->unmetered),
+        "output", copy_or_null(run->output), "parsed", copy_or_null(run->parsed));
     if (run->err)
         json_object_set_new(o, "error", json_pack("{s:i, s:I, s:s}", "code", run->err->code, "retry_after_ms", (json_int_t)run->err->retry_after_ms,
                                                   "text", run->err->text));

@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- names ---------------------------------------------------------------- */
@@ -85,14 +86,28 @@ static void drop_oldest(struct orb_run *run)
     json_object_del(run->artifacts, key);
 }
 
+/* The id that this text has, or gets: the same text always has the same one, so that the guard below sees that nothing is new. */
+static void find_place(struct orb_run *run, const char *tool, const char *text, size_t len, char id[128])
+{
+    uint64_t h = hash(HASH_START, text, len);
+    const json_t *there;
+    do {
+        snprintf(id, 128, "tool_result_%.64s_%08x", tool, (unsigned)(h >> 32));
+        there = json_object_get(run->artifacts, id);
+        h = hash(h, "", 1);
+    } while (there && (json_string_length(there) != len || memcmp(json_string_value(there), text, len)));
+    if (!there)
+        return;
+    run->artifact_total -= len; /* to become the newest */
+    json_object_del(run->artifacts, id);
+}
+
 json_t *orb_artifact_keep(struct orb_run *run, const char *tool, const char *text, size_t len)
 {
     char id[128];
-    run->artifact_count++;
-    uint64_t h = hash(hash(HASH_START, &run->artifact_count, sizeof run->artifact_count), text, len);
-    snprintf(id, sizeof id, "tool_result_%.64s_%08x", tool, (unsigned)(h >> 32));
     if (!run->artifacts)
         run->artifacts = json_object();
+    find_place(run, tool, text, len, id);
     while (json_object_size(run->artifacts) && (run->artifact_total + len > ARTIFACTS_BYTES_MAX || json_object_size(run->artifacts) >= ARTIFACTS_MAX))
         drop_oldest(run);
     json_object_set_new_nocheck(run->artifacts, id, json_stringn_nocheck(text, len));
@@ -119,6 +134,15 @@ static int64_t count_repeat(struct repeat *r, uint64_t h)
     return r->count;
 }
 
+/* As they are meant, not as they are spaced. */
+static uint64_t hash_arguments(uint64_t h, const struct call *c)
+{
+    char *text = c->parsed ? json_dumps(c->parsed, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    h = text ? hash(h, text, strlen(text)) : hash(h, c->arguments.data, c->arguments.len);
+    free(text);
+    return h;
+}
+
 int orb_repeats_check(struct talk *talk, struct orb_error *err)
 {
     uint64_t step = HASH_START;
@@ -128,7 +152,7 @@ int orb_repeats_check(struct talk *talk, struct orb_error *err)
         const struct call *c = &talk->calls[i];
         const char *result = c->error ? c->error : json_string_value(c->text);
         uint64_t h = hash(HASH_START, c->name, strlen(c->name) + 1);
-        h = hash(h, c->arguments.data, c->arguments.len);
+        h = hash_arguments(h, c);
         h = hash(h, result, strlen(result));
         step = hash(step, &h, sizeof h);
         if (count_repeat(&talk->same_call, h) >= ORB_REPEATS_MAX) {

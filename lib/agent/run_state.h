@@ -106,12 +106,11 @@ struct orb_run {
     size_t reasoning_bytes;      /* of all steps */
     json_t *artifacts;           /* name: text */
     size_t artifact_total;
-    int64_t artifact_count;
-    struct orb_usage total;      /* of the steps that ended */
+    struct orb_run *caller;      /* whose tool it is, or NULL: what it uses is that one's, too */
+    struct orb_usage total;      /* of the calls that ended, its tools' too */
     double cost;                 /* dollars; of what has a price */
     int has_cost;
-    struct orb_usage used;       /* what it began with; not in its state */
-    double used_cost;
+    json_t *unmetered;           /* string: the agent whose model has not told what it used; NULL = all have */
     int is_over;                 /* done, failed or cancelled */
     json_t *output, *parsed;     /* of the root */
     struct orb_error *err;       /* why it failed */
@@ -150,6 +149,12 @@ void orb_talk_called(struct orb_run *run, struct talk *talk, double now);
 void orb_talk_add_turn(struct orb_run *run, struct talk *talk, json_t *calls_take);
 void orb_talk_add(struct orb_run *run, struct talk *talk, json_t *message_take, size_t bytes);
 const char *orb_talk_model(const struct talk *talk);
+/* What a call that comes to nothing has told of its tokens is paid as well. */
+void orb_talk_charge_broken(struct orb_run *run, struct talk *talk);
+/* The run of the task: whose limits hold. */
+const struct orb_run *orb_run_payer(const struct orb_run *run);
+/* ORB_E_BUDGET: no model may be asked any more. */
+int orb_run_check_spending(const struct orb_run *run, struct orb_error *err) ORB_MUST_CHECK;
 
 /* run_history.c */
 /* ORB_E_AGENT */

@@ -54,28 +54,32 @@ void orb_talk_free(struct orb_run *run, struct talk *talk)
     free(talk);
 }
 
-/* What was set for the whole task. */
-static int check_spending(struct orb_run *run, const struct talk *talk, struct orb_error *err)
+const struct orb_run *orb_run_payer(const struct orb_run *run)
 {
+    while (run->caller)
+        run = run->caller;
+    return run;
+}
+
+int orb_run_check_spending(const struct orb_run *run, struct orb_error *err)
+{
+    run = orb_run_payer(run);
     const struct orb_plan *plan = run->plan;
-    double cost;
+    if (run->unmetered && (plan->max_tokens_total || plan->max_cost > 0))
+        return orb_error_set(err, ORB_E_BUDGET, "the model of agent '%.100s' has not told how many tokens it used, so %s cannot be kept; leave that out, or choose a "
+                             "model that tells", json_string_value(run->unmetered), plan->max_cost > 0 ? "max_cost" : "max_tokens_total");
     if (plan->max_tokens_total && run->total.total_tokens >= plan->max_tokens_total)
         return orb_error_set(err, ORB_E_BUDGET, "the task has used %lld tokens, and max_tokens_total is %lld; raise it, or ask for less",
                              (long long)run->total.total_tokens, (long long)plan->max_tokens_total);
-    if (plan->max_cost <= 0)
-        return 0;
-    if (run->cost >= plan->max_cost)
+    if (plan->max_cost > 0 && run->cost >= plan->max_cost)
         return orb_error_set(err, ORB_E_BUDGET, "the task has cost $%.6f, and max_cost is $%g; raise it, or ask for less", run->cost, plan->max_cost);
-    if (orb_prices_cost(run->prices, orb_talk_model(talk), &(struct orb_usage){ 0 }, &cost))
-        return orb_error_set(err, ORB_E_BUDGET, "max_cost is set, and there is no price for the model '%.200s': add a row to the worker's table of prices "
-                             "(--prices FILE)", orb_talk_model(talk));
     return 0;
 }
 
 static void start_step(struct orb_run *run, struct talk *talk, double now)
 {
     struct orb_error err = { 0 };
-    if (check_spending(run, talk, &err)) {
+    if (orb_run_check_spending(run, &err)) {
         orb_run_fail(run, talk, &err);
         return;
     }
@@ -140,25 +144,32 @@ int orb_run_call(const struct orb_run *run, int id, const char **model, struct o
 
 /* ---- what it has come to -------------------------------------------------- */
 
-/* What the step's call used goes to the task's account; its cost, or -1 when there is no price. */
-static double charge(struct orb_run *run, struct talk *talk)
-{
-    double cost = -1;
-    run->total = orb_usage_sum(&run->total, &talk->usage);
-    if (!orb_prices_cost(run->prices, orb_talk_model(talk), &talk->usage, &cost)) {
-        run->cost += cost;
-        run->has_cost = 1;
-    }
-    return cost;
-}
-
-static void usage_event(struct orb_run *run, struct talk *talk, double cost)
+/* What the step's call used goes to the task's account, and is told. */
+static void charge(struct orb_run *run, const struct talk *talk)
 {
     const int64_t usage[3] = { talk->usage.input_tokens, talk->usage.output_tokens, talk->usage.total_tokens };
+    double cost = -1; /* there is no price, or nothing that it could be for */
+    int has_cost = talk->usage.total_tokens && !orb_prices_cost(run->prices, orb_talk_model(talk), &talk->usage, &cost);
+    const struct orb_run *payer = orb_run_payer(run);
+    for (struct orb_run *r = run; r; r = r->caller) {
+        r->total = orb_usage_sum(&r->total, &talk->usage);
+        r->cost += has_cost ? cost : 0;
+        r->has_cost |= has_cost;
+        if (!talk->usage.total_tokens && !r->unmetered)
+            r->unmetered = json_string_nocheck(talk->agent->name);
+    }
     orb_run_emit(run, talk->agent, &(struct orb_event_out){ .type = ORB_EVENT_USAGE, .usage = usage, .step_number = talk->step, .word = orb_talk_model(talk),
         .finish = talk->finish == ORB_FINISH_LENGTH ? "length" : talk->finish == ORB_FINISH_FILTER ? "content_filter" : NULL,
         .has_spending = 1, .cached_tokens = talk->usage.cached_tokens, .reasoning_tokens = talk->usage.reasoning_tokens,
-        .cost = cost, .total_cost = run->has_cost ? run->cost : -1 });
+        .cost = cost, .total_cost = payer->has_cost ? payer->cost : -1 });
+}
+
+void orb_talk_charge_broken(struct orb_run *run, struct talk *talk)
+{
+    if (talk->is_settled || !talk->usage.total_tokens)
+        return;
+    charge(run, talk);
+    talk->usage = (struct orb_usage){ 0 };
 }
 
 static void step_completed(struct orb_run *run, struct talk *talk, double now)
@@ -191,7 +202,7 @@ static void settle_text(struct orb_run *run, struct talk *talk)
 void orb_talk_drop(struct orb_run *run, struct talk *talk)
 {
     if (!talk->is_settled) {
-        charge(run, talk);
+        orb_talk_charge_broken(run, talk);
         settle_text(run, talk);
     }
     orb_talk_free(run, talk);
@@ -213,6 +224,7 @@ void orb_talk_fail(struct orb_run *run, struct talk *talk, const struct orb_erro
         orb_run_fail(run, talk, why);
         return;
     }
+    orb_talk_charge_broken(run, talk);
     orb_run_explain(talk, worker, why, &err);
     orb_run_emit_error(run, talk, &err, 1);
     orb_frame_give_up(run, worker, &err, now);
@@ -289,7 +301,7 @@ void orb_run_answered(struct orb_run *run, int id, double now)
     struct orb_error err = { 0 };
     if (!talk || talk->state != TALK_ASKING)
         return;
-    usage_event(run, talk, charge(run, talk));
+    charge(run, talk);
     settle_text(run, talk);
     talk->is_settled = 1;
     if (orb_answer_is_none(talk, &err)) {
@@ -359,10 +371,9 @@ void orb_run_model_failed(struct orb_run *run, int id, const struct orb_error *w
         orb_talk_fail(run, talk, &err, now);
         return;
     }
+    orb_talk_charge_broken(run, talk);
     orb_run_explain(talk, talk->frame, &err, &told);
     orb_run_emit_error(run, talk, &told, 1);
-    charge(run, talk);
-    talk->usage = (struct orb_usage){ 0 };
     talk->finish = ORB_FINISH_STOP;
     run->live_bytes -= talk->text.len;
     json_decref(take_text(talk));

@@ -188,15 +188,16 @@ void orb_broker_finish(struct orb_broker *b, const struct orb_outcome *o, orb_re
     orb_cmd_str(body, o->is_stream_fresh ? "1" : "");
 }
 
-void orb_broker_requeue(struct orb_broker *b, const char *entry, const char *id, int attempt, orb_redis_cb cb, void *arg)
+void orb_broker_requeue(struct orb_broker *b, const char *entry, const char *id, int attempt, const char *usage, orb_redis_cb cb, void *arg)
 {
-    struct orb_buf *body = orb_batch_add(b->requeue, 3, cb, arg);
+    struct orb_buf *body = orb_batch_add(b->requeue, 4, cb, arg);
     orb_cmd_str(body, entry);
     orb_cmd_str(body, id);
     if (attempt)
         orb_cmd_int(body, attempt);
     else
         orb_cmd_str(body, "");
+    orb_cmd_str(body, usage);
 }
 
 int orb_broker_poison(struct orb_broker *b, const char *entry, const char *id, const struct orb_error *why, int is_binary,

@@ -75,8 +75,9 @@ struct orb_outcome {
 };
 /* reply: the state the task has now, or STALE. */
 void orb_broker_finish(struct orb_broker *broker, const struct orb_outcome *outcome, orb_redis_cb cb, void *arg);
-/* Hand back, uncounted; attempt 0: delivered but never begun. reply as above. */
-void orb_broker_requeue(struct orb_broker *broker, const char *entry, const char *id, int attempt, orb_redis_cb cb, void *arg);
+/* Hand back, uncounted; attempt 0: delivered but never begun; usage: as in an outcome. reply as above. */
+void orb_broker_requeue(struct orb_broker *broker, const char *entry, const char *id, int attempt, const char *usage, orb_redis_cb cb,
+                        void *arg);
 /* Dead-letter an entry that cannot be parsed. id "" when it has none. is_binary: the payload is not UTF-8. */
 int orb_broker_poison(struct orb_broker *broker, const char *entry, const char *id, const struct orb_error *why, int is_binary,
                       orb_redis_cb cb, void *arg) ORB_MUST_CHECK;

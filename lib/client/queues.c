@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "base/base.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 struct row {
     struct orb_queue_info info;
-    char *name, *paused_by, *paused_from;
+    char *name, *paused_by, *paused_from, *usage;
     struct stream {
         int64_t length, pending;
         char delivered[48];    /* the id that was delivered last; "" = none */
@@ -49,6 +50,7 @@ static void add_up(struct row *row)
     i->name = row->name;
     i->paused_by = row->paused_by ? row->paused_by : "";
     i->paused_from = row->paused_from ? row->paused_from : "";
+    i->usage = row->usage ? row->usage : "";
 }
 
 static void listing_done(struct listing *l)
@@ -71,6 +73,7 @@ static void listing_done(struct listing *l)
         free(l->rows[i].name);
         free(l->rows[i].paused_by);
         free(l->rows[i].paused_from);
+        free(l->rows[i].usage);
     }
     free(l->rows);
     free(l);
@@ -186,6 +189,37 @@ static void read_pause(void *arg, size_t which, const struct orb_reply *reply, c
     row->info.paused_at = orb_reply_real(orb_reply_at(reply, 2));
 }
 
+/* As a task has it: the details only when they are not 0, the cost only when it is known. */
+static const char *const usage_names[] = { "input_tokens", "output_tokens", "total_tokens", "cached_tokens", "cache_write_tokens",
+                                           "reasoning_tokens", "cost" };
+enum { USAGE_SUMS = 3, USAGE_COST = ORB_COUNT(usage_names) - 1 };
+
+static void read_usage(void *arg, size_t which, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct row *row = row_of(arg, which, err);
+    struct orb_buf b;
+    size_t known = 0;
+    if (!row)
+        return;
+    orb_buf_init(&b, 1024);
+    for (size_t i = 0; i < ORB_COUNT(usage_names); i++) {
+        size_t len;
+        const char *text = orb_reply_str(orb_reply_at(reply, i), &len);
+        known += len > 0;
+        if (!len && i >= USAGE_SUMS)
+            continue;
+        orb_buf_printf(&b, "%s\"%s\": ", i ? ", " : "{", usage_names[i]);
+        if (i == USAGE_COST)
+            orb_json_real(&b, round(orb_reply_real(orb_reply_at(reply, i)) * 1e9) / 1e9);
+        else
+            orb_buf_printf(&b, "%lld", strtoll(text, NULL, 10));
+    }
+    orb_buf_char(&b, '}');
+    if (known && !b.err)
+        row->usage = orb_strdup(b.data);
+    orb_buf_done(&b);
+}
+
 static const char *stream_key(const struct listing *l, size_t i, int n, char out[ORB_KEY_MAX + 16])
 {
     char key[ORB_KEY_MAX];
@@ -242,6 +276,9 @@ static void ask_contents(struct listing *l)
         snprintf(beside, sizeof beside, "%s:paused", key);
         ASK_QUEUE(l, read_is_paused, i, "EXISTS", beside);
         ASK_QUEUE(l, read_pause, i, "HMGET", beside, "who", "from", "at");
+        snprintf(beside, sizeof beside, "%s:spent", key);
+        ASK_QUEUE(l, read_usage, i, "HMGET", beside, usage_names[0], usage_names[1], usage_names[2], usage_names[3], usage_names[4],
+                  usage_names[5], usage_names[USAGE_COST]);
     }
     orb_ask_end(&l->ask);
 }

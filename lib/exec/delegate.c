@@ -74,10 +74,8 @@ static void on_ended(void *arg, const struct orb_error *err)
 {
     struct asking *a = arg;
     struct orb_tool_call *call = a->call;
-    struct orb_attempt *attempt = a->attempt, *parent = parent_of(call);
+    struct orb_attempt *attempt = a->attempt;
     size_t len = 0;
-    if (parent && orb_attempt_run(attempt))
-        orb_run_absorb(parent->run, orb_attempt_run(attempt));
     const char *output = err ? NULL : orb_run_output(orb_attempt_run(attempt), &len);
     if (err)
         orb_tool_call_fail(call, "Tool '%s' failed: %s", call->tool->name, orb_error_message(err));

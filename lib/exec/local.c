@@ -212,23 +212,15 @@ static size_t artifact_bytes(void)
     return text && !orb_parse_int(text, 1, ORB_TOOL_RESULT_MAX, &n) ? (size_t)n : 0;
 }
 
-/* What was set for the whole task. */
-static void inherit_limits(struct orb_plan *plan, const struct orb_attempt *parent)
-{
-    const struct orb_plan *theirs = parent ? orb_run_plan(parent->run) : plan;
-    plan->max_cost = theirs->max_cost;
-    plan->max_tokens_total = theirs->max_tokens_total;
-}
-
 static struct orb_run *new_run(struct orb_attempt *a, const struct orb_attempt_spec *spec, struct orb_task *task, struct orb_error *err)
 {
     struct orb_plan *plan;
     if (check_metadata(task->metadata, err) || orb_plan_read(task->agent_config, &plan, err))
         return NULL;
-    inherit_limits(plan, a->parent);
     const struct orb_run_spec run = {
         .plan = plan, .history = task->messages, .input = task->input, .input_len = task->input_len, .is_detailed = task->detailed,
-        .may_retry = spec->may_retry, .artifact_bytes = artifact_bytes(), .prices = spec->prices, .used = spec->used, .fn = emit, .arg = a,
+        .may_retry = spec->may_retry, .artifact_bytes = artifact_bytes(), .prices = spec->prices, .caller = a->parent ? a->parent->run : NULL,
+        .used = spec->used, .fn = emit, .arg = a,
     };
     return orb_run_new(&run, err);
 }
@@ -286,15 +278,13 @@ struct orb_attempt *orb_attempt_start(struct orb_loop *loop, const struct orb_at
 struct orb_attempt *orb_attempt_start_delegate(struct orb_loop *loop, struct orb_attempt *parent, struct orb_toolbox *toolbox, json_t *config, const json_t *input,
                                                const struct orb_attempt_callbacks *callbacks, void *arg)
 {
-    char used[320] = "";
-    struct orb_attempt_spec spec = { .toolbox = toolbox, .number = 1, .deadline_ms = -1, .used = used };
+    struct orb_attempt_spec spec = { .toolbox = toolbox, .number = 1, .deadline_ms = -1 };
     struct orb_task task = { .agent_config = json_incref(config), .input_len = json_string_length(input) };
     task.input = orb_memdup(json_string_value(input), task.input_len);
     if (parent) {
         spec.prices = parent->prices;
         spec.number = parent->number;
         task.detailed = parent->is_detailed;
-        orb_run_usage(parent->run, used);
         snprintf(task.id, sizeof task.id, "%s", parent->task_id);
     }
     struct orb_attempt *a = attempt_new(loop, &spec, &task, callbacks, arg);
@@ -321,8 +311,11 @@ void orb_attempt_abort(struct orb_attempt *a)
 
 static void leave_family(struct orb_attempt *a)
 {
-    for (struct orb_attempt *d = a->delegates; d; d = d->next)
+    for (struct orb_attempt *d = a->delegates; d; d = d->next) {
         d->parent = NULL;
+        if (d->run)
+            orb_run_leave(d->run);
+    }
     if (!a->parent)
         return;
     struct orb_attempt **link = &a->parent->delegates;

@@ -9,12 +9,14 @@
 
 #define NAME_MAX_BYTES 256
 #define PRICE_MAX 1e6 /* dollars for a million tokens */
+#define ABOVE_MAX (INT64_C(1) << 53)
 
 /* prices.txt, embedded by the Makefile. */
 extern const char orb_prices_text[];
 
 struct row {
     char *name;
+    int64_t above; /* tokens of input; 0: any call */
     double input, output, cached, written;
 };
 
@@ -52,9 +54,13 @@ static int read_row(struct orb_prices *p, char *line, const char *name, int numb
     struct row row = { 0 };
     double *const to[] = { &row.input, &row.output, &row.cached, &row.written };
     line[strcspn(line, "#")] = '\0';
-    char *model = next_word(&line), *word;
+    char *model = next_word(&line), *word, *above = model ? strchr(model, '>') : NULL;
     if (!model)
         return 0;
+    if (above && (above == model || orb_parse_int(above + 1, 1, ABOVE_MAX, &row.above)))
+        return orb_error_set(err, ORB_E_CONFIG, "%s line %d: '%.60s': behind '>' stands a number of tokens, before it a model", name, number, model);
+    if (above)
+        *above = '\0';
     if (strlen(model) > NAME_MAX_BYTES || p->count >= ORB_PRICES_ROWS_MAX)
         return orb_error_set(err, ORB_E_CONFIG, "%s line %d: a name over %d bytes, or a table over %d rows", name, number, NAME_MAX_BYTES, ORB_PRICES_ROWS_MAX);
     for (size_t i = 0; i < ORB_COUNT(to); i++)
@@ -131,13 +137,46 @@ const struct orb_prices *orb_prices_builtin(void)
 
 /* ---- asking ------------------------------------------------------------------ */
 
-static int begins_with(const char *name, const char *prefix)
+/* Names are written with points and with hyphens: claude-opus-4.5 is claude-opus-4-5. */
+static int is_same(char a, char b)
 {
-    size_t n = strlen(prefix);
-    return !strncmp(name, prefix, n) && (!n || prefix[n - 1] == ':' || !isalnum((unsigned char)name[n]));
+    return a == b || ((a == '.' || a == '-') && (b == '.' || b == '-'));
 }
 
-static const struct row *find(const struct orb_prices *p, const char *model)
+static int is_of_name(char c)
+{
+    return isalnum((unsigned char)c) || strchr("-.:@_", c);
+}
+
+/* Behind the row's name: nothing of a name, or what tells releases of one model apart: numbers, but not the one digit of another
+ * version, and the words below. */
+static int is_release(const char *rest)
+{
+    static const char *const words[] = { "latest", "preview", "exp" };
+    while (*rest && is_of_name(*rest)) {
+        if (!strchr("-@", *rest++))
+            return 0;
+        size_t digits = strspn(rest, "0123456789"), n = digits, i = 0;
+        while (!n && i < ORB_COUNT(words)) {
+            n = strncmp(rest, words[i], strlen(words[i])) ? 0 : strlen(words[i]);
+            i++;
+        }
+        if (!n || (digits == 1 && *rest != '0'))
+            return 0;
+        rest += n;
+    }
+    return 1;
+}
+
+static int is_model(const char *name, const char *row)
+{
+    size_t n = 0;
+    while (row[n] && is_same(name[n], row[n]))
+        n++;
+    return !row[n] && ((n && row[n - 1] == ':') || is_release(name + n));
+}
+
+static const struct row *find(const struct orb_prices *p, const char *model, int64_t input_tokens)
 {
     const char *colon = strchr(model, ':'), *name = colon ? colon + 1 : model, *slash = strrchr(name, '/');
     const struct row *best = NULL;
@@ -145,8 +184,10 @@ static const struct row *find(const struct orb_prices *p, const char *model)
         name = slash + 1; /* routers write openai:openai/gpt-5 */
     for (size_t i = 0; i < p->count; i++) {
         const struct row *row = &p->rows[i];
-        int is_right = strchr(row->name, ':') ? begins_with(model, row->name) : begins_with(name, row->name);
-        if (is_right && (!best || strlen(row->name) > strlen(best->name)))
+        if (row->above && input_tokens <= row->above)
+            continue;
+        size_t len = strlen(row->name), most = best ? strlen(best->name) : 0;
+        if (is_model(strchr(row->name, ':') ? model : name, row->name) && (!best || len > most || (len == most && row->above > best->above)))
             best = row;
     }
     return best;
@@ -154,7 +195,7 @@ static const struct row *find(const struct orb_prices *p, const char *model)
 
 int orb_prices_cost(const struct orb_prices *p, const char *model, const struct orb_usage *u, double *out)
 {
-    const struct row *row = find(p, model);
+    const struct row *row = find(p, model, u->input_tokens);
     if (!row)
         return ORB_E_NOT_FOUND;
     int64_t plain = u->input_tokens - u->cached_tokens - u->cache_write_tokens;

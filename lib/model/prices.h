@@ -9,8 +9,8 @@
 #define ORB_PRICES_ROWS_MAX 10000
 
 struct orb_prices;
-/* A table's text: "#" begins a comment; a row is a model, then dollars for a million tokens of input, output, cached input and
- * written cache. ORB_E_CONFIG names the line. */
+/* A table's text: "#" begins a comment; a row is a model (or MODEL>N: calls with more than N tokens of input), then dollars for a
+ * million tokens of input, output, cached input and written cache. ORB_E_CONFIG names the line. */
 int orb_prices_parse(const char *text, size_t len, const char *name, struct orb_prices **out, struct orb_error *err) ORB_MUST_CHECK;
 /* A file of that kind; ORB_E_CONFIG with its name. */
 int orb_prices_read(const char *path, struct orb_prices **out, struct orb_error *err) ORB_MUST_CHECK;

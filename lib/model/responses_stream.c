@@ -203,6 +203,7 @@ static void give_usage(struct reader *r, const json_t *usage)
     d.usage.output_tokens = count_of(usage, "output_tokens");
     d.usage.total_tokens = count_of(usage, "total_tokens");
     d.usage.cached_tokens = count_of(json_object_get(usage, "input_tokens_details"), "cached_tokens");
+    d.usage.cache_write_tokens = count_of(json_object_get(usage, "input_tokens_details"), "cache_write_tokens");
     d.usage.reasoning_tokens = count_of(json_object_get(usage, "output_tokens_details"), "reasoning_tokens");
     if (d.usage.total_tokens == 0 && d.usage.input_tokens < INT64_MAX / 2 && d.usage.output_tokens < INT64_MAX / 2)
         d.usage.total_tokens = d.usage.input_tokens + d.usage.output_tokens;

@@ -40,6 +40,7 @@ static const struct right queue_keys[] = {
     { ":paused", W | V | O, O },
     { ":leased", W | V | O, W },
     { ":sweep", W | V | O, W | O },
+    { ":spent", W | V | O, W },
 };
 
 /* Behind "orbiter:index:" and the queue's name. */
@@ -71,7 +72,7 @@ static const struct command {
     { "evalsha", P | W | O }, { "eval", W }, { "script|load", P | W | O }, { "time", ALL },
     { "exists", ALL }, { "type", O }, { "expire", P | W | O }, { "pexpire", W }, { "pttl", V | O }, { "del", W | O }, { "scan", V | O },
     { "get", ALL }, { "set", P | W | O },
-    { "hget", ALL }, { "hmget", ALL }, { "hgetall", ALL }, { "hexists", P | O }, { "hset", P | W | O }, { "hincrby", W },
+    { "hget", ALL }, { "hmget", ALL }, { "hgetall", ALL }, { "hexists", P | O }, { "hset", P | W | O }, { "hincrby", W }, { "hincrbyfloat", W },
     { "sadd", P | W | O }, { "srem", W | O }, { "smembers", P | V | O }, { "sismember", W | V | O }, { "scard", V | O }, { "sscan", V | O },
     { "zadd", P | W | O }, { "zrem", P | W | O }, { "zremrangebyscore", W }, { "zcard", ALL }, { "zcount", V | O }, { "zscore", W | V | O },
     { "zrange", W | V | O }, { "zrangebyscore", W | V | O }, { "zrevrangebyscore", V | O },

@@ -278,11 +278,11 @@ local function write_made(queue)
 end
 
 -- The fence of everything a worker writes about a task it runs: it owns the
--- task, in this attempt. Returns the state and the time it was made; nil when another owns it now.
+-- task, in this attempt. Returns the state, the time it was made, and what it has used so far; nil when another owns it now.
 local function fence(id, worker, attempt)
-  local h = call('HMGET', TASK .. id, 'worker_id', 'attempt', 'status', 'created_at')
+  local h = call('HMGET', TASK .. id, 'worker_id', 'attempt', 'status', 'created_at', 'usage')
   if h[1] ~= worker or h[2] ~= attempt then return nil end
-  return h[3], h[4] or nil
+  return h[3], h[4] or nil, h[5] or ''
 end
 -- May the attempt still end? A cancelled task may, until that has happened.
 local function is_open(id, status)

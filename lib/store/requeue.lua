@@ -1,6 +1,7 @@
 -- Hand running tasks back to the queue, uncounted. KEYS: queue. ARGV: prefix,
 -- queue name, worker id, result ttl, event ttl, then for each task: place,
--- task id, attempt ("" when it was delivered but never begun). Reply per task: the state it has now, or STALE, or what is wrong with its keys.
+-- task id, attempt ("" when it was delivered but never begun), usage. Reply per task: the state it has now, or STALE, or what is wrong with its keys.
+-- with: used
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 
@@ -16,7 +17,7 @@ local function queue_again(place, id)
   return payload and enqueue(stream, priority, 'payload', payload)
 end
 
-local function requeue(place, id, attempt)
+local function requeue(place, id, attempt, usage)
   if attempt == '' then
     if not is_pending_on(stream, place, worker) then return 'STALE' end
     local again = queue_again(place, id)
@@ -25,9 +26,13 @@ local function requeue(place, id, attempt)
     end
     return 'pending'
   end
-  local status, created = fence(id, worker, attempt)
+  local status, created, before = fence(id, worker, attempt)
   if not status then return 'STALE' end
   if not is_open(id, status) then return give_back(place, status) or status end
+  if usage ~= '' then
+    call('HSET', TASK .. id, 'usage', usage)
+    account(before, usage)
+  end
   local agent = call('HGET', TASK .. id, 'agent') or ''
   if status == 'cancelled' then
     spend(place)
@@ -45,8 +50,9 @@ local function requeue(place, id, attempt)
   return 'pending'
 end
 
-for i = 6, #ARGV, 3 do
-  out[#out + 1] = move_one(requeue, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+for i = 6, #ARGV, 4 do
+  out[#out + 1] = move_one(requeue, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
 end
+write_used(stream)
 write_all(stream, queue, worker)
 return out

@@ -3,19 +3,23 @@
 -- event ttl, then for each task: place, task id, attempt, delay ms, most
 -- retries (-1: a wait that is not counted, but ends with the task's deadline or after an hour), agent JSON, message JSON, seq, error, error type, partial, usage, "1" when the stream's expiry was set a moment ago. Reply per
 -- task: the state it has now, or STALE, or what is wrong with its keys.
+-- with: used
 local stream, queue, worker, result_ttl, event_ttl = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local out = {}
 local WAIT_MAX = 3600
 
 local function retry(entry, id, attempt, delay, most, agent, message, seq, err, err_type, partial, usage, is_fresh)
-  local status, created = fence(id, worker, attempt)
+  local status, created, before = fence(id, worker, attempt)
   if not status then return 'STALE' end
   if not is_open(id, status) then return give_back(entry, status) or status end
   spend(entry)
   local f = {}
   local function field(name, value) f[#f + 1] = name; f[#f + 1] = value end
   if partial ~= '' then field('partial', partial) end
-  if usage ~= '' then field('usage', usage) end
+  if usage ~= '' then
+    field('usage', usage)
+    account(before, usage)
+  end
   if status == 'cancelled' then
     end_task(id, queue, status, 'cancelled', created, f, agent, json_str('Task ' .. id .. ' cancelled'), seq, attempt, result_ttl, event_ttl, is_fresh)
     return 'cancelled'
@@ -42,5 +46,6 @@ end
 for i = 6, #ARGV, 13 do
   out[#out + 1] = move_one(retry, unpack(ARGV, i, i + 12))
 end
+write_used(stream)
 write_all(stream, queue, worker)
 return out

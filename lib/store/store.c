@@ -34,7 +34,7 @@ int orb_store_prefix(const char *ns, char out[72], struct orb_error *err)
 int orb_store_queue_check(const char *queue, struct orb_error *err)
 {
     /* {queue}:delayed and so on are keys of ours beside a queue. */
-    static const char *const taken[] = { ":group", ":delayed", ":dead", ":paused", ":leased", ":sweep", ":wake",
+    static const char *const taken[] = { ":group", ":delayed", ":dead", ":paused", ":leased", ":sweep", ":spent", ":wake",
                                          ":p0", ":p1", ":p2", ":p3", ":p4", ":p5", ":p6", ":p7", ":p8", ":p9" };
     size_t n = 0;
     while (isgraph((unsigned char)queue[n]))

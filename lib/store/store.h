@@ -9,6 +9,7 @@
  *  {Q}:paused                 hash    who paused the queue, from where and when
  *  {Q}:leased                 zset    workers that hold leases, by the ms of their last renewal
  *  {Q}:sweep                  hash    what the sweep has found and where it stands
+ *  {Q}:spent                  hash    what its tasks have used: tokens and cost
  *  {Q}:wake                   channel something was queued with a priority, the queue was paused or resumed, a worker is to drain
  *  orbiter:task:{id}          hash    the task's state, 24 h after its end    (Python's)
  *  orbiter:task:index         set     task ids                               (Python's)

@@ -25,6 +25,7 @@ struct orb_python_request {
     uint64_t written;          /* h->written behind it */
     struct orb_timer *timer;   /* of a description; of a call that must stop */
     int is_stopping, lost;     /* lost: how often its host was killed for another one's sake */
+    int64_t stop_ms;           /* it must stop since then */
     json_t *answer;
     char *error;
     orb_python_cb cb;
@@ -43,6 +44,7 @@ struct orb_python_host {
     int is_tail_shared;        /* there were two requests at a time: one must not read what another has printed */
     struct orb_python_request *requests;
     int64_t last_id, started_ms, not_before_ms;
+    int64_t stopped_ms;        /* the last call that must stop has ended then */
     size_t sent, threads;      /* requests; those that take a thread */
     uint64_t written, read;    /* bytes of requests; as many of them it has read for sure, for it reads in order */
     int bad_ends;
@@ -125,8 +127,11 @@ static void on_request_timer(void *arg)
 {
     struct orb_python_request *r = arg;
     struct orb_python_host *h = r->host;
+    int64_t now = orb_loop_now_ms(h->loop), left = h->stopped_ms + ORB_PYTHON_STOP_MS - now;
     if (!r->is_stopping) {
         host_kill(h, "its Python process was stopped: importing '%s' took more than %d s", r->path, ORB_PYTHON_START_MS / 1000);
+    } else if (left > 0 && now - r->stop_ms < ORB_PYTHON_STOPS_MS) {
+        orb_timer_start(r->timer, left);
     } else if (h->state != DYING) {
         h->is_for_stop = 1;
         host_kill(h, "its Python process was stopped, because a call of '%s' that was to end there did not", r->path);
@@ -193,6 +198,8 @@ static void take_line(struct orb_python_host *h, const char *line, size_t len)
         h->read = r->written > h->read ? r->written : h->read;
         if (!error && r->kind == DESCRIPTION)
             remember(h, r->path);
+        if (r->is_stopping)
+            h->stopped_ms = orb_loop_now_ms(h->loop);
         end(r, error ? NULL : answer, error);
     } else if (h->state == STARTING && json_is_true(json_object_get(answer, "ready"))) {
         h->state = READY;
@@ -436,6 +443,7 @@ void orb_python_stop(struct orb_python_request *r)
         return;
     }
     r->is_stopping = 1;
+    r->stop_ms = orb_loop_now_ms(r->host->loop);
     r->timer = orb_timer_new(r->host->loop, on_request_timer, r);
     int n = snprintf(line, sizeof line, "{\"id\": %lld, \"op\": \"stop\"}\n", (long long)r->id);
     int rc = orb_child_write(r->host->child, line, (size_t)n);

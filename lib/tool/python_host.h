@@ -6,7 +6,8 @@
 #include "tool/program.h"
 
 #define ORB_PYTHON_START_MS 30000      /* for its start, with the imports that it begins with; and for those of one description */
-#define ORB_PYTHON_STOP_MS 50          /* a call that was stopped and goes on after this takes the host with it */
+#define ORB_PYTHON_STOP_MS 50          /* a call that was stopped and goes on after this takes the host with it, */
+#define ORB_PYTHON_STOPS_MS 1000       /* or after this, as long as others that were stopped end one after the other */
 #define ORB_PYTHON_THREADS_MAX 32      /* functions that are no coroutines, side by side; others wait for their turn */
 #define ORB_PYTHON_LINE_MAX (32 * 1024 * 1024)
 #define ORB_PYTHON_BLOCKS_MAX (16 * 1024 * 1024)

@@ -309,14 +309,14 @@ async def run_here(job, make):
         answer = {"error": reason(e)}
     if job.is_stopped and job.work:
         await asyncio.wait([asyncio.wrap_future(future) for future in list(job.work)])
-    return answer
+    finish(job, answer)  # at once: of many that end together, the worker sees each
 
 
 def start_here(job, make):
     job.thread = None
     job.task = loop.create_task(run_here(job, make))
-    # Not in run_here: a task that is cancelled before its first step does not run at all.
-    job.task.add_done_callback(lambda task: finish(job, {"error": "it was stopped"} if task.cancelled() else task.result()))
+    # A task that is cancelled before its first step does not run at all.
+    job.task.add_done_callback(lambda task: task.cancelled() and finish(job, {"error": "it was stopped"}))
     if job.is_stopped:
         job.task.cancel()
 

@@ -195,8 +195,12 @@ static void on_requeued(void *arg, const struct orb_reply *reply, const struct o
 static void hand_back(struct slot *slot)
 {
     const char *id = slot->attempt ? orb_attempt_task_id(slot->attempt) : slot->task->id;
+    const struct orb_run *run = slot->attempt ? orb_attempt_run(slot->attempt) : NULL;
+    char usage[320] = "";
+    if (run)
+        orb_run_usage(run, usage);
     slot->is_handed_back = 1;
-    orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, on_requeued, slot);
+    orb_broker_requeue(slot->worker->broker, slot->entry, id, slot->attempt ? orb_attempt_number(slot->attempt) : 0, usage, on_requeued, slot);
 }
 
 /* Another worker owns the task now: nothing is written about it here. */

@@ -24,6 +24,13 @@ int64_t chaos_wall_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+double chaos_mono_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* splitmix64 */
 int chaos_random(struct chaos *c, int n)
 {
@@ -490,7 +497,7 @@ static void send_submit(struct submit *s)
     c->spec(c, s->task, &spec, model);
     snprintf(config, sizeof config, "{\"name\": \"bot\", \"model\": \"%s\"}", model);
     spec.task_id = id;
-    spec.agent_config = config;
+    spec.agent_config = spec.agent_config ? spec.agent_config : config;
     c->in_flight++;
     if (orb_distributed(c->fleet.client, &spec, on_submitted, s, &err) == 0)
         return;

@@ -49,7 +49,7 @@ struct chaos_task {
 
 struct chaos;
 typedef void (*chaos_feed_fn)(struct chaos *c, enum orb_status status, int task, pid_t pid, int64_t ms);
-/* Fills what the submit of task i is to ask for; agent_config and task_id are set by chaos_submit. */
+/* Fills what the submit of task i is to ask for; task_id is set by chaos_submit, agent_config unless this has set it. */
 typedef void (*chaos_spec_fn)(struct chaos *c, int task, struct orb_task_spec *spec, char model[256]);
 
 struct chaos {
@@ -101,6 +101,7 @@ void chaos_abandon(struct chaos *c);
 /* A number within [0, n) of the plan. */
 int chaos_random(struct chaos *c, int n);
 int64_t chaos_wall_ms(void);
+double chaos_mono_s(void); /* by the monotonic clock */
 
 /* One turn: the client's loop, the feed, workers that have ended. */
 void chaos_turn(struct chaos *c);

@@ -114,7 +114,7 @@ static long long level(struct chaos *c, long long most)
 static int is_fixed(const char *key)
 {
     static const char *const fixed[] = {
-        CHAOS_QUEUE, CHAOS_QUEUE ":delayed", CHAOS_QUEUE ":dead", CHAOS_QUEUE ":paused", CHAOS_QUEUE ":leased", CHAOS_QUEUE ":sweep",
+        CHAOS_QUEUE, CHAOS_QUEUE ":delayed", CHAOS_QUEUE ":dead", CHAOS_QUEUE ":paused", CHAOS_QUEUE ":leased", CHAOS_QUEUE ":sweep", CHAOS_QUEUE ":spent",
         "orbiter:queues", "orbiter:feed", "orbiter:audit", "orbiter:task:index",
     };
     static const char index[] = "orbiter:index:" CHAOS_QUEUE ":", priority[] = CHAOS_QUEUE ":p";

@@ -30,13 +30,14 @@ END
 check 'a worker of one queue' folded worker --name w1 --queue jobs <<'END'
 out: user w1 on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:* ~orbiter:queues
 out: ~orbiter:workers:* ~orbiter:lease:* %W~orbiter:feed %R~orbiter:none ~jobs ~jobs:p[0-46-9] ~jobs:delayed
-out: ~jobs:dead %R~jobs:paused ~jobs:leased ~jobs:sweep ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying
-out: ~orbiter:index:jobs:completed ~orbiter:index:jobs:failed ~orbiter:index:jobs:cancelled resetchannels
-out: &orbiter:events:* &orbiter:cancel:* &jobs:wake -@all +ping +client|setname +info +role +cluster|slots
-out: +client|id +client|unblock +evalsha +eval +script|load +time +exists +expire +pexpire +del +get +set +hget
-out: +hmget +hgetall +hset +hincrby +sadd +srem +sismember +zadd +zrem +zremrangebyscore +zcard +zscore +zrange
-out: +zrangebyscore +xadd +xack +xdel +xtrim +xlen +xrange +xrevrange +xpending +xinfo|groups +xinfo|consumers
-out: +xreadgroup +xclaim +xgroup|create +xgroup|delconsumer +publish +subscribe +unsubscribe +psubscribe
+out: ~jobs:dead %R~jobs:paused ~jobs:leased ~jobs:sweep ~jobs:spent ~orbiter:index:jobs:open
+out: ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed ~orbiter:index:jobs:failed
+out: ~orbiter:index:jobs:cancelled resetchannels &orbiter:events:* &orbiter:cancel:* &jobs:wake -@all +ping
+out: +client|setname +info +role +cluster|slots +client|id +client|unblock +evalsha +eval +script|load +time
+out: +exists +expire +pexpire +del +get +set +hget +hmget +hgetall +hset +hincrby +hincrbyfloat +sadd +srem
+out: +sismember +zadd +zrem +zremrangebyscore +zcard +zscore +zrange +zrangebyscore +xadd +xack +xdel +xtrim +xlen
+out: +xrange +xrevrange +xpending +xinfo|groups +xinfo|consumers +xreadgroup +xclaim +xgroup|create
+out: +xgroup|delconsumer +publish +subscribe +unsubscribe +psubscribe
 exit 0
 END
 check 'a viewer of a namespace' folded viewer --namespace blue <<'END'
@@ -44,18 +45,18 @@ out: user orbiter-viewer on clearselectors resetkeys %R~{blue}:orbiter:task:* %R
 out: %R~{blue}:orbiter:stream:* %R~{blue}:orbiter:queues %R~{blue}:orbiter:index:* %R~{blue}:orbiter:workers:*
 out: %R~{blue}:orbiter:lease:* %R~{blue}:orbiter:feed %R~{blue}:orbiter:audit %R~{blue}:orbiter:tasks
 out: %R~{blue}:orbiter:tasks:p[0-46-9] %R~{blue}:orbiter:tasks:delayed %R~{blue}:orbiter:tasks:dead
-out: %R~{blue}:orbiter:tasks:paused %R~{blue}:orbiter:tasks:leased %R~{blue}:orbiter:tasks:sweep resetchannels
-out: &{blue}:orbiter:events:* -@all +ping +client|setname +info +role +cluster|slots +time +exists +pttl +scan
-out: +get +hget +hmget +hgetall +smembers +sismember +scard +sscan +zcard +zcount +zscore +zrange +zrangebyscore
-out: +zrevrangebyscore +xlen +xrange +xrevrange +xread +xpending +xinfo|groups +xinfo|stream +xinfo|consumers
-out: +subscribe +unsubscribe
+out: %R~{blue}:orbiter:tasks:paused %R~{blue}:orbiter:tasks:leased %R~{blue}:orbiter:tasks:sweep
+out: %R~{blue}:orbiter:tasks:spent resetchannels &{blue}:orbiter:events:* -@all +ping +client|setname +info +role
+out: +cluster|slots +time +exists +pttl +scan +get +hget +hmget +hgetall +smembers +sismember +scard +sscan +zcard
+out: +zcount +zscore +zrange +zrangebyscore +zrevrangebyscore +xlen +xrange +xrevrange +xread +xpending
+out: +xinfo|groups +xinfo|stream +xinfo|consumers +subscribe +unsubscribe
 exit 0
 END
 check 'an operator of one queue, its keys' keys_of operator --queue jobs --queue jobs <<'END'
 out: user u on clearselectors resetkeys ~orbiter:task:* ~orbiter:payload:* ~orbiter:stream:* ~orbiter:queues
 out: %R~orbiter:index:* ~orbiter:workers:* %R~orbiter:lease:* ~orbiter:feed ~orbiter:audit ~orbiter:operation:*
 out: ~orbiter:purged:* %R~orbiter:none ~jobs ~jobs:p[0-46-9] ~jobs:delayed ~jobs:dead ~jobs:paused %R~jobs:leased
-out: ~jobs:sweep ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed
+out: ~jobs:sweep %R~jobs:spent ~orbiter:index:jobs:open ~orbiter:index:jobs:retrying ~orbiter:index:jobs:completed
 out: ~orbiter:index:jobs:failed ~orbiter:index:jobs:cancelled resetchannels &orbiter:events:* &orbiter:cancel:*
 exit 0
 END

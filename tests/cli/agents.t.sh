@@ -40,6 +40,10 @@ orbiter submit -q --id costly -m 'sim:error=server | sim:say=Hello+you' Hi >/dev
 until_ok 20 is_state costly completed
 holds 'what it cost' grep -qxE '  Used:        3 tokens, .3\.000000' <(orbiter task status costly)
 holds 'what it cost, as JSON' grep -qF '"cost": 3.0' <(orbiter task status costly -o json)
+holds 'what it cost, in the list' grep -q '"id": "costly".*"usage": {.*"cost": 3.0}' <(orbiter task list -o jsonl)
+queue_cost() { [[ $(orbiter queue list | awk '$1 == "orbiter:tasks" { print $NF }') == "$(orbiter task list -o json |
+    python3 -c 'import json, sys; print("$%.4f" % sum((t["usage"] or {}).get("cost", 0) for t in json.load(sys.stdin)))')" ]]; }
+holds 'what all cost' queue_cost
 holds 'a chain is an attempt more' test "$(redis hmget orbiter:task:costly attempt retries | tr '\n' ' ')" = '2  '
 holds 'a chain with a wrong member is noticed' grep -q "Provider 'nobody' not registered" <(orbiter submit -m 'sim: | nobody:x' Hi 2>&1)
 holds 'one without is not' test -z "$(orbiter submit -q -m 'sim: | sim:' Hi 2>&1 >/dev/null)"

@@ -262,7 +262,7 @@ printf 'sim:say 1000000 1000000 0 0\n' >"$here/prices.txt"
 agent a sim:say=Hello ', "max_cost": 1, "max_steps": 2' >"$here/costly.json"
 holds 'what it cost' grep -qF '"cost": 2.0' <(run costly.json x --wait -o jsonl --prices prices.txt)
 check 'without a price' run costly.json x <<'END'
-err: orbiter: the task failed: max_cost is set, and there is no price for the model 'sim:say=Hello': add a row to the worker's table of prices (--prices FILE)
+err: orbiter: the task failed: max_cost is set, and there is no price for the model 'sim:say=Hello' of agent 'a': add a row to the worker's table of prices (--prices FILE), or leave max_cost out
 exit 3
 END
 check 'a table that is none' run echo.json x --prices echo.json <<'END'

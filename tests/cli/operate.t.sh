@@ -42,13 +42,13 @@ orbiter submit -q -m sim: --queue parked --id urgent --priority 9 x >/dev/null
 orbiter submit -q -m sim: --queue parked --id delayed --delay 1000 x >/dev/null
 orbiter submit -q -m sim: --queue other --id o1 x >/dev/null
 check 'queues' orbiter queue list <<'END'
-out: QUEUE   DEPTH  RUNNING  DELAYED  DEAD  WORKERS  PAUSED
-out: other   1      0        0        0     0        -
-out: parked  4      0        1        0     0        -
+out: QUEUE   DEPTH  RUNNING  DELAYED  DEAD  WORKERS  PAUSED  COST
+out: other   1      0        0        0     0        -       -
+out: parked  4      0        1        0     0        -       -
 exit 0
 END
 check 'a page of the queues' orbiter queue list --limit 1 -o jsonl <<'END'
-out: {"queue": "other", "depth": 1, "running": 0, "delayed": 0, "dead": 0, "workers": 0, "consumers": 0, "paused": false, "paused_by": null, "paused_from": null, "paused_at": null}
+out: {"queue": "other", "depth": 1, "running": 0, "delayed": 0, "dead": 0, "workers": 0, "consumers": 0, "paused": false, "paused_by": null, "paused_from": null, "paused_at": null, "usage": null}
 exit 0
 END
 check 'pause' orbiter queue pause parked <<'END'
@@ -68,9 +68,9 @@ ops del other >/dev/null
 ops set other x >/dev/null
 ops set parked:paused 'by hand' >/dev/null
 check 'queues, one paused and one that is none' orbiter queue list <<'END'
-out: QUEUE   DEPTH  RUNNING  DELAYED  DEAD  WORKERS  PAUSED
-out: other   -      0        0        0     0        -
-out: parked  4      0        1        0     0        yes
+out: QUEUE   DEPTH  RUNNING  DELAYED  DEAD  WORKERS  PAUSED  COST
+out: other   -      0        0        0     0        -       -
+out: parked  4      0        1        0     0        yes     -
 exit 0
 END
 check 'resume' orbiter queue resume parked -o jsonl <<'END'

@@ -44,11 +44,13 @@ static void stop_block(struct reply *r)
 
 /* ---- before text ---- */
 
-static json_t *usage_of(const struct reply *r, int64_t output, int is_start)
+static json_t *usage_of(struct reply *r, int64_t output, int is_start)
 {
-    int is_late = is_start && r->script.usage_last;
-    return json_pack("{s:i, s:i, s:i, s:I}", "input_tokens", is_late ? 0 : 3, "cache_creation_input_tokens", is_late ? 0 : 2,
-                     "cache_read_input_tokens", is_late ? 0 : 4, "output_tokens", (json_int_t)output);
+    const struct counts *c = bill_tell(r, 2, output, 0);
+    if (is_start && r->script.usage_last)
+        r->told = (struct counts){ .output = output };
+    return json_pack("{s:I, s:I, s:I, s:I}", "input_tokens", (json_int_t)(c->input - c->cached - c->written), "cache_creation_input_tokens",
+                     (json_int_t)c->written, "cache_read_input_tokens", (json_int_t)c->cached, "output_tokens", (json_int_t)c->output);
 }
 
 void fake_anthropic_signature(const char *thinking, char out[32])
@@ -193,7 +195,7 @@ static void tail(struct reply *r)
     if (!s->nousage && s->usage_last)
         json_object_set_new(root, "usage", usage_of(r, output, 0));
     else if (!s->nousage)
-        json_object_set_new(root, "usage", json_pack("{s:I}", "output_tokens", (json_int_t)output));
+        json_object_set_new(root, "usage", json_pack("{s:I}", "output_tokens", (json_int_t)(r->told.output = output)));
     send_event(r, "message_delta", root, s->nodone);
     if (!s->nodone)
         send_event(r, "message_stop", json_object(), 1);

@@ -20,7 +20,7 @@ struct script {
     int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, reasoning;
     int64_t html, crlf, comment, nodone, nousage, nofinish, usage_last, noindex, index0, noid, argsobj, repeat, stopfinish,
         nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold, sign;
-    int64_t limit_reset_at, refusal, details, timings, endless, size, args_size, early;
+    int64_t limit_reset_at, refusal, details, timings, endless, size, args_size, early, steps, prompt, cached, written;
     char *text, *tool, *args, *code, *type, *message, *finish, *limit_reset, *bad;
 };
 /* 0, or -1 with why in why. */
@@ -32,7 +32,12 @@ void script_help(FILE *out); /* the keys, one a line */
 int ledger_open(const char *path);
 void ledger_close(void);
 void ledger_request(int64_t n, const char *path, const char *authorization, const char *organization, const char *key, const char *model, json_t *body);
-void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text);
+void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text, json_t *bill_take);
+
+/* Tokens, as a usage tells them: cached and written ones are of the input, reasoning is of the output. */
+struct counts {
+    int64_t input, cached, written, output, reasoning;
+};
 
 struct conn;
 struct dialect;
@@ -48,6 +53,9 @@ struct reply {
     size_t text_pos;
     int64_t total, sent, start_us;
     int is_tool_step;
+    char model[64];            /* without its script */
+    struct counts told;        /* by the last usage that was sent */
+    int has_told;
     int64_t block;             /* of Anthropic's: the content block, and whether it is one of text */
     int is_text_open;
     struct event timer;
@@ -65,6 +73,13 @@ void tallies_free(void);
 /* bad.c: what the script's bad= names, in place of a reply */
 int bad_is_known(const char *name);
 void bad_start(struct reply *reply);
+
+/* bill.c */
+int bill_open(const char *path); /* of --prices */
+void bill_close(void);
+/* The counts of a usage that is being sent. written: what this dialect has for tokens written to the cache when the script says nothing. */
+const struct counts *bill_tell(struct reply *r, int64_t written, int64_t output, int64_t reasoning);
+json_t *bill_of(const struct reply *r); /* null when nothing was told */
 
 /* token.c: an OAuth server */
 int token_is_path(const char *path);

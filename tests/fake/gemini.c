@@ -7,11 +7,13 @@
 
 /* ---- chunks ---- */
 
-static json_t *usage_of(const struct reply *r)
+/* Thoughts are counted beside the candidates. */
+static json_t *usage_of(struct reply *r)
 {
-    return json_pack("{s:i, s:I, s:I, s:i, s:I}", "promptTokenCount", 9, "candidatesTokenCount", (json_int_t)r->sent, "thoughtsTokenCount",
-                     (json_int_t)r->script.reasoning, "cachedContentTokenCount", 4, "totalTokenCount",
-                     (json_int_t)(9 + r->sent + r->script.reasoning));
+    const struct counts *c = bill_tell(r, 0, r->sent + r->script.reasoning, r->script.reasoning);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "promptTokenCount", (json_int_t)c->input, "candidatesTokenCount", (json_int_t)(c->output - c->reasoning),
+                     "thoughtsTokenCount", (json_int_t)c->reasoning, "cachedContentTokenCount", (json_int_t)c->cached, "totalTokenCount",
+                     (json_int_t)(c->input + c->output));
 }
 
 /* parts_take NULL: a candidate without content. */
@@ -30,8 +32,11 @@ static void chunk_send(struct reply *r, json_t *parts_take, const char *finish, 
 
 static void first(struct reply *r)
 {
-    if (r->script.prefilter)
-        dialect_event_json(r, NULL, json_pack("{s:{s:i}, s:{}}", "usageMetadata", "promptTokenCount", 9, "promptFeedback"), 0);
+    if (r->script.prefilter) {
+        bill_tell(r, 0, 0, 0);
+        r->told.cached = 0;
+        dialect_event_json(r, NULL, json_pack("{s:{s:I}, s:{}}", "usageMetadata", "promptTokenCount", (json_int_t)r->told.input, "promptFeedback"), 0);
+    }
     if (r->script.refusal) /* of the prompt: there is no answer */
         dialect_event_json(r, NULL, json_pack("{s:{s:s}}", "promptFeedback", "blockReason", "SAFETY"), 1);
     if (r->script.deltanull)

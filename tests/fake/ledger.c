@@ -44,10 +44,12 @@ void ledger_request(int64_t n, const char *path, const char *authorization, cons
                   text_or_null(model), "body", body));
 }
 
-void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text)
+void ledger_end(int64_t n, const char *reason, int64_t tokens, const char *sha256, const char *text, json_t *bill)
 {
-    if (!file)
+    if (!file) {
+        json_decref(bill);
         return;
-    put(json_pack("{s:I, s:s, s:s, s:I, s:s, s:o}", "n", (json_int_t)n, "event", "end", "reason", reason, "tokens",
-                  (json_int_t)tokens, "text_sha256", sha256, "text", text_or_null(text)));
+    }
+    put(json_pack("{s:I, s:s, s:s, s:I, s:s, s:o, s:o}", "n", (json_int_t)n, "event", "end", "reason", reason, "tokens",
+                  (json_int_t)tokens, "text_sha256", sha256, "text", text_or_null(text), "bill", bill));
 }

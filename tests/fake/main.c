@@ -1,4 +1,4 @@
-/* fake-provider --listen HOST:PORT [--ledger FILE] */
+/* fake-provider --listen HOST:PORT [--ledger FILE] [--prices FILE] */
 #include "fake.h"
 
 #include <arpa/inet.h>
@@ -20,7 +20,7 @@ struct event_base *fake_base(void)
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: fake-provider --listen HOST:PORT [--ledger FILE]\n"
+    fprintf(out, "usage: fake-provider --listen HOST:PORT [--ledger FILE] [--prices FILE]\n"
                  "A model provider for tests. The model's name is the script, such as\n"
                  "\"fake?tokens=10&rate=50\"; the keys are:\n");
     script_help(out);
@@ -88,6 +88,7 @@ static int run(const char *address)
     evconnlistener_free(listener);
     event_base_free(base);
     ledger_close();
+    bill_close();
     return 0;
 }
 
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = { { "listen", required_argument, NULL, 'l' },
                                              { "ledger", required_argument, NULL, 'o' },
+                                             { "prices", required_argument, NULL, 'p' },
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
     const char *address = NULL;
@@ -107,6 +109,10 @@ int main(int argc, char **argv)
         }
         if (c == 'o' && ledger_open(optarg)) {
             fprintf(stderr, "fake-provider: cannot write %s\n", optarg);
+            return 1;
+        }
+        if (c == 'p' && bill_open(optarg)) {
+            fprintf(stderr, "fake-provider: no prices in %s\n", optarg);
             return 1;
         }
         if (c == '?') {

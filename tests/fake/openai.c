@@ -21,6 +21,17 @@ static void chunk_send(struct reply *r, json_t *delta_take, const char *finish, 
     dialect_event_json(r, NULL, root, is_last);
 }
 
+static json_t *usage_of(struct reply *r, int64_t output, int64_t thought)
+{
+    const struct counts *c = bill_tell(r, 0, output, thought);
+    json_t *details = json_pack("{s:I}", "cached_tokens", (json_int_t)c->cached);
+    if (c->written)
+        json_object_set_new(details, "cache_write_tokens", json_integer(c->written));
+    return json_pack("{s:I, s:I, s:I, s:o, s:{s:I}}", "prompt_tokens", (json_int_t)c->input, "completion_tokens", (json_int_t)c->output, "total_tokens",
+                     (json_int_t)(c->input + c->output), "prompt_tokens_details", details, "completion_tokens_details", "reasoning_tokens",
+                     (json_int_t)c->reasoning);
+}
+
 static void first(struct reply *r)
 {
     static const char azure[] = "{\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\","
@@ -155,10 +166,9 @@ static void tail(struct reply *r)
     const struct script *s = &r->script;
     static const char *const words[] = { "length", "length", "content_filter", "content_filter", NULL };
     const char *finish = s->nofinish ? NULL : r->is_tool_step && !s->stopfinish ? "tool_calls" : dialect_finish(r, words, "stop");
-    json_int_t thought = s->reasoning + s->details, output = r->sent + thought;
-    json_t *usage = json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "prompt_tokens", 9, "completion_tokens", output, "total_tokens", output + 9,
-                              "prompt_tokens_details", "cached_tokens", 4, "completion_tokens_details", "reasoning_tokens", thought);
+    int64_t thought = s->reasoning + s->details;
     int is_usage_chunk = !s->nousage && !s->usage_last;
+    json_t *usage = is_usage_chunk || s->usage_last ? usage_of(r, r->sent + thought, thought) : NULL;
     chunk_send(r, json_object(), finish, s->usage_last ? usage : NULL, s->nodone && !is_usage_chunk);
     if (is_usage_chunk) {
         json_t *root = json_pack("{s:s, s:s, s:o, s:O}", "id", "chatcmpl-fake", "object", "chat.completion.chunk", "choices",

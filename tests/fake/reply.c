@@ -8,7 +8,7 @@
 
 #define TURN_MAX 256 /* tokens sent in one turn of the loop */
 
-/* How often an equal request has been refused, for fails=N. */
+/* How often an equal request has been refused, for fails=N, or answered with a call, for steps=N. */
 struct tally {
     struct tally *next;
     int64_t count;
@@ -16,11 +16,11 @@ struct tally {
 };
 static struct tally *tallies;
 
-static struct tally *tally_of(const char *model, const char *input)
+static struct tally *tally_of(const char *model, const char *input, const char *of)
 {
-    char *key = malloc(strlen(model) + strlen(input) + 2);
+    char *key = malloc(strlen(model) + strlen(input) + strlen(of) + 3);
     struct tally *t;
-    sprintf(key, "%s\n%s", model, input);
+    sprintf(key, "%s\n%s\n%s", of, model, input);
     for (t = tallies; t && strcmp(t->key, key) != 0; t = t->next)
         ;
     if (!t) {
@@ -73,7 +73,7 @@ void reply_end(struct reply *r, const char *reason)
     EVP_DigestFinal_ex(r->sha, sum, &n);
     for (unsigned i = 0; i < n; i++)
         sprintf(hex + 2 * i, "%02x", sum[i]);
-    ledger_end(r->n, reason, r->sent, hex, r->said_len < sizeof(r->said) ? r->said : NULL);
+    ledger_end(r->n, reason, r->sent, hex, r->said_len < sizeof(r->said) ? r->said : NULL, bill_of(r));
     EVP_MD_CTX_free(r->sha);
     event_del(&r->timer);
     script_free(&r->script);
@@ -181,17 +181,31 @@ static void start_stream(struct reply *r)
 
 static int is_refused(struct reply *r, const char *model, const char *first_input)
 {
-    if (r->script.fails < 0)
-        return r->script.status != 0;
-    struct tally *t = tally_of(model, first_input);
-    if (r->script.status == 0)
-        r->script.status = 500;
-    return t->count++ < r->script.fails;
+    struct script *s = &r->script;
+    if (s->fails < 0)
+        return s->status != 0;
+    int is_failing = tally_of(model, first_input, "fails")->count++ < s->fails;
+    if (s->status == 0 && (s->cut >= 0 || s->reset >= 0 || s->error_at >= 0)) { /* the first ones break off */
+        if (!is_failing)
+            s->cut = s->reset = s->error_at = -1;
+        return 0;
+    }
+    if (s->status == 0)
+        s->status = 500;
+    return is_failing;
 }
 
-static void choose_answer(struct reply *r, const json_t *body)
+static int is_tool_step(const struct reply *r, const json_t *body, const char *model, const char *first_input)
 {
-    r->is_tool_step = r->script.tool && !r->dialect->is_after_tool(body);
+    if (!r->script.tool || r->script.steps == 1)
+        return r->script.tool && !r->dialect->is_after_tool(body);
+    struct tally *t = tally_of(model, first_input, "steps");
+    return t->count < r->script.steps && ++t->count;
+}
+
+static void choose_answer(struct reply *r, const json_t *body, const char *model, const char *first_input)
+{
+    r->is_tool_step = is_tool_step(r, body, model, first_input);
     if (r->script.echo)
         r->text = strdup(r->input);
     else if (r->script.text)
@@ -206,6 +220,7 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
     r->dialect = dialect;
     r->conn = conn;
     r->n = n;
+    snprintf(r->model, sizeof(r->model), "%.*s", (int)strcspn(model, "?"), model);
     r->input = dialect->user_text(body, 1);
     r->sha = EVP_MD_CTX_new();
     EVP_DigestInit_ex(r->sha, EVP_sha256(), NULL);
@@ -233,7 +248,7 @@ struct reply *reply_new(struct conn *conn, int64_t n, const struct dialect *dial
     } else if (r->script.bad) {
         bad_start(r);
     } else {
-        choose_answer(r, body);
+        choose_answer(r, body, model, first_input);
         start_stream(r);
     }
     free(first_input);

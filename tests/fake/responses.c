@@ -106,6 +106,17 @@ static void error(struct reply *r)
     send_event(r, "response.failed", json_pack("{s:o}", "response", response), 1);
 }
 
+static json_t *usage_of(struct reply *r)
+{
+    const struct counts *c = bill_tell(r, 0, r->sent + r->script.reasoning, r->script.reasoning);
+    json_t *details = json_pack("{s:I}", "cached_tokens", (json_int_t)c->cached);
+    if (c->written)
+        json_object_set_new(details, "cache_write_tokens", json_integer(c->written));
+    return json_pack("{s:I, s:I, s:I, s:o, s:{s:I}}", "input_tokens", (json_int_t)c->input, "output_tokens", (json_int_t)c->output, "total_tokens",
+                     (json_int_t)(c->input + c->output), "input_tokens_details", details, "output_tokens_details", "reasoning_tokens",
+                     (json_int_t)c->reasoning);
+}
+
 static void tail(struct reply *r)
 {
     const struct script *s = &r->script;
@@ -120,9 +131,7 @@ static void tail(struct reply *r)
     if (reason)
         json_object_set_new(response, "incomplete_details", json_pack("{s:s}", "reason", reason));
     if (!s->nousage)
-        json_object_set_new(response, "usage", json_pack("{s:i, s:I, s:I, s:{s:i}, s:{s:I}}", "input_tokens", 9, "output_tokens",
-                                                         (json_int_t)(r->sent + s->reasoning), "total_tokens", (json_int_t)(r->sent + s->reasoning + 9), "input_tokens_details", "cached_tokens", 4,
-                                                         "output_tokens_details", "reasoning_tokens", (json_int_t)s->reasoning));
+        json_object_set_new(response, "usage", usage_of(r));
     send_event(r, reason ? "response.incomplete" : "response.completed", json_pack("{s:o}", "response", response), 1);
 }
 

@@ -191,6 +191,7 @@ static void what_each_role_may(void **state)
         { "XADD orbiter:tasks:p9 * payload x", "PWO" }, { "XADD orbiter:tasks:p5 * payload x", "" }, { "ZADD orbiter:tasks:delayed 1 x", "PWO" },
         { "XADD orbiter:tasks:dead * a b", "WO" }, { "XRANGE orbiter:tasks:dead - +", "WVO" }, { "SET orbiter:tasks:paused me", "O" },
         { "GET orbiter:tasks:paused", "WVO" }, { "ZADD orbiter:tasks:leased 1 w", "W" }, { "HSET orbiter:tasks:sweep a b", "WO" },
+        { "HINCRBY orbiter:tasks:spent a 1", "W" }, { "HINCRBYFLOAT orbiter:tasks:spent a 0.5", "W" }, { "HMGET orbiter:tasks:spent a", "WVO" },
         { "ZADD orbiter:index:orbiter:tasks:open 1 x", "PWO" }, { "ZREVRANGEBYSCORE orbiter:index:orbiter:tasks:open +inf -inf", "VO" },
         { "ZADD orbiter:index:orbiter:tasks:other 1 x", "" },
         { "HSET orbiter:workers:w a b", "WO" }, { "HGETALL orbiter:workers:w", "WVO" }, { "SET orbiter:lease:w x", "W" }, { "GET orbiter:lease:w", "WVO" }, { "PTTL orbiter:lease:w", "VO" },

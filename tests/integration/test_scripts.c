@@ -95,7 +95,7 @@ static const char *retry(const char *worker, const char *entry, const char *id, 
 }
 static const char *requeue(const char *worker, const char *entry, const char *id, const char *attempt)
 {
-    return RUN(requeue, Q, "parked", worker, "86400", "3600", entry, id, attempt);
+    return RUN(requeue, Q, "parked", worker, "86400", "3600", entry, id, attempt, *attempt ? "{\"total_tokens\": 3, \"cost\": 0.25}" : "");
 }
 static const char *cancel(const char *id, const char *nonce)
 {
@@ -556,6 +556,74 @@ static void delayed_ids_without_a_task_are_dropped(void **state)
     test_redis_expect(&redis, "0", "XLEN " Q);
 }
 
+/* ---- what was used ------------------------------------------------------ */
+
+static const char *retry_having_used(const char *entry, const char *attempt, const char *usage)
+{
+    return RUN(retry, Q, "parked", "w1", "86400", "3600", entry, "a", attempt, "0", "3", "\"bot\"", "\"boom\"", "9", "boom", "ModelError", "", usage, "");
+}
+
+static void expect_spent(const char *name, const char *value)
+{
+    char command[80];
+    snprintf(command, sizeof command, "HGET " Q ":spent %s", name);
+    test_redis_expect(&redis, value, command);
+}
+
+/* Each attempt tells the sum of the task; the queue's grows by what is new. */
+static void what_tasks_use_is_added_up_once(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    retry_having_used(entry, "1", "{\"input_tokens\": 7, \"output_tokens\": 0, \"total_tokens\": 7, \"cost\": 0.000000001}");
+    AGAIN(retry_having_used(entry, "1", "{\"input_tokens\": 7, \"output_tokens\": 0, \"total_tokens\": 7, \"cost\": 0.000000001}"));
+    sweep();
+    entry = deliver("w1");
+    assert_string_equal(begin("w1", entry, "a", ""), "run 2 1");
+    const char *const usage = "{\"input_tokens\": 10, \"output_tokens\": 2, \"total_tokens\": 12, \"cached_tokens\": 4, \"cost\": 0.3}";
+    RUN(finish, Q, "parked", "w2", "86400", "3600", entry, "a", "2", "completed", "\"b\"", "\"end\"", "9", "", "", "{}", "", usage, "");
+    assert_string_equal(answer, "STALE");
+    RUN(finish, Q, "parked", "w1", "86400", "3600", entry, "a", "2", "completed", "\"b\"", "\"end\"", "9", "", "", "{}", "", usage, "");
+    AGAIN(RUN(finish, Q, "parked", "w1", "86400", "3600", entry, "a", "2", "completed", "\"b\"", "\"end\"", "9", "", "", "{}", "", usage, ""));
+    assert_string_equal(field("a", "usage"), usage);
+    entry = begun("b");
+    assert_string_equal(finish("w1", entry, "b", "1", "failed"), "failed"); /* a model without a price */
+    expect_spent("input_tokens", "10");
+    expect_spent("output_tokens", "2");
+    expect_spent("total_tokens", "17");
+    expect_spent("cached_tokens", "4");
+    expect_spent("cost", "0.3");
+}
+
+/* The attempt of a worker that is stopped has used something, too. */
+static void what_was_used_before_a_task_is_handed_back_is_kept(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    assert_string_equal(requeue("w1", entry, "a", "1"), "pending");
+    AGAIN(requeue("w1", entry, "a", "1"));
+    assert_string_equal(field("a", "usage"), "{\"total_tokens\": 3, \"cost\": 0.25}");
+    RUN(begin, Q, "parked", "w2", owner, "86400", "86400", "3600", "", deliver("w2"), "a", "bot", "");
+    assert_non_null(strstr(answer, "{\"total_tokens\": 3, \"cost\": 0.25}"));
+    cancel("a", "c1");
+    RUN(requeue, Q, "parked", "w2", "86400", "3600", field("a", "entry_id"), "a", "2", "{\"total_tokens\": 5, \"cost\": 0.5}");
+    assert_string_equal(answer, "cancelled");
+    assert_string_equal(field("a", "usage"), "{\"total_tokens\": 5, \"cost\": 0.5}");
+    expect_spent("total_tokens", "5");
+    expect_spent("cost", "0.5");
+}
+
+/* A task ends also where what it used cannot be added up. */
+static void a_wrong_key_of_sums_stops_nothing(void **state)
+{
+    (void)state;
+    const char *entry = begun("a");
+    test_redis_expect(&redis, "OK", "SET " Q ":spent x");
+    assert_string_equal(finish("w1", entry, "a", "1", "completed"), "completed");
+    expect_end("a", "completed", NULL);
+    test_redis_expect(&redis, "OK", "SET " Q ":spent x");
+}
+
 /* ---- requeue, leave ----------------------------------------------------- */
 
 static void requeue_hands_back_uncounted(void **state)
@@ -919,7 +987,7 @@ static void a_key_that_becomes_wrong_spoils_one_task_only(void **state)
     RUN(check, Q, "w1", "bad", "1", "0", "a", "1", "0");
     assert_memory_equal(answer, "WRONGTYPE", 9);
     assert_non_null(strstr(answer, " mine"));
-    RUN(requeue, Q, "parked", "w1", "86400", "3600", bad, "bad", "1", a, "a", "1");
+    RUN(requeue, Q, "parked", "w1", "86400", "3600", bad, "bad", "1", "", a, "a", "1", "");
     assert_memory_equal(answer, "WRONGTYPE", 9);
     expect_state("a", "pending");
     RUN(retry, Q, "parked", "w1", "86400", "3600", bad, "bad", "1", "0", "3", "\"\"", "\"\"", "1", "", "", "", "", "",
@@ -1311,6 +1379,9 @@ int main(void)
         TEST(due_tasks_are_queued_in_order),
         TEST(a_delayed_task_without_its_payload_fails),
         TEST(delayed_ids_without_a_task_are_dropped),
+        TEST(what_tasks_use_is_added_up_once),
+        TEST(what_was_used_before_a_task_is_handed_back_is_kept),
+        TEST(a_wrong_key_of_sums_stops_nothing),
         TEST(requeue_hands_back_uncounted),
         TEST(requeue_of_what_was_never_begun),
         TEST(requeue_of_a_python_clients_entry_keeps_its_form),

@@ -513,6 +513,36 @@ static void calls_that_end(void **state)
     }
 }
 
+/* All of them cannot end within the time of one; each of them does in its turn. */
+static void many_calls_that_end(void **state)
+{
+    enum { COUNT = 100 };
+    struct outcome o[COUNT], neighbour;
+    struct orb_tool_call *calls[COUNT], *other = begin_really("hostile.waits", &neighbour);
+    int tries = 0, disturbed = 1;
+    (void)state;
+    for (; disturbed && tries < 20; tries++) {
+        pid_t pid = number_of("hostile.pid");
+        for (int i = 0; i < COUNT; i++)
+            calls[i] = begin("hostile.tidies", json_object(), &o[i]);
+        wait_begun(COUNT);
+        for (int i = 0; i < COUNT; i++)
+            orb_tool_call_cancel(calls[i]);
+        for (int i = 0; i < COUNT; i++)
+            check(&o[i], "tidies", NULL, "was cancelled");
+        disturbed = neighbour.done || number_of("hostile.pid") != pid;
+        if (!neighbour.done && !disturbed)
+            continue;
+        turn_until(&neighbour.done, "neighbour");
+        clear(&neighbour);
+        other = begin_really("hostile.waits", &neighbour);
+    }
+    if (disturbed)
+        fail_msg("%d times the neighbour was disturbed", tries);
+    orb_tool_call_cancel(other);
+    check(&neighbour, "waits", NULL, "was cancelled");
+}
+
 static void a_call_whose_time_is_over(void **state)
 {
     struct outcome o;
@@ -636,7 +666,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         CASE(functions_are_described), CASE(what_is_no_tool), CASE(functions_that_are_listed), CASE(results), CASE(side_by_side), CASE(many),
-        CASE(calls_that_do_not_end), CASE(calls_that_end), CASE(a_call_whose_time_is_over), CASE(what_a_call_has_started), CASE(calls_that_wait),
+        CASE(calls_that_do_not_end), CASE(calls_that_end), CASE(many_calls_that_end), CASE(a_call_whose_time_is_over), CASE(what_a_call_has_started), CASE(calls_that_wait),
         CASE(hosts_that_die), CASE(a_host_that_dies_again_and_again), CASE(left_alone),
     };
     return cmocka_run_group_tests_name("tool_python", tests, NULL, NULL);

@@ -76,6 +76,16 @@ async def waits():
     await asyncio.sleep(1000)
 
 
+async def tidies():
+    begun()
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        end = time.monotonic() + 0.002
+        while time.monotonic() < end:
+            pass
+
+
 async def blocks():
     begun()
     time.sleep(1000)

@@ -11,14 +11,17 @@
 
 #include <cmocka.h>
 
-void test_fake_start(struct test_fake *fake)
+static void start(struct test_fake *fake, const char *prices)
 {
     static const char line[] = "listening 127.0.0.1:";
-    char program[TEST_PATH_MAX];
+    char program[TEST_PATH_MAX], table[TEST_PATH_MAX + 16];
     test_tempdir(fake->dir);
     test_build_path("fake-provider", program);
     snprintf(fake->ledger, sizeof(fake->ledger), "%s/ledger", fake->dir);
-    const char *const argv[] = { program, "--listen", "127.0.0.1:0", "--ledger", fake->ledger, NULL };
+    snprintf(table, sizeof(table), "%s/prices", fake->dir);
+    if (prices)
+        test_file_write(table, prices);
+    const char *const argv[] = { program, "--listen", "127.0.0.1:0", "--ledger", fake->ledger, prices ? "--prices" : NULL, table, NULL };
     test_child_start(&fake->child, fake->dir, argv, NULL);
     test_child_expect(&fake->child, "\n", 10000);
     char *output = test_child_output(&fake->child);
@@ -27,6 +30,16 @@ void test_fake_start(struct test_fake *fake)
         fail_msg("the fake provider does not listen: %s", output);
     snprintf(fake->url, sizeof(fake->url), "http://127.0.0.1:%d/v1", atoi(at + strlen(line)));
     free(output);
+}
+
+void test_fake_start(struct test_fake *fake)
+{
+    start(fake, NULL);
+}
+
+void test_fake_start_with_prices(struct test_fake *fake, const char *prices)
+{
+    start(fake, prices);
 }
 
 void test_fake_stop(struct test_fake *fake)

@@ -12,8 +12,9 @@ struct test_fake {
     char ledger[TEST_PATH_MAX + 16];
 };
 
-/* Returns when it listens. */
+/* Returns when it listens. prices: the text of a table for --prices (tests/fake/bill.c). */
 void test_fake_start(struct test_fake *fake);
+void test_fake_start_with_prices(struct test_fake *fake, const char *prices);
 /* Ends it and removes its folder; fine when it never started. */
 void test_fake_stop(struct test_fake *fake);
 

@@ -123,7 +123,7 @@ static void the_text(void **state)
         .commands = (const char *const[]){ "get", "xinfo|groups" }, .ncommands = 2,
     };
 #define QUEUE(q) " %R~{blue}:" q " %R~{blue}:" q ":p[0-46-9] %R~{blue}:" q ":delayed %R~{blue}:" q ":dead %R~{blue}:" q ":paused" \
-    " %R~{blue}:" q ":leased %R~{blue}:" q ":sweep"
+    " %R~{blue}:" q ":leased %R~{blue}:" q ":sweep %R~{blue}:" q ":spent"
     orb_acl_write(&grant, &b);
     assert_string_equal(b.data, "user v on clearselectors resetkeys %R~{blue}:orbiter:task:* %R~{blue}:orbiter:payload:* %R~{blue}:orbiter:stream:* %R~{blue}:orbiter:queues"
         " %R~{blue}:orbiter:index:* %R~{blue}:orbiter:workers:* %R~{blue}:orbiter:lease:* %R~{blue}:orbiter:feed %R~{blue}:orbiter:audit"

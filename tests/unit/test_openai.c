@@ -349,6 +349,8 @@ static const struct test_reply_case replies[] = {
       DONE, "T(a)U(1,2,3)F(stop)", 0, NULL },
     { "cached and reasoning tokens", STOP("stop") "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14,"
       "\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":3}}}\n\n" DONE, "U(9,5,14,4,3)F(stop)", 0, NULL },
+    { "tokens written to the cache", STOP("stop") "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14,"
+      "\"prompt_tokens_details\":{\"cached_tokens\":4,\"cache_write_tokens\":2}}}\n\n" DONE, "U(9,5,14,4,0,2)F(stop)", 0, NULL },
     { "reasoning details in pieces", DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"text\":\"a\",\"signature\":null}")
       DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"text\":\"b\"}") DETAILS("{\"type\":\"reasoning.text\",\"index\":0,\"signature\":\"s\",\"text\":null}")
       DETAILS("{\"type\":\"reasoning.encrypted\",\"data\":\"x\"},{\"type\":\"reasoning.encrypted\",\"data\":\"y\"}")

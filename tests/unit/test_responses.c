@@ -178,6 +178,8 @@ static const struct test_reply_case replies[] = {
     { "plain", EVENT("response.created", ",\"response\":{\"instructions\":\"x\"}") TEXT("he") TEXT("llo") EVENT("response.output_text.done", ",\"text\":\"hello\"")
       EVENT("response.completed", ",\"response\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":5,\"total_tokens\":14,\"input_tokens_details\":{\"cached_tokens\":3},"
             "\"output_tokens_details\":{\"reasoning_tokens\":2}}}"), "T(he)T(llo)U(9,5,14,3,2)F(stop)", 0, NULL },
+    { "tokens written to the cache", TEXT("a") EVENT("response.completed", ",\"response\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":5,\"total_tokens\":14,"
+      "\"input_tokens_details\":{\"cached_tokens\":3,\"cache_write_tokens\":6}}}"), "T(a)U(9,5,14,3,0,6)F(stop)", 0, NULL },
     { "what is not looked at is not parsed", "event: response.in_progress\ndata: {\"no JSON\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0, NULL },
     { "unknown events and types", EVENT("response.novelty", "") "event: keepalive\ndata: {}\n\n" TEXT("a") COMPLETED, "T(a)F(stop)", 0, NULL },
     { "no event names", "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}\n\n", "T(a)F(stop)", 0, NULL },

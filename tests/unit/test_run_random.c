@@ -21,12 +21,12 @@ static const char *const configs[] = {
     "{\"name\": \"a\", \"output_schema\": {\"type\": \"object\"}, \"handoffs\": [{\"name\": \"b\", \"tools\": [\"look\"]}]}",
     "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:a|sim:b\"}, {\"name\": \"b\"}, {\"name\": \"c\", \"tools\": [\"big\"]}], \"flow\": \"a >> (b | c)\", "
     "\"parallel\": true, \"max_tokens_total\": 10}",
-    "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:a|sim:b\"}, {\"name\": \"b\", \"model\": \"sim:a|sim:b\"}], \"flow\": \"(a | b)\", \"parallel\": true}",
+    "{\"agents\": [{\"name\": \"a\", \"model\": \"sim:a|sim:b\"}, {\"name\": \"b\", \"model\": \"sim:a|sim:b\"}], \"flow\": \"(a | b)\", \"parallel\": true, \"max_cost\": 100}",
     "{\"mode\": \"handoff\", \"agents\": [{\"name\": \"a\", \"handoffs\": [{\"name\": \"b\"}]}, {\"name\": \"b\", \"handoffs\": [{\"name\": \"a\"}], "
     "\"tools\": [\"add\"]}]}",
     "{\"mode\": \"team\", \"agents\": [{\"name\": \"a\", \"tools\": [\"look\"], \"max_steps\": 4}, {\"name\": \"b\", \"model\": \"sim:a|sim:b\"}, "
     "{\"group\": \"parallel\", \"name\": \"c\", \"agents\": [{\"name\": \"x\"}, {\"name\": \"y\", \"tools\": [\"add\"]}]}]}",
-    "{\"mode\": \"team\", \"max_cost\": 100, \"agents\": [{\"name\": \"a\", \"model\": \"sim:a\", \"max_steps\": 3}, {\"mode\": \"team\", \"name\": \"b\", \"agents\": [{\"name\": \"l\", "
+    "{\"mode\": \"team\", \"agents\": [{\"name\": \"a\", \"model\": \"sim:a\", \"max_steps\": 3}, {\"mode\": \"team\", \"name\": \"b\", \"agents\": [{\"name\": \"l\", "
     "\"model\": \"sim:a\"}, {\"group\": \"parallel\", \"name\": \"d\", \"agents\": [{\"name\": \"x\", \"model\": \"sim:a\", \"output_schema\": {\"type\": \"object\"}, \"output_retries\": 0}, "
     "{\"name\": \"y\", \"model\": \"sim:a|sim:b\", \"tools\": [\"add\"]}, {\"agents\": [{\"name\": \"z\", \"model\": \"sim:b\"}]}]}]}, {\"mode\": \"handoff\", \"name\": \"c\", \"max_handoffs\": 1, "
     "\"agents\": [{\"name\": \"h\", \"model\": \"sim:b\", \"handoffs\": [{\"name\": \"i\"}]}, {\"name\": \"i\", \"model\": \"sim:b\", \"handoffs\": [{\"name\": \"h\"}]}]}]}",

@@ -50,6 +50,7 @@ struct orb_queue_info {
     const char *paused_by, *paused_from; /* "" when it is not, or when that is not known */
     double paused_at;  /* Unix seconds, 0 = not known */
     double oldest_at;  /* when the task was queued that has waited longest and may begin; Unix seconds, 0 = none waits */
+    const char *usage; /* of all its tasks so far: JSON object text as of a task, or "" */
 };
 struct orb_queue_filter {
     const char *queue; /* only this one; NULL = all that have had a task or a worker */

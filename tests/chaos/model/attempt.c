@@ -187,17 +187,30 @@ void event(void)
     note(t, "event %d of attempt %d", h->seq, h->attempt);
 }
 
+/* What the attempt tells of the tokens of its task: what the hash has, and more. */
+static void write_usage(struct hold *h, char out[80])
+{
+    long had = 0;
+    redisReply *r = redisCommand(m.link, "HGET " NS "orbiter:task:%s usage", h->id);
+    if (r->type == REDIS_REPLY_STRING)
+        sscanf(r->str, "{\"total_tokens\": %ld", &had);
+    freeReplyObject(r);
+    h->grown = 1 + rnd(9);
+    sprintf(out, "{\"total_tokens\": %ld, \"cost\": %.6f}", had + h->grown, (double)(had + h->grown) / 1e6);
+}
+
 void finish(struct hold *h, enum state outcome)
 {
     const struct worker *w = &m.workers[h->worker];
-    char attempt[16], seq[16], expected[128];
+    char attempt[16], seq[16], usage[80], expected[128];
     struct view v;
     sprintf(attempt, "%d", h->attempt);
     sprintf(seq, "%d", h->seq + 1);
+    write_usage(h, usage);
     note(is_mine(h) ? &m.tasks[h->task] : NULL, "%s finishes attempt %d: %s", w->name, h->attempt, state_words[outcome]);
     call_of(h, &v, is_repeated(), &orb_script_finish, stream_key(w->queue, PLAIN),
             ARGS(queue_name(w->queue), w->name, TTLS, h->place, h->id, attempt, state_words[outcome], "\"bot\"", "\"end\"", seq,
-                 outcome == FAILED ? "boom" : "", outcome == FAILED ? "ModelError" : "", outcome == COMPLETED ? "{\"output\": \"x\"}" : "", "", "", ""));
+                 outcome == FAILED ? "boom" : "", outcome == FAILED ? "ModelError" : "", outcome == COMPLETED ? "{\"output\": \"x\"}" : "", "", usage, ""));
     ref_finish(h, outcome, expected);
     settle(h, &v, expected);
     h->is_used = rnd(3) == 0;
@@ -218,15 +231,16 @@ void retry(void)
         return;
     const struct worker *w = &m.workers[h->worker];
     int delay_ms = rnd(2) ? 0 : 1 + rnd(5), most = rnd(4) ? 3 : -1;
-    char attempt[16], seq[16], delay[16], count[16], expected[128];
+    char attempt[16], seq[16], delay[16], count[16], usage[80], expected[128];
     struct view v;
     sprintf(attempt, "%d", h->attempt);
     sprintf(seq, "%d", h->seq + 1);
     sprintf(delay, "%d", delay_ms);
     sprintf(count, "%d", most);
+    write_usage(h, usage);
     note(is_mine(h) ? &m.tasks[h->task] : NULL, "%s retries attempt %d in %s ms, at most %s", w->name, h->attempt, delay, count);
     call_of(h, &v, is_repeated(), &orb_script_retry, stream_key(w->queue, PLAIN),
-            ARGS(queue_name(w->queue), w->name, TTLS, h->place, h->id, attempt, delay, count, "\"bot\"", "\"boom\"", seq, "boom", "ModelError", "", "", ""));
+            ARGS(queue_name(w->queue), w->name, TTLS, h->place, h->id, attempt, delay, count, "\"bot\"", "\"boom\"", seq, "boom", "ModelError", "", usage, ""));
     ref_retry(h, delay_ms, most, expected);
     settle(h, &v, expected);
     h->is_used = rnd(3) == 0;
@@ -238,15 +252,17 @@ void requeue(void)
     if (!h || (h->task >= 0 && !h->attempt && !is_mine(h)))
         return;
     const struct worker *w = &m.workers[h->worker];
-    char attempt[16] = "", expected[128];
+    char attempt[16] = "", usage[80] = "", expected[128];
     struct view v;
     if (h->task < 0)
         return;
-    if (h->attempt)
+    if (h->attempt) {
         sprintf(attempt, "%d", h->attempt);
+        write_usage(h, usage);
+    }
     note(is_mine(h) ? &m.tasks[h->task] : NULL, "%s hands back attempt %s, %s", w->name, attempt, h->place);
     call_of(h, &v, h->attempt && is_repeated(), &orb_script_requeue, stream_key(w->queue, PLAIN),
-            ARGS(queue_name(w->queue), w->name, TTLS, h->place, h->id, attempt));
+            ARGS(queue_name(w->queue), w->name, TTLS, h->place, h->id, attempt, usage));
     ref_requeue(h, expected);
     settle(h, &v, expected);
     h->is_used = h->attempt && rnd(3) == 0;

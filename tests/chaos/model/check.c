@@ -1,5 +1,6 @@
 #include "chaos/model/model.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -319,6 +320,17 @@ static void match_entries(int queue, const struct found *found, int n, int is_af
     }
 }
 
+/* Each end of an attempt that counted is in the queue's sum once, in tokens and in cost. */
+static void check_used(int queue)
+{
+    redisReply *r = redisCommand(m.link, "HMGET %s:spent total_tokens cost", stream_key(queue, PLAIN));
+    long tokens = r->element[0]->str ? atol(r->element[0]->str) : 0;
+    double cost = r->element[1]->str ? atof(r->element[1]->str) : 0;
+    if (tokens != m.used[queue] || fabs(cost - (double)m.used[queue] / 1e6) > 1e-9)
+        wrong(NULL, NULL, "the tasks of %s have used %ld tokens for %.9f, not %ld", queue_name(queue), tokens, cost, m.used[queue]);
+    freeReplyObject(r);
+}
+
 void check_queue(int queue, int is_after_sweep, int is_urgent)
 {
     static struct found found[LANES * ENTRIES];
@@ -343,6 +355,7 @@ void check_queue(int queue, int is_after_sweep, int is_urgent)
             expect_same(t, &v);
     }
     match_entries(queue, found, n, is_after_sweep);
+    check_used(queue);
     for (struct task *t = m.tasks; is_urgent && t < m.tasks + TASKS; t++)
         if (t->is_used && t->queue == queue && t->has_created && is_lost(t) == 1 && (t->has_entry_id || !entry_of((int)(t - m.tasks))))
             wrong(t, NULL, "%s is open, and nobody will get it even after an urgent sweep", t->id);
@@ -353,7 +366,7 @@ void check_queue(int queue, int is_after_sweep, int is_urgent)
 static int may_stay(const char *key)
 {
     static const char *const names[] = { "orbiter:feed", "orbiter:audit", "orbiter:queues", "orbiter:task:index", "orbiter:tasks", "parked" };
-    static const char *const ends[] = { ":dead", ":leased", ":sweep", ":p9", ":p0" };
+    static const char *const ends[] = { ":dead", ":leased", ":sweep", ":spent", ":p9", ":p0" };
     key += strlen(NS);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(key, names[i]))

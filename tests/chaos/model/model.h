@@ -71,6 +71,7 @@ struct worker {
 struct hold {
     int is_used, worker, process, task, has_task_id, attempt, seq, is_alone, wants_alone;
     char id[24], place[40], owner[16];
+    long grown;                 /* what its end adds to what the queue's tasks have used */
 };
 
 /* A task as Redis has it. */
@@ -95,6 +96,7 @@ struct model {
     struct worker workers[WORKERS];
     struct hold holds[HOLDS];
     int has_group[QUEUES][LANES], has_stream[QUEUES][LANES];
+    long used[QUEUES];          /* tokens of all its tasks */
     char idem[KEYS][24];
     char reply[8192], log[60][160];
     unsigned log_count;

@@ -330,6 +330,7 @@ void ref_finish(struct hold *h, enum state outcome, char out[128])
         return;
     }
     spend(t->queue, h->place);
+    m.used[t->queue] += h->grown;
     enum state to = t->state == CANCELLED ? CANCELLED : outcome;
     t->has_result |= to == COMPLETED;
     end_task(t, to, h->seq + 1, h->attempt);
@@ -345,6 +346,7 @@ void ref_retry(struct hold *h, int delay_ms, int most, char out[128])
         return;
     }
     spend(t->queue, h->place);
+    m.used[t->queue] += h->grown;
     enum state to = t->state == CANCELLED ? CANCELLED : RETRYING;
     if (to == RETRYING && most >= 0 && t->retries >= most)
         to = FAILED;
@@ -403,6 +405,7 @@ void ref_requeue(struct hold *h, char out[128])
             spend(t->queue, h->place);
         return;
     }
+    m.used[t->queue] += h->grown;
     struct entry *e = entry_at(t->queue, h->place);
     strcpy(out, "pending");
     if (t->state == CANCELLED) {
