@@ -40,10 +40,10 @@ static int is_key(const char *key)
 
 static void note_all(struct tui_keys *k, int action)
 {
-    size_t at = 0;
-    k->all[action][0] = 0;
+    char *at = k->all[action]; /* has room for all of them */
+    *at = 0;
     for (int i = 0; i < BOUND_MAX && k->bound[action][i][0]; i++)
-        at += (size_t)snprintf(k->all[action] + at, sizeof k->all[action] - at, "%s%s", i ? " " : "", k->bound[action][i]);
+        at = stpcpy(stpcpy(at, i ? " " : ""), k->bound[action][i]);
 }
 
 /* The keys of a list with blanks. NULL, or the word that is no key or one too many. */
