@@ -450,6 +450,8 @@ struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store 
     struct orb_publisher *p = orb_alloc(sizeof *p);
     p->loop = loop;
     p->store = store;
+    if (store)
+        orb_store_need(store, &orb_script_replay);
     p->tail = &p->waiting;
     p->sent = sent_new(p);
     p->held_tail = &p->held;
