@@ -167,6 +167,7 @@ static void latency(void)
 
 static struct orb_event_stream streams[STREAMS];
 static char ids[STREAMS][40];
+static struct orb_publisher *publisher;
 static struct orb_timer *turn;
 
 /* Text and reasoning in turns: no two pieces can be joined, so every one is an
@@ -185,6 +186,8 @@ static void put_events(void *arg)
     }
     for (int i = 0; !left && i < STREAMS; i++)
         orb_event_stream_done(&streams[i]);
+    if (!left)
+        orb_publisher_flush(publisher);
     if (left || orb_redis_queued_bytes(link))
         orb_timer_start(turn, 0);
     else
@@ -194,7 +197,7 @@ static void put_events(void *arg)
 static void events(void)
 {
     struct orb_error err;
-    struct orb_publisher *publisher = orb_publisher_new(loop, store);
+    publisher = orb_publisher_new(loop, store);
     int64_t sent = 0;
     for (int i = 0; i < STREAMS; i++) {
         snprintf(ids[i], sizeof ids[i], "%032d", i);
