@@ -68,7 +68,8 @@ int orb_buf_reserve(struct orb_buf *b, size_t more)
 
 void orb_buf_add(struct orb_buf *b, const void *p, size_t n)
 {
-    if (orb_buf_reserve(b, n) != 0)
+    /* There is room almost always. */
+    if ((b->err || n >= b->cap - b->len) && orb_buf_reserve(b, n) != 0)
         return;
     if (n > 0)
         memcpy(b->data + b->len, p, n);

@@ -319,6 +319,8 @@ struct orb_claim *orb_claim_new(struct orb_loop *loop, const struct orb_redis_co
     c->cb = *callbacks;
     c->arg = arg;
     c->again = orb_timer_new(loop, on_again, c);
+    orb_store_need(store, &orb_script_claim);
+    orb_store_need(store, &orb_script_recover);
     struct orb_redis_config mine = *config;
     mine.reply_timeout_ms = BLOCK_MS + 2000;
     mine.state = on_state;

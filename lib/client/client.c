@@ -45,7 +45,6 @@ int orb_client_new(struct orb_loop *loop, const struct orb_redis_options *option
     config.state = on_state;
     config.arg = client;
     client->store = orb_store_new(loop, &config, client->prefix);
-    orb_store_load_late(client->store); /* a viewer may not even load them */
     *out = client;
     return 0;
 }

@@ -7,8 +7,11 @@
 
 #define REARM_MS (5 * 60 * 1000) /* the stream's expiry, while the task runs */
 #define FLUSH_BYTES (256 * 1024)
-
-#define HELD_MAX (64 * 1024 * 1024)
+/* The next write comes so long after one that was of many tasks: few large ones cost Redis, and the worker, less than many
+ * small ones. Of few tasks each goes out at once. */
+#define PACE_US 1000
+#define MANY 8
+#define WAITING_MAX (64 * 1024 * 1024)
 
 /* What Redis has stored of a stream, which those sends know that are not answered yet, too. */
 struct orb_acked {
@@ -26,14 +29,12 @@ struct sent {
     } *of;
 };
 
-/* An event that waits until the worker is known to hold its lease. */
-struct held {
-    struct held *next;
-    struct orb_event_stream *stream;
-    int is_stored;
+/* An event that waits to be written: for the next write, or until the worker is known to hold its lease. Before its JSON. */
+struct entry {
+    struct orb_event_stream *stream; /* NULL: nobody wants it any more */
     int64_t seq;
     size_t len;
-    char json[];
+    int is_stored;
 };
 
 struct orb_publisher {
@@ -41,16 +42,17 @@ struct orb_publisher {
     struct orb_store *store;
     orb_publisher_fn fn;          /* takes the events in its place */
     void *arg;
-    struct orb_buf out;           /* commands of this turn */
+    struct orb_buf entries;       /* each a struct entry and its JSON */
+    struct orb_buf out;           /* commands: what is to go out in any case */
     unsigned commands;
     struct sent *sent;            /* what is in them */
     struct orb_buf json;          /* scratch */
     struct orb_event_stream *waiting, **tail; /* in the order their text came: each is due within ORB_COALESCE_MS */
     struct orb_timer *timer;
+    struct orb_timer *pace;
     int is_due;
+    int64_t paced_until_us;
     int64_t trusted_until_ms;
-    struct held *held, **held_tail;
-    size_t held_bytes;
     int64_t refused;
     struct orb_error why;
 };
@@ -138,7 +140,7 @@ static unsigned write_again(void *arg, const struct orb_reply *const commands[],
     return wanted;
 }
 
-void orb_publisher_flush(struct orb_publisher *p)
+static void send_out(struct orb_publisher *p)
 {
     if (!p->commands)
         return;
@@ -146,6 +148,7 @@ void orb_publisher_flush(struct orb_publisher *p)
     struct sent *sent = p->sent;
     p->commands = 0;
     p->sent = sent_new(p);
+    p->paced_until_us = sent->count >= MANY ? orb_mono_us() + PACE_US : 0;
     int rc = orb_redis_send_again(orb_store_redis(p->store), &p->out, commands, write_again, on_sent, sent);
     if (rc) {
         sent_free(sent, 0);
@@ -154,22 +157,6 @@ void orb_publisher_flush(struct orb_publisher *p)
     }
     orb_buf_done(&p->out);
     orb_buf_init(&p->out, 64 * 1024 * 1024);
-}
-
-static void flush_due(void *arg)
-{
-    struct orb_publisher *p = arg;
-    p->is_due = 0;
-    orb_publisher_flush(p);
-}
-
-static void add_command(struct orb_publisher *p)
-{
-    p->commands++;
-    if (!p->is_due) {
-        p->is_due = 1;
-        orb_loop_defer(p->loop, flush_due, p);
-    }
 }
 
 static void arm_expiry(struct orb_event_stream *s)
@@ -181,7 +168,7 @@ static void arm_expiry(struct orb_event_stream *s)
     orb_cmd_arg(&p->out, "EXPIRE", 6);
     orb_cmd_str(&p->out, orb_store_key(p->store, "orbiter:stream:", s->task_id, key));
     orb_cmd_int(&p->out, ORB_EVENT_TTL_S);
-    add_command(p);
+    p->commands++;
 }
 
 static int is_rearm_due(const struct orb_event_stream *s)
@@ -190,20 +177,20 @@ static int is_rearm_due(const struct orb_event_stream *s)
 }
 
 /* XADD, PUBLISH and now and then EXPIRE. */
-static void send_event(struct orb_event_stream *s, int64_t seq, const char *json, size_t len, int is_stored)
+static void write_commands(struct orb_publisher *p, const struct entry *e, const char *json)
 {
-    struct orb_publisher *p = s->publisher;
+    struct orb_event_stream *s = e->stream;
     char key[ORB_KEY_MAX];
-    if (is_stored) {
+    if (e->is_stored) {
         orb_store_key(p->store, "orbiter:stream:", s->task_id, key);
         orb_cmd_start(&p->out, 5);
         orb_cmd_arg(&p->out, "XADD", 4);
         orb_cmd_str(&p->out, key);
         orb_cmd_arg(&p->out, "*", 1);
         orb_cmd_arg(&p->out, "event", 5);
-        orb_cmd_arg(&p->out, json, len);
-        add_command(p);
-        note_stored(s, seq);
+        orb_cmd_arg(&p->out, json, e->len);
+        p->commands++;
+        note_stored(s, e->seq);
         if (!s->is_armed || is_rearm_due(s)) {
             s->is_armed = 1;
             arm_expiry(s);
@@ -213,60 +200,67 @@ static void send_event(struct orb_event_stream *s, int64_t seq, const char *json
     orb_cmd_start(&p->out, 3);
     orb_cmd_arg(&p->out, "PUBLISH", 7);
     orb_cmd_str(&p->out, key);
-    orb_cmd_arg(&p->out, json, len);
-    add_command(p);
-    if (p->out.len > FLUSH_BYTES)
-        orb_publisher_flush(p);
+    orb_cmd_arg(&p->out, json, e->len);
+    p->commands++;
 }
 
 int orb_publisher_is_held(const struct orb_publisher *p)
 {
-    return p->held || orb_loop_now_ms(p->loop) > p->trusted_until_ms;
+    return orb_loop_now_ms(p->loop) > p->trusted_until_ms;
 }
 
-static void hold_event(struct orb_event_stream *s, int is_stored)
+/* What waits becomes commands, if it may be written now: those go out whatever comes. */
+static void commit(struct orb_publisher *p)
 {
-    struct orb_publisher *p = s->publisher;
-    if (p->held_bytes + p->json.len > HELD_MAX) {
-        p->refused++;
-        orb_error_set(&p->why, ORB_E_BACKLOG, "too many events wait for the worker's lease");
+    struct entry e;
+    if (!p->entries.len || orb_publisher_is_held(p))
         return;
+    if (!p->out.len)
+        orb_buf_reserve(&p->out, 3 * p->entries.len < 2 * FLUSH_BYTES ? 3 * p->entries.len : 2 * FLUSH_BYTES);
+    for (size_t at = 0; at < p->entries.len; at += sizeof e + e.len) {
+        memcpy(&e, p->entries.data + at, sizeof e);
+        if (e.stream) {
+            e.stream->unwritten--;
+            write_commands(p, &e, p->entries.data + at + sizeof e);
+        }
+        if (p->out.len > FLUSH_BYTES)
+            send_out(p);
     }
-    struct held *h = orb_alloc(sizeof *h + p->json.len);
-    h->stream = s;
-    h->is_stored = is_stored;
-    h->seq = s->seq;
-    h->len = p->json.len;
-    memcpy(h->json, p->json.data, h->len);
-    p->held_bytes += h->len;
-    *p->held_tail = h;
-    p->held_tail = &h->next;
+    if (p->entries.cap > 4 * FLUSH_BYTES)
+        orb_buf_done(&p->entries);
+    orb_buf_reset(&p->entries);
 }
 
-/* Takes out the first that is of this stream, or any when it is NULL. */
-static struct held *take_held(struct orb_publisher *p, const struct orb_event_stream *s)
+void orb_publisher_flush(struct orb_publisher *p)
 {
-    for (struct held **link = &p->held; *link; link = &(*link)->next) {
-        struct held *h = *link;
-        if (s && h->stream != s)
-            continue;
-        *link = h->next;
-        if (!h->next)
-            p->held_tail = link;
-        p->held_bytes -= h->len;
-        return h;
-    }
-    return NULL;
+    commit(p);
+    send_out(p);
+}
+
+static void flush_due(void *arg)
+{
+    struct orb_publisher *p = arg;
+    p->is_due = 0;
+    orb_publisher_flush(p);
+}
+
+/* At the end of this turn, or a moment later. */
+static void need_flush(struct orb_publisher *p)
+{
+    if (p->is_due)
+        return;
+    p->is_due = 1;
+    if (p->paced_until_us && orb_mono_us() < p->paced_until_us)
+        orb_timer_start(p->pace, PACE_US / 1000);
+    else
+        orb_loop_defer(p->loop, flush_due, p);
 }
 
 void orb_publisher_trust(struct orb_publisher *p, int64_t until_ms)
 {
-    struct held *h;
     p->trusted_until_ms = until_ms;
-    while ((h = take_held(p, NULL))) {
-        send_event(h->stream, h->seq, h->json, h->len, h->is_stored);
-        free(h);
-    }
+    if (p->entries.len)
+        need_flush(p);
 }
 
 /* The JSON in p->json. */
@@ -277,14 +271,43 @@ static void publish(struct orb_event_stream *s, int is_stored)
         p->fn(p->arg, p->json.data, p->json.len);
         return;
     }
+    const struct entry e = { .stream = s, .seq = s->seq, .len = p->json.len, .is_stored = is_stored };
     if (is_stored) {
         s->entries++;
         s->bytes += (int64_t)p->json.len;
     }
-    if (orb_publisher_is_held(p))
-        hold_event(s, is_stored);
+    if (p->entries.len + sizeof e + e.len > WAITING_MAX) {
+        p->refused++;
+        orb_error_set(&p->why, ORB_E_BACKLOG, "too many events wait for the worker's lease");
+        return;
+    }
+    s->unwritten++;
+    orb_buf_add(&p->entries, &e, sizeof e);
+    orb_buf_add(&p->entries, p->json.data, e.len);
+    if (p->entries.err) { /* no memory: all that waited is lost */
+        p->refused++;
+        orb_error_set(&p->why, p->entries.err, "%s", orb_error_text(p->entries.err));
+        orb_buf_reset(&p->entries);
+    }
+    if (p->entries.len > FLUSH_BYTES && !orb_publisher_is_held(p))
+        orb_publisher_flush(p);
     else
-        send_event(s, s->seq, p->json.data, p->json.len, is_stored);
+        need_flush(p);
+}
+
+/* Nobody wants to write what still waits. */
+static void forget_entries(struct orb_event_stream *s)
+{
+    struct orb_publisher *p = s->publisher;
+    struct entry e;
+    for (size_t at = 0; s->unwritten && at < p->entries.len; at += sizeof e + e.len) {
+        memcpy(&e, p->entries.data + at, sizeof e);
+        if (e.stream != s)
+            continue;
+        e.stream = NULL;
+        memcpy(p->entries.data + at, &e, sizeof e);
+        s->unwritten--;
+    }
 }
 
 static int is_full(const struct orb_event_stream *s)
@@ -410,11 +433,12 @@ void orb_event_stream_init(struct orb_event_stream *s, struct orb_publisher *pub
 
 void orb_event_stream_done(struct orb_event_stream *s)
 {
-    struct held *h;
-    if (s->publisher)
+    if (s->publisher) {
         flush_text(s);
-    while (s->publisher && s->publisher->held && (h = take_held(s->publisher, s)))
-        free(h);
+        if (s->unwritten)
+            commit(s->publisher);
+        forget_entries(s);
+    }
     orb_buf_done(&s->text);
     free(s->text_agent);
     s->text_agent = NULL;
@@ -425,8 +449,10 @@ void orb_event_stream_done(struct orb_event_stream *s)
 
 void orb_event_stream_touch(struct orb_event_stream *s)
 {
-    if (is_rearm_due(s))
-        arm_expiry(s);
+    if (!is_rearm_due(s))
+        return;
+    arm_expiry(s);
+    need_flush(s->publisher);
 }
 
 int orb_event_stream_is_fresh(const struct orb_event_stream *s)
@@ -442,6 +468,7 @@ int64_t orb_event_stream_acked(const struct orb_event_stream *s)
 int64_t orb_event_stream_last_seq(struct orb_event_stream *s)
 {
     flush_text(s);
+    commit(s->publisher);
     return s->seq + 1;
 }
 
@@ -450,11 +477,14 @@ struct orb_publisher *orb_publisher_new(struct orb_loop *loop, struct orb_store 
     struct orb_publisher *p = orb_alloc(sizeof *p);
     p->loop = loop;
     p->store = store;
+    if (store)
+        orb_store_need(store, &orb_script_replay);
     p->tail = &p->waiting;
     p->sent = sent_new(p);
-    p->held_tail = &p->held;
     p->trusted_until_ms = INT64_MAX;
     p->timer = orb_timer_new(loop, on_timer, p);
+    p->pace = orb_timer_new(loop, flush_due, p);
+    orb_buf_init(&p->entries, WAITING_MAX);
     orb_buf_init(&p->out, 64 * 1024 * 1024);
     orb_buf_init(&p->json, ORB_STREAM_BYTES_MAX * 8);
     return p;
@@ -472,12 +502,11 @@ void orb_publisher_free(struct orb_publisher *p)
 {
     if (!p)
         return;
-    struct held *h;
     orb_publisher_flush(p);
-    while ((h = take_held(p, NULL)))
-        free(h);
     orb_loop_forget(p->loop, p);
     orb_timer_free(p->timer);
+    orb_timer_free(p->pace);
+    orb_buf_done(&p->entries);
     orb_buf_done(&p->out);
     orb_buf_done(&p->json);
     sent_free(p->sent, 0);

@@ -3,6 +3,8 @@
  *
  * Text comes in pieces: a piece after a pause goes out at once; pieces that
  * follow within 20 ms are joined and go out together at the end of those 20 ms.
+ * What all tasks have to write goes out together, at the end of the loop's turn; while
+ * there are many, a millisecond after the write before.
  *
  * After a lost connection, what had been written goes through the replay script: an event
  * is stored and published once, or if the link broke between the two, only stored.
@@ -19,7 +21,7 @@
 #include "event/event.h"
 #include "store/store.h"
 
-#define ORB_COALESCE_MS 18 /* the loop's own turn comes on top: 20 is the promise */
+#define ORB_COALESCE_MS 17 /* the wait for the next write and the loop's own turn come on top: 20 is the promise */
 #define ORB_STREAM_ENTRIES_MAX 10000
 #define ORB_STREAM_BYTES_MAX (8 * 1024 * 1024)
 #define ORB_STREAM_RESULT_MAX 4096 /* a tool's result in a full stream */
@@ -31,7 +33,7 @@ typedef void (*orb_publisher_fn)(void *arg, const char *json, size_t len);
 struct orb_publisher *orb_publisher_new_local(struct orb_loop *loop, orb_publisher_fn fn, void *arg);
 /* The store goes in the same turn: what is under way there belongs to the publisher. */
 void orb_publisher_free(struct orb_publisher *publisher);
-/* Everything given so far goes into the pipeline now. */
+/* Everything given so far goes into the pipeline now, unless it is held back. */
 void orb_publisher_flush(struct orb_publisher *publisher);
 /* A worker may only write while it is known to hold its lease: after this time (loop's clock) events are held back, until a
  * later time is told; then they go out, those of attempts that have ended meanwhile excepted. */
@@ -46,6 +48,7 @@ struct orb_event_stream {
     const char *task_id;          /* borrowed for its life */
     int attempt;
     int64_t seq;                  /* of the latest event */
+    int unwritten;                /* events that wait to be written */
     struct orb_acked *acked;
     int64_t entries, bytes;       /* stored so far */
     int is_truncated;
@@ -68,7 +71,7 @@ void orb_event_stream_touch(struct orb_event_stream *stream);
 int orb_event_stream_is_fresh(const struct orb_event_stream *stream);
 /* The seq of the latest event that Redis has said it has stored; 0 = none, or the stream is full and has gaps. */
 int64_t orb_event_stream_acked(const struct orb_event_stream *stream);
-/* Waiting text goes out; then the seq for an event that a script will write. */
+/* What waits goes into the pipeline, unless it is held back; then the seq for an event that a script will write. */
 int64_t orb_event_stream_last_seq(struct orb_event_stream *stream);
 
 #endif

@@ -51,7 +51,7 @@ const char *orb_attempt_agent(const struct orb_attempt *attempt); /* name, "" wh
 const struct orb_run *orb_attempt_run(const struct orb_attempt *attempt);
 /* The seq of the latest event that Redis has said it has stored; 0 = none, or the stream is full. */
 int64_t orb_attempt_acked_seq(const struct orb_attempt *attempt);
-/* What waits goes out; the seq of the terminal event, and whether the expiry of the
+/* What waits goes out, unless it is held back; the seq of the terminal event, and whether the expiry of the
  * events was set a moment ago. */
 int64_t orb_attempt_last_seq(struct orb_attempt *attempt, int *is_fresh);
 /* To be called now and then: keeps the event stream of a silent task. */

@@ -11,12 +11,17 @@ struct orb_store {
     struct orb_redis *redis;
     char prefix[72];
     int is_read_only;
-    int is_late;         /* no script has been called yet that they would have to be loaded for */
     void (*state)(void *arg, int is_up, const struct orb_error *err);
     void *arg;
     void (*before_flush)(void *arg);
     void *before_flush_arg;
+    uint32_t needed; /* a bit for each script that was called, or will be */
 };
+
+#define SCRIPT(name) &orb_script_##name,
+static const struct orb_script *const scripts[] = { ORB_SCRIPTS(SCRIPT) };
+#undef SCRIPT
+_Static_assert(ORB_COUNT(scripts) <= 32, "a bit for each");
 
 int orb_store_prefix(const char *ns, char out[72], struct orb_error *err)
 {
@@ -49,29 +54,43 @@ int orb_store_queue_check(const char *queue, struct orb_error *err)
     return 0;
 }
 
-static void load_scripts(struct orb_store *store)
+static void load_scripts(struct orb_store *store, uint32_t which)
 {
-#define LOAD(name) &orb_script_##name,
-    static const struct orb_script *const scripts[] = { ORB_SCRIPTS(LOAD) };
-#undef LOAD
     struct orb_buf b;
+    unsigned count = 0;
     orb_buf_init(&b, 1024 * 1024);
     for (size_t i = 0; i < ORB_COUNT(scripts); i++) {
+        if (!(which & 1u << i))
+            continue;
         orb_cmd_start(&b, 3);
         orb_cmd_str(&b, "SCRIPT");
         orb_cmd_str(&b, "LOAD");
         orb_cmd_str(&b, scripts[i]->text);
+        count++;
     }
     /* A user who may not run scripts only reads: what it cannot do is said when it tries. */
-    if (orb_redis_send(store->redis, &b, ORB_COUNT(scripts), 0, NULL, NULL))
+    if (count && orb_redis_send(store->redis, &b, count, 0, NULL, NULL))
         orb_buf_done(&b);
+}
+
+/* Ahead of the first call of it in the pipeline, not after Redis has missed it: what follows the call may have run by then. */
+void orb_store_need(struct orb_store *store, const struct orb_script *script)
+{
+    size_t i = 0;
+    while (scripts[i] != script)
+        i++;
+    if (store->needed & 1u << i)
+        return;
+    store->needed |= 1u << i;
+    if (orb_redis_is_up(store->redis))
+        load_scripts(store, 1u << i);
 }
 
 static void on_state(void *arg, int is_up, const struct orb_error *err)
 {
     struct orb_store *store = arg;
-    if (is_up && !store->is_late)
-        load_scripts(store);
+    if (is_up)
+        load_scripts(store, store->needed);
     if (store->state)
         store->state(store->arg, is_up, err);
 }
@@ -97,18 +116,6 @@ void orb_store_free(struct orb_store *store)
         return;
     orb_redis_free(store->redis);
     free(store);
-}
-
-void orb_store_load_late(struct orb_store *store)
-{
-    store->is_late = 1;
-}
-
-static void need_scripts(struct orb_store *store)
-{
-    if (store->is_late && orb_redis_is_up(store->redis))
-        load_scripts(store);
-    store->is_late = 0;
 }
 
 struct orb_redis *orb_store_redis(struct orb_store *store)
@@ -174,9 +181,9 @@ int orb_store_eval(struct orb_store *store, const struct orb_script *script, con
     struct orb_buf b;
     if (store->is_read_only)
         return ORB_E_REFUSED;
-    need_scripts(store);
     orb_buf_init(&b, 4 * ORB_PAYLOAD_MAX);
     start_eval(store, &b, script, 0, key, args, nargs, 0);
+    orb_store_need(store, script);
     int rc = orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY, cb, arg);
     orb_buf_done(&b);
     return rc;
@@ -253,8 +260,6 @@ static void flush_batch(void *arg)
     batch->is_due = 0;
     if (!batch->count)
         return;
-    if (!store->is_read_only)
-        need_scripts(store);
     if (store->before_flush)
         store->before_flush(store->before_flush_arg);
     struct sent_batch *sent = orb_alloc(sizeof *sent + batch->count * sizeof *sent->items);
@@ -271,6 +276,8 @@ static void flush_batch(void *arg)
         orb_buf_done(&batch->body);
     orb_buf_reset(&batch->body);
     batch->body_args = batch->count = 0;
+    if (!store->is_read_only)
+        orb_store_need(store, batch->script);
     sent->code = store->is_read_only ? ORB_E_REFUSED : orb_redis_send(store->redis, &b, 1, ORB_REDIS_RETRY | ORB_REDIS_ORDERED, on_batch_reply, sent);
     if (sent->code)
         orb_loop_defer(store->loop, fail_later, sent);

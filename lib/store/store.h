@@ -46,12 +46,10 @@ int orb_store_prefix(const char *ns, char out[72], struct orb_error *err) ORB_MU
 int orb_store_queue_check(const char *queue, struct orb_error *err) ORB_MUST_CHECK;
 
 struct orb_store;
-/* A connection that has the scripts loaded. config's push must be unset; its state and arg are
+/* A connection on which a script is loaded when it is first called; calls below see to it. config's push must be unset; its state and arg are
  * called after the store has done its part. */
 struct orb_store *orb_store_new(struct orb_loop *loop, const struct orb_redis_config *config, const char *prefix);
 void orb_store_free(struct orb_store *store);
-/* For a program that may never call one: the scripts are loaded at the first call, not with the connection. */
-void orb_store_load_late(struct orb_store *store);
 struct orb_redis *orb_store_redis(struct orb_store *store);
 const char *orb_store_key_prefix(const struct orb_store *store);
 /* prefix + name + id, at most ORB_KEY_MAX bytes with its end. */
@@ -75,6 +73,8 @@ void orb_batch_free(struct orb_batch *batch); /* sends what was added */
  * item's reply element. */
 struct orb_buf *orb_batch_add(struct orb_batch *batch, size_t nargs, orb_redis_cb cb, void *arg);
 
+/* This script will be called in another way: it is loaded on every connection from now on. */
+void orb_store_need(struct orb_store *store, const struct orb_script *script);
 /* The same as a command for another connection; has_text: the script itself instead of its hash. */
 void orb_store_write_eval(const struct orb_store *store, struct orb_buf *b, const struct orb_script *script, int has_text, const char *key,
                           const char *const *args, size_t nargs);

@@ -146,6 +146,8 @@ static void finish_slot(struct slot *slot)
 {
     struct orb_worker *w = slot->worker;
     struct orb_attempt *a = slot->attempt;
+    int is_fresh;
+    int64_t seq = orb_attempt_last_seq(a, &is_fresh);
     /* Its events are held back until the lease is known to be there: so is its end. And on a new connection it is
      * looked first whether they are all there. */
     int is_known = orb_redis_is_up(orb_store_redis(w->store)) && !slot->unchecked_seq;
@@ -164,8 +166,8 @@ static void finish_slot(struct slot *slot)
         .agent = orb_attempt_agent(a), .usage = end.usage, .message = end.message,
         .result = end.status == ORB_STATUS_COMPLETED ? &end.result : NULL, .partial = end.partial.data, .partial_len = end.partial.len,
         .error = slot->err ? orb_error_message(slot->err) : "", .error_type = slot->err ? orb_error_type(slot->err->code) : "",
+        .seq = seq, .is_stream_fresh = is_fresh,
     };
-    o.seq = orb_attempt_last_seq(a, &o.is_stream_fresh);
     if (o.status == ORB_STATUS_FAILED && orb_error_is_retryable(slot->err->code)) {
         int is_rate = slot->err->code == ORB_E_MODEL_RATE;
         o.status = ORB_STATUS_RETRYING;

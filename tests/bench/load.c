@@ -1,12 +1,14 @@
 /* The load of the benchmarks, through the C API:
  *
- *   load tasks URL N MODEL     submits N tasks, then waits until they are finished; N a second
- *   load submit URL N MODEL    submits N tasks, and ends
- *   load latency URL N         one task at a time, from submit to its result: p50 and p99
- *   load events URL N          N text events over 1,000 streams, as a worker publishes them
- *   load pace URL N            what the events of N finished tasks say about their pace, which
- *                              was 50 pieces w1 w2 w3 a second: the largest stretch of a
- *                              stream in percent, and how late its pieces were, in ms */
+ *   load tasks URL N MODEL [TOOLS]     submits N tasks, then waits until they are finished; N a second
+ *   load submit URL N MODEL [TOOLS]    submits N tasks, and ends
+ *   load latency URL N MODEL [TOOLS]   one task at a time, from submit to its result: p50 and p99
+ *   load events URL N                  N text events over 1,000 streams, as a worker publishes them
+ *   load pace URL N                    what the events of N finished tasks say about their pace, which
+ *                                      was 50 pieces w1 w2 w3 a second: the largest stretch of a
+ *                                      stream in percent, and how late its pieces were, in ms
+ *
+ * TOOLS, a JSON array, are an agent's tools; it has instructions then, too. */
 #include "base/base.h"
 #include "event/publisher.h"
 #include "store/store.h"
@@ -25,7 +27,7 @@ static struct orb_client *client;
 static struct orb_redis_config redis;
 static struct orb_store *store; /* what the client's API has not: counting, publishing */
 static int total, left, submitted;
-static char config[512];
+static char config[4096];
 static double *ms;
 static int64_t start_us;
 
@@ -37,10 +39,18 @@ static void check(int rc, const struct orb_error *err)
     exit(1);
 }
 
-static void set_model(const char *model)
+static void set_agent(const char *model, const char *tools)
 {
-    snprintf(config, sizeof config, "{\"name\": \"assistant\", \"model\": \"%s\", \"instructions\": \"\", \"max_steps\": 10, "
-             "\"temperature\": 1.0, \"max_tokens\": null}", model);
+    static const char instructions[] =
+        "You are a careful research assistant. Work in steps: say first what you need to know, then look it up with your tools, and compare what "
+        "several of them say before you rely on it. Quote the source of every number. When the tools do not tell, say so, and do not guess. "
+        "Answer in plain English, in at most three paragraphs, the most important one first.";
+    int n = snprintf(config, sizeof config, "{\"name\": \"assistant\", \"model\": \"%s\", \"instructions\": \"%s\", \"max_steps\": 10, "
+                     "\"temperature\": 1.0, \"max_tokens\": null%s%s}", model, tools ? instructions : "", tools ? ", \"tools\": " : "", tools ? tools : "");
+    if (n >= (int)sizeof config) {
+        fprintf(stderr, "load: the agent is too long\n");
+        exit(2);
+    }
 }
 
 static void submit_one(orb_submit_cb cb)
@@ -157,6 +167,7 @@ static void latency(void)
 
 static struct orb_event_stream streams[STREAMS];
 static char ids[STREAMS][40];
+static struct orb_publisher *publisher;
 static struct orb_timer *turn;
 
 /* Text and reasoning in turns: no two pieces can be joined, so every one is an
@@ -175,6 +186,8 @@ static void put_events(void *arg)
     }
     for (int i = 0; !left && i < STREAMS; i++)
         orb_event_stream_done(&streams[i]);
+    if (!left)
+        orb_publisher_flush(publisher);
     if (left || orb_redis_queued_bytes(link))
         orb_timer_start(turn, 0);
     else
@@ -184,7 +197,7 @@ static void put_events(void *arg)
 static void events(void)
 {
     struct orb_error err;
-    struct orb_publisher *publisher = orb_publisher_new(loop, store);
+    publisher = orb_publisher_new(loop, store);
     int64_t sent = 0;
     for (int i = 0; i < STREAMS; i++) {
         snprintf(ids[i], sizeof ids[i], "%032d", i);
@@ -298,18 +311,19 @@ static void many(int must_wait)
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
-    int is_many = !strcmp(what, "tasks") || !strcmp(what, "submit");
+    int is_many = !strcmp(what, "tasks") || !strcmp(what, "submit"), has_agent = is_many || !strcmp(what, "latency");
     int64_t n;
-    if (argc != (is_many ? 5 : 4) || orb_parse_int(argv[3], 1, 10000000, &n) ||
-        (!is_many && strcmp(what, "latency") && strcmp(what, "events") && strcmp(what, "pace"))) {
-        fprintf(stderr, "usage: load tasks|submit URL N MODEL\n       load latency|events|pace URL N\n");
+    if (argc < (has_agent ? 5 : 4) || argc > (has_agent ? 6 : 4) || orb_parse_int(argv[3], 1, 10000000, &n) ||
+        (!has_agent && strcmp(what, "events") && strcmp(what, "pace"))) {
+        fprintf(stderr, "usage: load tasks|submit|latency URL N MODEL [TOOLS]\n       load events|pace URL N\n");
         return 2;
     }
     struct orb_redis_options options = { .url = argv[2] };
     struct orb_error err;
     loop = orb_loop_new();
     total = (int)n;
-    set_model(is_many ? argv[4] : "sim:");
+    if (has_agent)
+        set_agent(argv[4], argc > 5 ? argv[5] : NULL);
     check(orb_redis_config_init(&redis, &options, &err), &err);
     check(orb_client_new(loop, &options, &client, &err), &err);
     store = orb_store_new(loop, &redis, "");

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # run.sh BUILD [ROW...] - measures what orbiter promises, each figure beside a probe
-# of what the machine and the libraries allow, taken in turns with it. Rows: tasks
-# latency events http sleepers idle; none means all. Every row has a redis-server of
-# its own behind a unix socket and a new worker for each run. Prints a table of
-# medians (least-most). Exits 0 when all was measured, 1 when something was not.
+# of what the machine and the libraries allow, taken in turns with it. Rows: those of
+# ROWS; none means all. Every row has a redis-server of its own behind a unix socket
+# and a new worker for each run. Prints a table of medians (least-most). Exits 0 when
+# all was measured, 1 when something was not.
 #
-# RUNS (5) and HTTP_RUNS (3) are the runs of a row, CONCURRENCY (512) the slots of
+# RUNS (5) and HTTP_RUNS (3; of http and agents) are the runs of a row, CONCURRENCY (512) the slots of
 # the worker of `tasks` and `latency`.
 # shellcheck disable=SC2317  # rows are called by their names, what they use by them
 set -u
@@ -14,7 +14,8 @@ shift
 RUNS=${RUNS:-5}
 HTTP_RUNS=${HTTP_RUNS:-3}
 CONCURRENCY=${CONCURRENCY:-512}
-TASKS=40000 LIVES=2000 EVENTS=200000 STREAMS=1000 SECONDS_EACH=6 SLEEPERS=10000 IDLE_SECONDS=20
+ROWS=(tasks latency events http rebuild steps agents sleepers idle)
+TASKS=40000 LIVES=2000 EVENTS=200000 STREAMS=1000 SECONDS_EACH=6 REBUILDS=2000 CONVERSATIONS=100 SLEEPERS=10000 IDLE_SECONDS=20
 
 die() { echo "run.sh: $1" >&2; exit 1; }
 
@@ -67,11 +68,11 @@ stop_redis() {
     until_true 20 ended "$redis_pid"
 }
 
-# start_worker SLOTS, on an empty database.
+# start_worker SLOTS [NUMBER [OPTION...]], on an empty database.
 start_worker() {
     redis FLUSHALL >/dev/null
     rm -f "$dir/worker.log"
-    "$B/orbiter-worker" --redis-url "unix://$dir/redis" --worker-id "bench-${2:-1}" --concurrency "$1" >"$dir/worker.log" 2>&1 &
+    "$B/orbiter-worker" --redis-url "unix://$dir/redis" --worker-id "bench-${2:-1}" --concurrency "$1" "${@:3}" >"$dir/worker.log" 2>&1 &
     worker=$!
     pids+=("$worker")
     until_true 10 grep -qs 'serves queue' "$dir/worker.log"
@@ -191,7 +192,7 @@ bench_latency() {
     for ((i = 0; i < RUNS; i++)); do
         turn=$(scripts turns "$LIVES") || die 'the probe failed'
         start_worker "$CONCURRENCY"
-        ours=$(load latency "$LIVES") || die 'the load failed'
+        ours=$(load latency "$LIVES" sim:) || die 'the load failed'
         stop_worker
         for p in p50 p99; do
             put "turn.$p" "$(field "${p}_ms" <<<"$turn")"
@@ -242,10 +243,19 @@ for _, k in ipairs(redis.call('KEYS', 'orbiter:task:' .. string.rep('?', 32))) d
   if redis.call('HGET', k, 'status') == ARGV[1] then n = n + 1 end
 end
 return n"
+COUNT_TEXT="local n = 0
+for _, k in ipairs(redis.call('KEYS', 'orbiter:stream:*')) do
+  local last = redis.call('XREVRANGE', k, '+', '-', 'COUNT', 1)
+  if last[1] and string.find(last[1][2][2], '\"type\": \"text\"', 1, true) then n = n + 1 end
+end
+return n"
 have() { [ "$(redis EVAL "$COUNT" 0 "$1")" -eq "$2" ]; }
 
+# streaming COUNT: so many tasks have text as their last event.
+streaming() { [ "$(redis EVAL "$COUNT_TEXT" 0)" -ge "$1" ]; }
+
 start_provider() {
-    "$B/fake-provider" --listen 127.0.0.1:0 >"$dir/provider" 2>&1 &
+    "$B/fake-provider" --listen 127.0.0.1:0 "$@" >"$dir/provider" 2>&1 &
     pids+=("$!")
     until_true 10 grep -qs '^listening' "$dir/provider"
     provider=http://$(sed -n 's/^listening //p' "$dir/provider")/v1
@@ -279,6 +289,78 @@ bench_http() {
     row 'http, worker CPU us a token' '<=' 20 http.us plain.us
     row '  worst stretch of a stream, %' '<=' 5 http.stretch
     row '  resident KiB a stream' '<=' 32 http.kib plain.kib
+}
+
+# The tools of the agents that have two: `again` says back what it is called with, never the same twice, so that no
+# guard against loops stops its callers.
+# shellcheck disable=SC2016  # it is for that program's shell
+AGAIN='read -r line; echo "$line $$"'
+AGENT_TOOLS='["mytools.search", "mytools.again"]'
+write_tools() {
+    mkdir "$dir/tools"
+    cat >"$dir/tools/search.json" <<'END'
+{"name": "search", "path": "mytools.search", "description": "Searches the web, and gives back titles and first lines.", "kind": "exec", "argv": ["cat"],
+ "parameters": {"type": "object", "required": ["query"], "properties": {"query": {"type": "string", "description": "what to look for"},
+ "limit": {"type": "integer", "minimum": 1, "maximum": 50}}}}
+END
+    cat >"$dir/tools/again.json" <<END
+{"name": "again", "path": "mytools.again", "description": "Says it back.", "kind": "exec", "argv": ["sh", "-c", "${AGAIN//\"/\\\"}"],
+ "parameters": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}}
+END
+}
+
+bench_rebuild() {
+    local out
+    start_redis no
+    write_tools
+    for ((i = 0; i < RUNS; i++)); do
+        out=$(timeout 60 "$B/bench/rebuild" "unix://$dir/redis" "$dir/tools" "$REBUILDS") || die 'the agents failed'
+        for series in ours ours_cpu plain plain_cpu; do
+            put "$series" "$(field "${series}_us" <<<"$out")"
+        done
+    done
+    row 'an agent, JSON to request, us' '<=' 200 ours plain
+    row '  CPU us' - - ours_cpu plain_cpu
+}
+
+# Ten steps, each with a reply that calls a tool and the program that this is: what a worker takes for it, submit to result, and the
+# same by libcurl alone.
+bench_steps() {
+    local ours plain model='openai:fake?tool=again&again=1&args=%7B%22text%22:%22x%22%7D'
+    start_redis no
+    start_provider --ledger "$dir/ledger"
+    write_tools
+    for ((i = 0; i < RUNS; i++)); do
+        OPENAI_BASE_URL=$provider OPENAI_API_KEY=x start_worker "$CONCURRENCY" 1 --tools "$dir/tools"
+        ours=$(load latency "$CONVERSATIONS" "$model" "$AGENT_TOOLS" | field p50_ms) || die 'the load failed'
+        stop_worker
+        plain=$(timeout 60 "$B/bench/probe_steps" "$provider" "$dir/ledger" "$CONVERSATIONS" sh -c "$AGAIN" | field p50_ms) || die 'the probe failed'
+        put run.ms "$ours"
+        put plain.ms "$plain"
+        put own.ms "$(calc "($ours - $plain) / 10")"
+    done
+    row 'a step of 10 with a tool, own ms' '<=' 2 own.ms
+    row '  all ten, ms' - - run.ms plain.ms
+}
+
+# Agents that have called a tool and then all stream at once. Slowly, and begun a hundred at a time: what is measured is what
+# they hold, not what waits while a machine is too busy to write it out, or to make a thousand processes.
+bench_agents() {
+    local idle n model='openai:fake?tool=again&args=%7B%22text%22:%22x%22%7D&tokens=1000&rate=10'
+    start_redis no
+    start_provider
+    write_tools
+    for ((i = 0; i < HTTP_RUNS; i++)); do
+        OPENAI_BASE_URL=$provider OPENAI_API_KEY=x start_worker "$STREAMS" 1 --tools "$dir/tools"
+        idle=$(rss_kib "$worker")
+        for ((n = 100; n <= STREAMS; n += 100)); do
+            load submit 100 "$model" "$AGENT_TOOLS" >/dev/null || die 'the load failed'
+            until_true 20 streaming "$n"
+        done
+        put agents.kib "$(calc "($(rss_kib "$worker") - $idle) / $STREAMS")"
+        abort_worker
+    done
+    row 'resident KiB an agent with tools' '<=' 80 agents.kib
 }
 
 bench_sleepers() {
@@ -334,15 +416,15 @@ measure() {
 }
 
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(tasks latency events http sleepers idle)
+[ ${#names[@]} -gt 0 ] || names=("${ROWS[@]}")
 for name in "${names[@]}"; do
-    declare -F "bench_$name" >/dev/null || { echo "run.sh: no row '$name'; there are: tasks latency events http sleepers idle" >&2; exit 2; }
+    declare -F "bench_$name" >/dev/null || { echo "run.sh: no row '$name'; there are: ${ROWS[*]}" >&2; exit 2; }
 done
 for program in redis-server redis-cli; do
     command -v "$program" >/dev/null || die "$program is missing: run 'make deps'"
 done
 ulimit -n "$(ulimit -Hn)"
-echo "$(nproc) cores, $(redis-server --version | grep -o 'v=[0-9.]*'), load before $(cut -d' ' -f1 /proc/loadavg), $CONCURRENCY slots; median (least-most) of $RUNS runs, http $HTTP_RUNS"
+echo "$(nproc) cores, $(redis-server --version | grep -o 'v=[0-9.]*'), load before $(cut -d' ' -f1 /proc/loadavg), $CONCURRENCY slots; median (least-most) of $RUNS runs, http and agents $HTTP_RUNS"
 # shellcheck disable=SC2059  # the one format of all lines
 printf "$LINE" '' target figure probe ratio ''
 failed=0

@@ -17,7 +17,7 @@
 /* What a request's model name asks for: "fake?tokens=10&rate=50". The keys are
  * listed in script.c. */
 struct script {
-    int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, reasoning;
+    int64_t tokens, rate, first, status, retry_after, retry_after_ms, should_retry, error_at, cut, reset, stall, split, fails, calls, again, reasoning;
     int64_t html, crlf, comment, nodone, nousage, nofinish, usage_last, noindex, index0, noid, argsobj, repeat, stopfinish,
         nochoices, prefilter, deltanull, multiline, errstr, errtop, noblank, echo, plain, hold, sign;
     int64_t limit_reset_at, refusal, details, timings, endless, size, args_size, early, steps, prompt, cached, written;

@@ -197,6 +197,8 @@ static int is_refused(struct reply *r, const char *model, const char *first_inpu
 
 static int is_tool_step(const struct reply *r, const json_t *body, const char *model, const char *first_input)
 {
+    if (r->script.again)
+        return r->script.tool != NULL;
     if (!r->script.tool || r->script.steps == 1)
         return r->script.tool && !r->dialect->is_after_tool(body);
     struct tally *t = tally_of(model, first_input, "steps");

@@ -24,6 +24,7 @@ static const struct key {
     TEXT(args, "the arguments of the call"),
     NUMBER(calls, 1, "so many calls of the tool"),
     NUMBER(steps, 1, "call it so many times, one after the other"),
+    NUMBER(again, 0, "call it again after every result, in each conversation"),
     NUMBER(status, 0, "refuse with this HTTP status"),
     NUMBER(fails, -1, "refuse, or cut, reset or error_at, only the first so many equal requests"),
     TEXT(code, "the error's code"),

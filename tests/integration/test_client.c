@@ -635,6 +635,41 @@ static void no_redis_is_said_at_once_and_noticed_again_later(void **state)
     orb_task_handle_free(handle);
 }
 
+/* How many scripts were sent to Redis so far. */
+static int loaded(void)
+{
+    char *text = test_redis_text(&fleet.redis, "INFO commandstats");
+    const char *line = strstr(text, "cmdstat_script|load:calls=");
+    int count = line ? atoi(strchr(line, '=') + 1) : 0;
+    free(text);
+    return count;
+}
+
+static void a_script_is_sent_once_a_connection_and_before_its_first_call(void **state)
+{
+    (void)state;
+    struct heard status = { 0 };
+    struct orb_task_handle *handle = orb_task_handle_new(fleet.client, "missing");
+    assert_int_equal(orb_task_handle_status(handle, on_task, &status), 0);
+    wait_for(&status);
+    assert_int_equal(status.code, ORB_E_NOT_FOUND);
+    assert_int_equal(loaded(), 0); /* who only reads needs none */
+    submit("a", "sim:");
+    submit("b", "sim:");
+    assert_int_equal(loaded(), 1);
+    free(test_redis_text(&fleet.redis, "SCRIPT FLUSH"));
+    free(test_redis_text(&fleet.redis, "CLIENT KILL TYPE normal SKIPME yes"));
+    status.calls = 0;
+    assert_int_equal(orb_task_handle_status(handle, on_task, &status), 0); /* may fail; on the next connection none is missed */
+    wait_for(&status);
+    submit("c", "sim:");
+    assert_int_equal(loaded(), 2);
+    char *text = test_redis_text(&fleet.redis, "INFO errorstats");
+    assert_null(strstr(text, "NOSCRIPT"));
+    free(text);
+    orb_task_handle_free(handle);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -660,6 +695,7 @@ int main(void)
         TEST(a_second_wait_replaces_the_first),
         TEST(a_freed_client_cancels_what_is_pending),
         TEST(no_redis_is_said_at_once_and_noticed_again_later),
+        TEST(a_script_is_sent_once_a_connection_and_before_its_first_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
