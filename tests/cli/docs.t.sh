@@ -41,6 +41,15 @@ console_command() {
     holds "$command" diff <(printf '%s' "$shown" | alike) <(printf '%s\n' "$said" | alike)
     [[ ! $shown =~ ^[0-9a-f]{32}$'\n'$ ]] || { recorded=${shown%$'\n'} real=$said; }
 }
+# on_a_screen TEXT COMMAND: a program of a whole terminal, which is left when it shows the text.
+on_a_screen() {
+    : >"$work/screen"
+    # shellcheck disable=SC2016,SC2094 # of the inner shell; what is read is what is written
+    (until_ok 30 grep -q "$1" "$work/screen"; printf q) |
+        (cd "$here" && TERM=xterm-256color SHOWN=$2 script -qefc 'stty rows 24 cols 80; eval "$SHOWN"' /dev/null) >"$work/screen"
+    holds "$2" test $? = 0
+    holds "it shows $1" grep -q "$1" "$work/screen"
+}
 alike() { normal | sed -E 's/^[^ ]+-[0-9]+-[0-9a-f]{8} +running .*/WORKER/; s/  +/ /g'; }
 
 [ -x "$build/fake-provider" ] || { echo "build the tests' programs first: make B=${B:-build} test-programs"; exit 1; }
@@ -69,18 +78,21 @@ mapfile -t lines < <(commands README.md 1)
 background 'dev is running' "${lines[0]}"
 console README.md 2
 for line in "${lines[@]:1}"; do example "$line"; done
+mapfile -t lines < <(commands README.md 3)
+for line in "${lines[@]:0:2}"; do on_a_screen LIVE "$line"; done
+example "${lines[2]}"
 stop "${pids[-1]}"
 unset 'pids[-1]'
 export XDG_STATE_HOME=$work/state
 
-mapfile -t lines < <(commands README.md 3)
+mapfile -t lines < <(commands README.md 4)
 holds 'a Redis of your own' test "${lines[0]}" = 'export ORBITER_REDIS_URL=redis://localhost:6379'
 export ORBITER_REDIS_URL=$url
 background 'Press Ctrl' "${lines[1]}"
 example "${lines[2]}"
 asked >"$work/said"
 says 'it was asked' 'gpt-4o: What is the capital of France?'
-example "$(block README.md 4)"
+example "$(block README.md 5)"
 asked >"$work/said"
 says 'both ways, the writer gets what the researcher found' 'gpt-4o: Quantum computing' "gpt-4o-mini: $answer" 'gpt-4o: Quantum computing' "gpt-4o-mini: $answer"
 
@@ -124,8 +136,8 @@ calls shout '{"text":"hey","times":2}' 'HEY! HEY!'
 calls mcp__calc__add '{"x":1,"y":2}' 3
 calls ask_translator '{"task":"good%20day"}' "$answer"
 calls now '{}' '[0-9-]{10}T[0-9:]{8}Z, [A-Z][a-z]+day'
-example "$(block README.md 5 | sed '$d')"
-background 'Press Ctrl' "$(commands README.md 5 | tail -n 1)"
+example "$(block README.md 6 | sed '$d')"
+background 'Press Ctrl' "$(commands README.md 6 | tail -n 1)"
 
 # ---- docs/agents.md ----
 block docs/agents.md 1 >"$here/agent.json"
@@ -151,7 +163,7 @@ city='-m openai:fake?text=%7B%22city%22:%22Bern%22%7D'
 holds 'an answer with a schema' grep -qF '"parsed": {"city": "Bern"}' <(cd "$here" && orbiter run --wait -o jsonl schema.json $city Where)
 
 # ---- all of them ----
-block README.md 6 >/dev/null # tests/examples/run.sh runs the program
+block README.md 7 >/dev/null # tests/examples/run.sh runs the program
 for document in $documents; do
     count=$(($(grep -c '^```' "$document") / 2))
     holds "$document has examples" test "$count" -gt 0
