@@ -190,6 +190,8 @@ static void back(struct tui_model *m, const char *key)
 
 static void on_feed(struct tui_model *m, const struct tui_msg *msg)
 {
+    if (msg->text_len)
+        tui_set(m->feed_position, sizeof m->feed_position, msg->text);
     for (size_t i = 0; i < msg->count; i++) {
         const struct orb_feed_event *change = &msg->changes[i];
         int was;
@@ -214,16 +216,6 @@ static void on_tasks(struct tui_model *m, const struct tui_msg *msg)
     }
 }
 
-static void on_walk_end(struct tui_model *m)
-{
-    uint32_t row, from = 0;
-    while ((row = tui_tasks_untold(&m->tasks, &from)) != UINT32_MAX) {
-        tui_tasks_drop(&m->tasks, tui_task_id(&m->tasks, row));
-        tui_list_touch(&m->lists[TUI_TASKS], row);
-    }
-    m->tasks.is_filled = 1;
-}
-
 static void on_link(struct tui_model *m, const struct tui_msg *msg)
 {
     int is_up = msg->a != 0;
@@ -246,7 +238,14 @@ static void on_link(struct tui_model *m, const struct tui_msg *msg)
 static int is_data(enum tui_msg_type type)
 {
     return type == TUI_MSG_FEED || type == TUI_MSG_TASKS || type == TUI_MSG_WALK || type == TUI_MSG_WALK_END || type == TUI_MSG_GONE || type == TUI_MSG_COUNTS || type == TUI_MSG_WORKERS ||
-           type == TUI_MSG_QUEUES || type == TUI_MSG_STREAM || type == TUI_MSG_TAILS;
+           type == TUI_MSG_QUEUES || type == TUI_MSG_STREAM || type == TUI_MSG_STREAM_END || type == TUI_MSG_DETAIL || type == TUI_MSG_TAILS;
+}
+
+/* In a pause what is on the screen stays; a task that is opened then is not frozen. */
+static int is_frozen(const struct tui_model *m, enum tui_msg_type type)
+{
+    int is_of_open = type == TUI_MSG_STREAM || type == TUI_MSG_STREAM_END || type == TUI_MSG_DETAIL;
+    return m->is_paused && !(is_of_open && m->open.is_opened_paused);
 }
 
 static void on_workers(struct tui_model *m, const struct tui_msg *msg)
@@ -269,13 +268,15 @@ static void on_data(struct tui_model *m, const struct tui_msg *msg)
     case TUI_MSG_FEED: on_feed(m, msg); break;
     case TUI_MSG_TASKS: on_tasks(m, msg); break;
     case TUI_MSG_WALK: tui_tasks_walk(&m->tasks); break;
-    case TUI_MSG_WALK_END: on_walk_end(m); break;
+    case TUI_MSG_WALK_END: m->tasks.is_filled = 1; break;
     case TUI_MSG_GONE: tui_list_touch(&m->lists[TUI_TASKS], tui_tasks_drop(&m->tasks, msg->id)); break;
     case TUI_MSG_COUNTS: tui_fleet_counts(&m->fleet, msg); break;
     case TUI_MSG_WORKERS: on_workers(m, msg); break;
     case TUI_MSG_QUEUES: on_queues(m, msg); break;
     case TUI_MSG_STREAM: tui_open_events(m, msg); break;
     case TUI_MSG_TAILS: tui_attention_tail(m, msg); break;
+    case TUI_MSG_STREAM_END: tui_open_end(m, msg); break;
+    case TUI_MSG_DETAIL: tui_open_detail(m, msg); break;
     default: break;
     }
 }
@@ -321,7 +322,8 @@ static void pause(struct tui_model *m)
     if (m->is_paused)
         m->paused_at = m->now;
     else
-        m->wants_catch_up = 1;
+        m->wants_catch_up = m->open.is_stale = 1;
+    m->open.is_opened_paused = 0;
     m->newer = 0;
 }
 
@@ -407,8 +409,6 @@ static void on_other(struct tui_model *m, const struct tui_msg *msg)
     case TUI_MSG_LINK: on_link(m, msg); break;
     case TUI_MSG_FEED_GAP: m->wants_refresh = 1; break;
     case TUI_MSG_AUDIT: tui_log_audits(m, msg); break;
-    case TUI_MSG_STREAM_END: tui_open_end(m, msg); break;
-    case TUI_MSG_DETAIL: tui_open_detail(m, msg); break;
     case TUI_MSG_ACTED: tui_act_done(m, msg); break;
     case TUI_MSG_EDITED: tui_act_edited(m, msg); break;
     case TUI_MSG_THEME: tui_set(m->theme, sizeof m->theme, msg->text); break;
@@ -426,7 +426,7 @@ void tui_model_update(struct tui_model *m, const struct tui_msg *msg)
         return;
     }
     m->link.heard_at = m->now;
-    if (m->is_paused)
+    if (is_frozen(m, msg->type))
         m->newer += msg->type == TUI_MSG_FEED || msg->type == TUI_MSG_STREAM ? msg->count : 0;
     else
         on_data(m, msg);

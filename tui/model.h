@@ -43,6 +43,7 @@ struct tui_model {
     int is_wide_forced;         /* layout: 0 by the width, 1 wide, -1 narrow */
     /* what is known */
     struct tui_link link;
+    char feed_position[48];     /* what the feed has told up to there is known; "" = not known yet */
     struct tui_texts *texts;
     struct tui_tasks tasks;
     struct tui_fleet fleet;

@@ -14,12 +14,12 @@
     X(MOUSE, "mouse")       /* text: "press", "double", "up", "down"; a, b: row and column */ \
     X(RESIZE, "resize")     /* a, b: rows and columns */ \
     X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not; text: why; number: Unix seconds of the next try */ \
-    X(FEED, "feed")         /* changes: tasks have changed their state */ \
+    X(FEED, "feed")         /* changes: tasks have changed their state; text: where the feed stands behind them */ \
     X(FEED_GAP, "feed-gap") /* some changes were missed: what is known has to be looked through again */ \
     X(TASKS, "tasks")       /* tasks: rows as they are now */ \
     X(GONE, "gone")         /* text: id of a task that is not there any more */ \
     X(WALK, "walk")         /* from here on every task is told anew */ \
-    X(WALK_END, "walk-end") /* every task has been told: what was not is gone */ \
+    X(WALK_END, "walk-end") /* every task has been told, and what was not has been told to be gone */ \
     X(COUNTS, "counts")     /* counts */ \
     X(WORKERS, "workers")   /* workers: all of them; text: why they are not known */ \
     X(QUEUES, "queues")     /* queues: all of them; text: why not */ \

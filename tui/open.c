@@ -40,6 +40,7 @@ void tui_open_task(struct tui_model *m, const char *id)
     tui_open_init(o);
     o->tab = tab;
     o->opened_at = m->now;
+    o->is_opened_paused = m->is_paused;
     o->is_stale = 1;
     tui_set(o->id, sizeof o->id, id);
 }
@@ -321,6 +322,7 @@ static void on_event(struct tui_model *m, const struct orb_event *e)
 {
     struct tui_open *o = &m->open;
     double at = event_time(e);
+    tui_set(o->position, sizeof o->position, e->stream_id);
     count(o, e);
     if (at > o->opened_at)
         o->live++;

@@ -21,6 +21,7 @@ struct tui_step {
 struct tui_open {
     char id[ORB_ID_MAX + 1];
     double opened_at;
+    int is_opened_paused;       /* while the screen was frozen: it is shown none the less */
     /* the detail, as its hash and payload were told last */
     int has_detail, is_stale;   /* stale: it is to be asked for again */
     char missing[200];          /* why there is none, or "" */
@@ -34,6 +35,7 @@ struct tui_open {
     struct tui_pane panes[TUI_TABS];
     enum tui_tab tab;
     char speaker[65];           /* agent of the last text */
+    char position[48];          /* of the last event, "" = none: its stream goes on behind it */
     int64_t attempt, seq;       /* of the last event */
     uint64_t replayed, live, gaps;
     int is_over;                /* the stream has ended */

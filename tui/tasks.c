@@ -205,9 +205,9 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     return row;
 }
 
-static void note_stale(struct tui_tasks *t, uint32_t row)
+void tui_tasks_note(struct tui_tasks *t, uint32_t row)
 {
-    if (t->rows[row].is_stale)
+    if (!t->rows[row].is_there || t->rows[row].is_stale)
         return;
     t->rows[row].is_stale = 1;
     t->stale = tui_grow(t->stale, t->stale_count, &t->stale_cap, sizeof *t->stale);
@@ -243,7 +243,7 @@ uint32_t tui_tasks_change(struct tui_tasks *t, struct tui_texts *texts, const st
     } else if (orb_status_is_final((enum orb_status)change->status)) {
         task->completed_at = at;
     }
-    note_stale(t, row);
+    tui_tasks_note(t, row);
     return row;
 }
 

@@ -59,10 +59,12 @@ uint32_t tui_tasks_change(struct tui_tasks *tasks, struct tui_texts *texts, cons
 uint32_t tui_tasks_drop(struct tui_tasks *tasks, const char *id);
 /* The lists have settled: rows that were dropped may be used again. */
 void tui_tasks_settled(struct tui_tasks *tasks);
-/* All tasks are about to be told; all have been: one that is there and was not told, nor has changed meanwhile, is returned, UINT32_MAX when there
+/* All tasks are about to be told. When all have been: one that is there and was not told, nor has changed meanwhile; UINT32_MAX when there
  * is none (left). *from is where to go on, 0 at first. */
 void tui_tasks_walk(struct tui_tasks *tasks);
 uint32_t tui_tasks_untold(const struct tui_tasks *tasks, uint32_t *from);
+/* This row is to be asked for. */
+void tui_tasks_note(struct tui_tasks *tasks, uint32_t row);
 /* Takes up to max rows that are to be asked for. */
 size_t tui_tasks_stale(struct tui_tasks *tasks, uint32_t *out, size_t max);
 
