@@ -151,7 +151,7 @@ static void write_table(struct tui_model *m, const struct tui_list *list, FILE *
             const struct tui_field *field = &list->source->fields[list->columns[c].field];
             struct tui_value v = { 0 };
             list->source->value(m, list->order[i], (size_t)list->columns[c].field, &v);
-            tui_value_show(field, &v, m->now, 1000, text, sizeof text);
+            tui_value_show(field, &v, tui_age_now(m), 1000, text, sizeof text);
             fprintf(out, "%s%s", c ? "\t" : "", text);
         }
         fputc('\n', out);

@@ -43,6 +43,14 @@ static int is_away(const struct orb_error *err)
     return err && (err->code == ORB_E_UNREACHABLE || err->code == ORB_E_CANCELLED);
 }
 
+void tui_data_trouble(struct tui_data *d, enum tui_trouble what, const struct orb_error *err)
+{
+    if (is_away(err) || (!err && !d->is_refused[what]))
+        return;
+    d->is_refused[what] = err != NULL;
+    tui_data_tell(d, TUI_MSG_TROUBLE, tui_trouble_names[what], why(err));
+}
+
 /* ---- the link ------------------------------------------------------------------ */
 
 static void on_state(void *arg, int is_up, const struct orb_error *err)
@@ -65,7 +73,8 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
 {
     struct tui_data *d = arg;
     struct tui_msg msg = tui_data_msg(TUI_MSG_FEED);
-    (void)err; /* the client's own connection says what there is to say */
+    if (err || batch->is_up)
+        tui_data_trouble(d, TUI_TROUBLE_FEED, err);
     if (batch->is_gap)
         tui_data_tell(d, TUI_MSG_FEED_GAP, "", "");
     msg.count = batch->count;
@@ -129,6 +138,7 @@ static void on_walk(void *arg, const struct orb_task_info *tasks, size_t count, 
     if (err && err->code == ORB_E_CANCELLED)
         return;
     d->is_walking = 0;
+    tui_data_trouble(d, TUI_TROUBLE_TASKS, err);
     if (d->model->is_paused) { /* it is not told: from the beginning, then */
         orb_walk_free(d->walk);
         d->walk = NULL;
@@ -205,6 +215,7 @@ static void on_counts(void *arg, const struct orb_counts *counts, const struct o
     struct tui_msg msg = tui_data_msg(TUI_MSG_COUNTS);
     msg.counts = counts;
     poll_answered(d);
+    tui_data_trouble(d, TUI_TROUBLE_TOTALS, err);
     if (!err)
         tui_data_send(d, &msg);
 }
@@ -216,6 +227,7 @@ static void on_audit(void *arg, const struct orb_audit_info *entries, size_t cou
     msg.audits = entries;
     msg.count = count;
     d->is_auditing = 0;
+    tui_data_trouble(d, TUI_TROUBLE_AUDIT, err);
     if (!err)
         tui_data_send(d, &msg);
 }

@@ -25,6 +25,7 @@ struct tui_data {
     int polls;                  /* answers still to come */
     int64_t polled_ms;
     int is_refreshing, is_tailing, is_auditing;
+    int is_refused[TUI_TROUBLES];
     uint32_t asked[TUI_REFRESH_MAX]; /* rows whose answer is to come */
     size_t asked_count;
     /* the open task */
@@ -39,6 +40,8 @@ struct tui_data {
 /* A message of this type, with the time of now; the caller fills the rest and sends it. */
 struct tui_msg tui_data_msg(enum tui_msg_type type);
 void tui_data_send(struct tui_data *data, const struct tui_msg *msg);
+/* A question was refused, or, without err, answered. That the link is down says LINK. */
+void tui_data_trouble(struct tui_data *data, enum tui_trouble what, const struct orb_error *err);
 void tui_data_tell(struct tui_data *data, enum tui_msg_type type, const char *id, const char *text);
 
 /* data_open.c */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOAST_S 15 /* of errors; else half as long */
+
 /* ---- life ------------------------------------------------------------------- */
 
 struct tui_model *tui_model_new(const struct tui_keys *keys)
@@ -55,7 +57,7 @@ void tui_model_free(struct tui_model *m)
 
 double tui_age_now(const struct tui_model *m)
 {
-    return m->is_paused ? m->paused_at : m->now;
+    return (m->is_paused ? m->paused_at : m->now) + m->fleet.skew;
 }
 
 int tui_is_wide(const struct tui_model *m)
@@ -75,7 +77,7 @@ void tui_toast(struct tui_model *m, int is_error, const char *fmt, ...)
     vsnprintf(m->toast, sizeof m->toast, fmt, ap);
     va_end(ap);
     m->toast_is_error = is_error;
-    m->toast_until = m->now + (is_error ? 15 : 8);
+    m->toast_until = m->now + (is_error ? TOAST_S : TOAST_S / 2);
 }
 
 void tui_copy(struct tui_model *m, const char *text, size_t len)
@@ -195,14 +197,14 @@ static void on_feed(struct tui_model *m, const struct tui_msg *msg)
     for (size_t i = 0; i < msg->count; i++) {
         const struct orb_feed_event *change = &msg->changes[i];
         int was;
-        uint32_t row = tui_tasks_change(&m->tasks, m->texts, change, &was);
-        if (row == UINT32_MAX)
+        if (change->status < 0)
             continue;
-        const struct tui_task *task = &m->tasks.rows[row];
+        uint32_t row = tui_tasks_change(&m->tasks, m->texts, change, &was);
+        if (row != UINT32_MAX)
+            tui_fleet_moved(&m->fleet, was, (enum orb_status)change->status);
         tui_list_touch(&m->lists[TUI_TASKS], row);
-        if (was != (int)change->status)
-            tui_fleet_change(&m->fleet, (double)change->at_ms / 1000, tui_texts_get(m->texts, task->queue), was, (enum orb_status)change->status);
-        tui_log_change(m, change, row);
+        tui_fleet_happened(&m->fleet, change);
+        tui_log_change(m, change);
         if (!strcmp(change->task_id, m->open.id))
             m->open.is_stale = 1;
     }
@@ -213,6 +215,19 @@ static void on_tasks(struct tui_model *m, const struct tui_msg *msg)
     for (size_t i = 0; i < msg->count; i++) {
         int was;
         tui_list_touch(&m->lists[TUI_TASKS], tui_tasks_take(&m->tasks, m->texts, &msg->tasks[i], &was));
+    }
+}
+
+const char *const tui_trouble_names[TUI_TROUBLES] = { "feed", "tasks", "totals", "audit" };
+
+static void on_trouble(struct tui_model *m, const struct tui_msg *msg)
+{
+    for (int i = 0; i < TUI_TROUBLES; i++) {
+        if (strcmp(tui_trouble_names[i], msg->id) != 0)
+            continue;
+        if (msg->text_len && strcmp(m->troubles[i], msg->text) != 0)
+            tui_log_add(m, msg->at, 2, "redis.refused", msg->id, "", "", "", "%s", msg->text);
+        tui_set(m->troubles[i], sizeof m->troubles[i], msg->text);
     }
 }
 
@@ -407,6 +422,7 @@ static void on_other(struct tui_model *m, const struct tui_msg *msg)
         m->cols = msg->b > 0 ? (int)msg->b : 1;
         break;
     case TUI_MSG_LINK: on_link(m, msg); break;
+    case TUI_MSG_TROUBLE: on_trouble(m, msg); break;
     case TUI_MSG_FEED_GAP: m->wants_refresh = 1; break;
     case TUI_MSG_AUDIT: tui_log_audits(m, msg); break;
     case TUI_MSG_ACTED: tui_act_done(m, msg); break;
@@ -417,10 +433,60 @@ static void on_other(struct tui_model *m, const struct tui_msg *msg)
     }
 }
 
+#define STEP_S 2 /* messages may come a little out of order; more than that, and the clock was set back */
+
+static void no_later(double *at, double limit)
+{
+    *at = fmin(*at, limit);
+}
+
+/* What lies in the future now would wait for it. */
+static void step_back(struct tui_model *m, double now)
+{
+    m->now = now;
+    no_later(&m->link.since, now);
+    no_later(&m->link.heard_at, now);
+    no_later(&m->paused_at, now);
+    no_later(&m->toast_until, now + TOAST_S);
+    no_later(&m->fleet.workers_at, now);
+    no_later(&m->fleet.queues_at, now);
+    no_later(&m->fleet.counts_at, now);
+    no_later(&m->open.opened_at, now);
+    m->attention.at = m->texts_at = 0;
+    for (size_t i = 0; i < TUI_COUNT(m->acts.running); i++)
+        no_later(&m->acts.running[i].send_at, now + TUI_UNDO_S);
+    for (int i = 0; i < TUI_SCREENS; i++)
+        m->lists[i].settled_at = 0;
+}
+
+/* Of errors that nothing has any more the texts are forgotten, once there are too many: an hour of failures with numbers in them. */
+static void keep_texts(struct tui_model *m)
+{
+    if (!tui_texts_are_full(m->texts) || m->now - m->texts_at < 60)
+        return;
+    m->texts_at = m->now;
+    uint8_t *is_used = tui_alloc(tui_texts_count(m->texts), 1);
+    for (uint32_t row = 0; row < m->tasks.limit; row++) {
+        const struct tui_task *t = &m->tasks.rows[row];
+        if (t->is_there)
+            is_used[t->agent] = is_used[t->queue] = is_used[t->worker] = is_used[t->error] = is_used[t->error_type] = 1;
+    }
+    for (size_t i = 0; m->log.lines && i < TUI_LOG_MAX; i++) {
+        const struct tui_log_line *l = &m->log.lines[i];
+        is_used[l->type] = is_used[l->agent] = is_used[l->queue] = is_used[l->worker] = 1;
+    }
+    tui_texts_keep(m->texts, is_used);
+    free(is_used);
+    for (int i = 0; i < TUI_SCREENS; i++)
+        tui_query_forget(m->lists[i].query);
+}
+
 void tui_model_update(struct tui_model *m, const struct tui_msg *msg)
 {
-    if (msg->at > m->now)
-        m->now = msg->at;
+    if (msg->at < m->now - STEP_S)
+        step_back(m, msg->at);
+    else
+        m->now = fmax(m->now, msg->at);
     if (!is_data(msg->type)) {
         on_other(m, msg);
         return;
@@ -432,14 +498,22 @@ void tui_model_update(struct tui_model *m, const struct tui_msg *msg)
         on_data(m, msg);
 }
 
+#define DIRTY_MAX 10000 /* rows that may have changed in a list that is not shown */
+
 void tui_model_settle(struct tui_model *m)
 {
+    struct tui_list *tasks = &m->lists[TUI_TASKS];
     if (!m->is_paused)
         tui_attention_update(m);
+    if (m->tasks.is_thinned)
+        tui_list_touch_all(tasks);
+    m->tasks.is_thinned = 0;
+    keep_texts(m);
     for (int i = 0; i < TUI_SCREENS; i++)
-        if (m->lists[i].source && (i == (int)m->screen || m->lists[i].dirty_count > 10000))
+        if (m->lists[i].source && (i == (int)m->screen || m->lists[i].dirty_count > DIRTY_MAX))
             tui_list_settle(&m->lists[i], m);
-    if (!m->lists[TUI_TASKS].dirty_count && !m->lists[TUI_TASKS].must_rebuild)
+    /* A list that is made anew before it is shown has no row that matters. */
+    if (tasks->must_rebuild || !tasks->dirty_count)
         tui_tasks_settled(&m->tasks);
     if (m->screen == TUI_TASKS && tui_is_wide(m) && *m->lists[TUI_TASKS].cursor_id)
         tui_open_task(m, m->lists[TUI_TASKS].cursor_id); /* its stream is shown beside the list */

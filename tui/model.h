@@ -25,6 +25,10 @@ struct tui_place {
 };
 #define TUI_PLACES_MAX 50
 
+/* What may be refused while the rest comes; for workers and queues see fleet.h. */
+enum tui_trouble { TUI_TROUBLE_FEED, TUI_TROUBLE_TASKS, TUI_TROUBLE_TOTALS, TUI_TROUBLE_AUDIT, TUI_TROUBLES };
+extern const char *const tui_trouble_names[TUI_TROUBLES];
+
 struct tui_link {
     int is_up, was_up;
     double since;               /* since when it is up or down */
@@ -45,12 +49,14 @@ struct tui_model {
     struct tui_link link;
     char feed_position[48];     /* what the feed has told up to there is known; "" = not known yet */
     struct tui_texts *texts;
+    double texts_at;            /* when those that nothing has any more were forgotten last */
     struct tui_tasks tasks;
     struct tui_fleet fleet;
     struct tui_log log;
     char last_audit[48];        /* id of the newest entry of the audit stream that was told */
     struct tui_open open;
     struct tui_attention attention;
+    char troubles[TUI_TROUBLES][200]; /* why, or "" */
     struct tui_pane help;       /* the text of the help screen */
     /* what is shown */
     enum tui_screen screen;
@@ -118,13 +124,13 @@ void tui_toast(struct tui_model *m, int is_error, const char *fmt, ...) __attrib
 void tui_copy(struct tui_model *m, const char *text, size_t len);
 /* What an act on one of these means on this screen, where that is not its list: an id, or "". */
 const char *tui_view_target(struct tui_model *m, enum tui_subject subject);
-double tui_age_now(const struct tui_model *m);      /* now, or when the screen was frozen */
+double tui_age_now(const struct tui_model *m);      /* now, or when the screen was frozen, by the clock of Redis */
 
 /* What the shell has to keep coming: asked for after every turn. */
 struct tui_want {
     int wants_workers, wants_queues, wants_counts, wants_audit;
     const char *open_id;        /* the task whose detail and stream are shown, or "" */
-    const char *tail_ids[8];    /* tasks whose last words are shown */
+    const char *tail_ids[TUI_TAILS + TUI_PROBES]; /* tasks whose last words are wanted */
     size_t tail_count;
 };
 void tui_model_want(const struct tui_model *m, struct tui_want *want);

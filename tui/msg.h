@@ -20,10 +20,11 @@
     X(GONE, "gone")         /* text: id of a task that is not there any more */ \
     X(WALK, "walk")         /* from here on every task is told anew */ \
     X(WALK_END, "walk-end") /* every task has been told, and what was not has been told to be gone */ \
+    X(TROUBLE, "trouble")   /* id: what is refused, see tui_trouble_names; text: why, "" = it is not any more */ \
     X(COUNTS, "counts")     /* counts */ \
     X(WORKERS, "workers")   /* workers: all of them; text: why they are not known */ \
     X(QUEUES, "queues")     /* queues: all of them; text: why not */ \
-    X(AUDIT, "audit")       /* audits: the newest entries; text: why not */ \
+    X(AUDIT, "audit")       /* audits: the newest entries */ \
     X(STREAM, "stream")     /* events of the task `id` that is open */ \
     X(STREAM_END, "stream-end") /* of the task `id`; text: why, "" when the task has ended */ \
     X(DETAIL, "detail")     /* tasks: one, with its result; text: its payload, "" when it is gone */ \
@@ -42,7 +43,7 @@ enum tui_msg_type {
 
 struct tui_msg {
     enum tui_msg_type type;
-    double at;              /* Unix seconds; never goes back */
+    double at;              /* Unix seconds, by the clock of this machine */
     const char *id;         /* "" when the type has none */
     const char *text;       /* never NULL; text_len bytes, and terminated */
     size_t text_len;

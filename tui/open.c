@@ -39,7 +39,7 @@ void tui_open_task(struct tui_model *m, const char *id)
     tui_open_done(o);
     tui_open_init(o);
     o->tab = tab;
-    o->opened_at = m->now;
+    o->opened_at = m->now + m->fleet.skew;
     o->is_opened_paused = m->is_paused;
     o->is_stale = 1;
     tui_set(o->id, sizeof o->id, id);
@@ -329,7 +329,7 @@ static void on_event(struct tui_model *m, const struct orb_event *e)
     else
         o->replayed++;
     if (at > o->opened_at)
-        o->lag = m->now > at ? m->now - at : 0;
+        o->lag = fmax(m->now + m->fleet.skew - at, 0);
     o->last_event_at = at;
     switch (e->type) {
     case ORB_EVENT_TEXT:

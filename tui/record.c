@@ -137,7 +137,7 @@ char *tui_msg_write(const struct tui_msg *msg)
         json_t *by_status = json_array();
         for (int i = 0; i < ORB_STATUS_COUNT; i++)
             json_array_append_new(by_status, json_integer(msg->counts->by_status[i]));
-        json_object_set_new(object, "counts", json_pack("{so sI}", "by_status", by_status, "memory_bytes", (json_int_t)msg->counts->memory_bytes));
+        json_object_set_new(object, "counts", json_pack("{so sI sf}", "by_status", by_status, "memory_bytes", (json_int_t)msg->counts->memory_bytes, "at", msg->counts->at));
     }
     char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(object);
@@ -239,6 +239,7 @@ int tui_msg_read(const char *line, size_t len, struct tui_msg *out, struct tui_m
         for (size_t i = 0; i < ORB_STATUS_COUNT; i++)
             keep->counts.by_status[i] = json_integer_value(json_array_get(json_object_get(counts, "by_status"), i));
         keep->counts.memory_bytes = json_integer_value(json_object_get(counts, "memory_bytes"));
+        keep->counts.at = json_number_value(json_object_get(counts, "at"));
         out->counts = &keep->counts;
     }
     *kept = keep;

@@ -104,7 +104,7 @@ static size_t lines_of(const struct tui_model *m, enum pane pane, const void *ou
 
 static const char *name_of(enum pane pane, const void *line)
 {
-    return pane == ATTENTION ? ((const struct tui_alarm *)line)->target : pane == QUEUES ? ((const struct tui_queue *)line)->name : ((const struct tui_tail *)line)->id;
+    return pane == ATTENTION ? ((const struct tui_alarm *)line)->key : pane == QUEUES ? ((const struct tui_queue *)line)->name : ((const struct tui_tail *)line)->id;
 }
 
 #define LINES_MAX 500
@@ -262,10 +262,13 @@ static int open(struct tui_model *m)
     if (!n)
         return 1;
     const void *line = lines[cursor_of(m, pane, lines, n)];
-    enum tui_subject subject = pane == ATTENTION ? ((const struct tui_alarm *)line)->subject : pane == QUEUES ? TUI_OF_QUEUE : TUI_OF_TASK;
-    char name[400];
-    tui_set(name, sizeof name, name_of(pane, line));
-    if (subject == TUI_OF_TASK) {
+    const struct tui_alarm *alarm = pane == ATTENTION ? line : NULL;
+    enum tui_subject subject = alarm ? alarm->subject : pane == QUEUES ? TUI_OF_QUEUE : TUI_OF_TASK;
+    char name[TUI_TARGET_MAX];
+    tui_set(name, sizeof name, alarm ? alarm->target : name_of(pane, line));
+    if (subject == TUI_OF_LINK) {
+        tui_toast(m, 1, "%s: %s", alarm->name, alarm->text);
+    } else if (subject == TUI_OF_TASK) {
         tui_go_task(m, name);
     } else if (subject == TUI_OF_TASKS) {
         tui_go_filter(m, "%s", name);
@@ -322,8 +325,8 @@ static const char *target(struct tui_model *m, enum tui_subject subject)
     if (pane == STREAMS)
         return subject == TUI_OF_TASK ? id : "";
     for (size_t i = 0; i < m->attention.count; i++)
-        if (m->attention.alarms[i].subject == subject && !strcmp(m->attention.alarms[i].target, id))
-            return id;
+        if (m->attention.alarms[i].subject == subject && !strcmp(m->attention.alarms[i].key, id))
+            return m->attention.alarms[i].target;
     return "";
 }
 
@@ -335,7 +338,7 @@ static void painted(struct tui_model *m)
 
 static void want(const struct tui_model *m, struct tui_want *w)
 {
-    for (size_t i = 0; i < TUI_TAILS; i++)
+    for (size_t i = 0; i < TUI_COUNT(m->attention.tails); i++)
         if (*m->attention.tails[i].id)
             w->tail_ids[w->tail_count++] = m->attention.tails[i].id;
 }
