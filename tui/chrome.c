@@ -120,7 +120,10 @@ static void draw_list_status(struct tui_model *m, struct tui_grid *grid, int row
         return;
     tui_show_count((double)list->count, shown, sizeof shown);
     tui_show_count((double)list->total, all, sizeof all);
-    if (list->mark_count)
+    size_t hidden = list->mark_count ? tui_list_hidden_marks(list, m) : 0;
+    if (hidden)
+        snprintf(marks, sizeof marks, "%zu marked, %zu not shown  ", list->mark_count, hidden);
+    else if (list->mark_count)
         snprintf(marks, sizeof marks, "%zu marked  ", list->mark_count);
     const struct tui_field *field = &list->source->fields[list->sort_field];
     if (*list->filter)

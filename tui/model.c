@@ -168,6 +168,16 @@ static int go_place(struct tui_model *m, int by)
     return 1;
 }
 
+/* What was confirmed is not dropped without a word. */
+static void leave(struct tui_model *m)
+{
+    size_t open = tui_acts_open(&m->acts);
+    m->wants_quit = !open || m->is_leaving;
+    if (!m->wants_quit)
+        tui_toast(m, 1, "%zu act%s not carried out yet: wait, or leave again to drop what is left", open, open == 1 ? " is" : "s are");
+    m->is_leaving = open > 0;
+}
+
 /* Esc and q: the innermost thing that is open. */
 static void back(struct tui_model *m, const char *key)
 {
@@ -181,7 +191,7 @@ static void back(struct tui_model *m, const char *key)
     else if (m->is_zoomed)
         m->is_zoomed = 0;
     else if (is_root && !strcmp(key, "q"))
-        m->wants_quit = 1;
+        leave(m);
     else if (!is_root && !go_place(m, -1))
         tui_go(m, TUI_OVERVIEW);
     else if (is_root)
@@ -298,6 +308,12 @@ static void on_data(struct tui_model *m, const struct tui_msg *msg)
 
 /* ---- keys ------------------------------------------------------------------- */
 
+static void say_marks(struct tui_model *m, size_t left)
+{
+    if (left)
+        tui_toast(m, 1, "%zu are not marked: %d is the most", left, TUI_MARKS_MAX);
+}
+
 static int act_on_list(struct tui_model *m, struct tui_list *list, enum tui_action action)
 {
     int page = list->page > 1 ? list->page - 1 : 1;
@@ -318,8 +334,8 @@ static int act_on_list(struct tui_model *m, struct tui_list *list, enum tui_acti
         tui_list_mark(list, list->cursor_id, !tui_list_is_marked(list, list->cursor_id));
         tui_list_move(list, m, 1);
         return 1;
-    case TUI_DO_MARK_RANGE: tui_list_mark_range(list, m); return 1;
-    case TUI_DO_MARK_ALL: tui_list_mark_all(list, m); return 1;
+    case TUI_DO_MARK_RANGE: say_marks(m, tui_list_mark_range(list, m)); return 1;
+    case TUI_DO_MARK_ALL: say_marks(m, tui_list_mark_all(list, m)); return 1;
     case TUI_DO_UNMARK: tui_list_unmark_all(list); return 1;
     case TUI_DO_SORT_NEXT: tui_list_sort_next(list, 1); return 1;
     case TUI_DO_SORT_PREV: tui_list_sort_next(list, -1); return 1;
@@ -351,7 +367,7 @@ static void act_everywhere(struct tui_model *m, enum tui_action action, const ch
         }
     switch (action) {
     case TUI_DO_BACK: back(m, key); break;
-    case TUI_DO_QUIT: m->wants_quit = 1; break;
+    case TUI_DO_QUIT: leave(m); break;
     case TUI_DO_HISTORY_BACK: go_place(m, -1); break;
     case TUI_DO_HISTORY_FORWARD: go_place(m, 1); break;
     case TUI_DO_LAST_SCREEN: tui_go(m, m->last_screen); break;

@@ -43,6 +43,7 @@ struct tui_model {
     /* from the command line */
     char title[80];             /* which Redis: its namespace or address, for the header */
     char user[80];              /* who acts: user@host */
+    char model[256];            /* of new tasks, "" = none is better than another */
     int is_readonly;
     int is_wide_forced;         /* layout: 0 by the width, 1 wide, -1 narrow */
     /* what is known */
@@ -87,6 +88,7 @@ struct tui_model {
     int toast_is_error;
     const struct tui_keys *keys;
     /* requests to the shell, taken by it after each turn */
+    int is_leaving;             /* leaving was asked for while acts were under way: the next time it is meant */
     int wants_quit, wants_redraw, wants_suspend, wants_refresh;
     int wants_catch_up;         /* after a pause: the feed and the stream go on from where they were */
     char *copy;                 /* to the clipboard, or NULL */
@@ -94,10 +96,12 @@ struct tui_model {
     char *export_path, *export_text; /* or NULL */
     size_t export_len;
     char wants_theme[64];       /* to be shown from now on; "" = none */
-    int is_edit_asked;          /* the shell is at it */
+    int edit_asked;             /* the serial that the shell is at */
     int edit_serial;            /* of what the editor is wanted for, 0 = nothing: */
     char edit_id[ORB_ID_MAX + 1]; /* the input of this task, or */
-    const char *edit_text;      /* this text */
+    const char *edit_text;      /* this text, */
+    size_t edit_len;            /* of so many bytes; */
+    int is_edit_again;          /* it was edited before, so that it counts also when it comes back as it is */
 };
 
 /* keys are borrowed, and live longer than the model. */

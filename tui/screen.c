@@ -32,6 +32,7 @@ struct screen {
     double replay_at, replay_clock, speed; /* seconds into it, at that time of the clock */
     char *input;                /* to be edited, when it has come */
     size_t input_len;
+    int input_serial;
     char theme_file[4096];
     struct timespec theme_time;
 };
@@ -193,42 +194,38 @@ static void on_input(void *arg, int fd)
 static void run_editor(struct screen *s, const char *text, size_t len)
 {
     const struct tui_options *o = s->session->options;
-    struct tui_msg msg = { .type = TUI_MSG_EDITED, .at = orb_now(), .id = "", .text = "", .b = s->session->model->edit_serial, .a = -1 };
+    struct tui_model *m = s->session->model;
+    struct orb_error err = { 0 };
     char *out = NULL;
-    s->session->model->edit_serial = 0;
+    size_t out_len = 0;
     tui_term_leave(s->term);
-    int rc = o->edit ? o->edit(o->edit_arg, text, len, &out, &msg.text_len) : ORB_E_INTERNAL;
+    int rc = o->edit(o->edit_arg, text, len, &out, &out_len, &err);
     tui_term_return(s->term);
     take_size(s);
-    msg.at = orb_now();
-    if (rc) {
-        msg.text = "the editor did not end well: nothing was sent";
-        msg.text_len = strlen(msg.text);
-    } else if (out && (msg.text_len != len || memcmp(out, text, len) != 0)) {
-        msg.text = out;
-        msg.a = 0;
-    } else {
-        msg.text_len = 0;
-    }
+    int is_changed = !rc && (m->is_edit_again || out_len != len || (len && memcmp(out, text, len) != 0));
+    struct tui_msg msg = { .type = TUI_MSG_EDITED, .at = orb_now(), .id = "", .a = is_changed ? 0 : -1, .b = m->edit_serial };
+    msg.text = is_changed && out ? out : err.code ? orb_error_message(&err) : "";
+    msg.text_len = is_changed ? out_len : strlen(msg.text);
     tui_session_send(s->session, &msg);
+    m->edit_serial = 0;
     free(out);
 }
 
-/* Kept until the turn is over: the editor turns the loop itself. */
-static void on_edit_input(void *arg, const char *text, size_t len, const struct orb_error *err)
+/* Kept until the turn is over: the editor turns the loop itself. An answer that something else was asked for since is for nobody. */
+static void on_edit_input(void *arg, int serial, const char *text, size_t len, const struct orb_error *err)
 {
     struct screen *s = arg;
-    int serial = s->session->model->edit_serial;
-    if (!serial)
+    if (s->session->model->edit_serial != serial)
         return;
     s->must_paint = 1;
-    if (!err) {
-        s->input = tui_dup(text, len);
-        s->input_len = len;
+    if (err) {
+        tui_session_key(s->session, TUI_MSG_EDITED, orb_error_message(err), -1, serial);
         return;
     }
-    s->session->model->edit_serial = 0;
-    tui_session_key(s->session, TUI_MSG_EDITED, orb_error_message(err), -1, serial);
+    free(s->input);
+    s->input = tui_dup(text, len);
+    s->input_len = len;
+    s->input_serial = serial;
 }
 
 static void edit(struct screen *s)
@@ -236,16 +233,16 @@ static void edit(struct screen *s)
     struct tui_model *m = s->session->model;
     struct orb_error err = { 0 };
     if (m->edit_text) {
-        run_editor(s, m->edit_text, strlen(m->edit_text));
-    } else if (s->input) {
+        run_editor(s, m->edit_text, m->edit_len);
+    } else if (s->input && s->input_serial == m->edit_serial) {
         char *text = s->input;
         s->input = NULL;
         run_editor(s, text, s->input_len);
         free(text);
-    } else if (!m->is_edit_asked) {
-        m->is_edit_asked = 1;
-        if (!s->session->data || tui_data_input(s->session->data, m->edit_id, on_edit_input, s, &err))
-            on_edit_input(s, NULL, 0, &err);
+    } else if (m->edit_asked != m->edit_serial) {
+        m->edit_asked = m->edit_serial;
+        if (tui_data_input(s->session->data, m->edit_id, m->edit_serial, on_edit_input, s, &err))
+            on_edit_input(s, m->edit_serial, NULL, 0, &err);
     }
 }
 
@@ -271,8 +268,6 @@ static void serve(struct screen *s)
         copy(s);
     if (m->edit_serial)
         edit(s);
-    if (!m->edit_serial)
-        m->is_edit_asked = 0;
     tui_term_mouse(s->term, m->is_mouse_on);
     if (m->wants_redraw) {
         m->wants_redraw = 0;

@@ -108,6 +108,7 @@ static int fill_model(struct tui_session *s, struct orb_error *err)
     struct tui_model *m = s->model;
     tui_set(m->title, sizeof m->title, o->title ? o->title : "");
     tui_set(m->user, sizeof m->user, o->user ? o->user : "");
+    tui_set(m->model, sizeof m->model, o->model ? o->model : "");
     tui_set(m->hint, sizeof m->hint, o->hint ? o->hint : "");
     tui_set(m->theme, sizeof m->theme, tui_theme_name(s->theme));
     m->is_readonly = o->is_readonly || o->replay;
