@@ -115,7 +115,10 @@ static void draw_header(struct tui_model *m, struct tui_grid *grid)
 static void draw_list_status(struct tui_model *m, struct tui_grid *grid, int row)
 {
     const struct tui_list *list = tui_model_list(m);
+    const struct tui_pane *help = m->screen == TUI_HELP ? &m->help : NULL;
     char shown[32], all[32], marks[48] = "";
+    if (help && *help->search)
+        tui_putf(grid, row, 0, grid->cols, TUI_DIM, help->match_place ? "search %s: %zu of %zu" : "search %s: none", help->search, help->match_place, help->matches);
     if (!list)
         return;
     tui_show_count((double)list->count, shown, sizeof shown);

@@ -333,6 +333,9 @@ static void on_refresh(void *arg)
     if (!d->is_up)
         return;
     tui_data_detail(d);
+    tui_model_want(d->model, &want);
+    if (want.tail_count && !d->is_tailing)
+        d->is_tailing = !orb_fleet_tails(d->client, want.tail_ids, want.tail_count, TAIL_EVENTS, on_tails, d, &err);
     if (d->model->is_paused)
         return;
     if (!d->is_refreshing) {
@@ -341,9 +344,6 @@ static void on_refresh(void *arg)
             ids[i] = tui_task_id(&d->model->tasks, d->asked[i]);
         d->is_refreshing = n && !orb_fleet_rows(d->client, ids, n, on_rows, d, &err);
     }
-    tui_model_want(d->model, &want);
-    if (want.tail_count && !d->is_tailing)
-        d->is_tailing = !orb_fleet_tails(d->client, want.tail_ids, want.tail_count, TAIL_EVENTS, on_tails, d, &err);
 }
 
 /* ---- life --------------------------------------------------------------------------- */

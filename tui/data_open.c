@@ -81,8 +81,9 @@ static void on_payload(void *arg, const struct orb_payload *payload, const struc
         msg.id = q->id;
         msg.tasks = &q->info;
         msg.count = 1;
-        msg.text = payload ? payload->json : "";
-        msg.text_len = payload ? payload->json_len : 0;
+        msg.a = err && err->code != ORB_E_NOT_FOUND;
+        msg.text = payload ? payload->json : msg.a ? orb_error_message(err) : "";
+        msg.text_len = payload ? payload->json_len : strlen(msg.text);
         tui_data_send(q->data, &msg);
     }
     detail_done(q);

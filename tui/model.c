@@ -87,117 +87,6 @@ void tui_copy(struct tui_model *m, const char *text, size_t len)
     m->copy_len = len;
 }
 
-/* ---- places: where one has been ------------------------------------------------ */
-
-static void note_place(struct tui_model *m)
-{
-    struct tui_place *p = &m->places[m->place];
-    const struct tui_list *list = tui_model_list(m);
-    p->screen = m->screen;
-    tui_set(p->id, sizeof p->id, m->screen == TUI_TASK ? m->open.id : "");
-    tui_set(p->filter, sizeof p->filter, list ? list->filter : "");
-}
-
-static void next_place(struct tui_model *m)
-{
-    note_place(m);
-    if (m->place + 1 == TUI_PLACES_MAX)
-        memmove(m->places, m->places + 1, m->place * sizeof *m->places);
-    else
-        m->place++;
-    m->place_count = m->place + 1;
-}
-
-static void show(struct tui_model *m, enum tui_screen screen)
-{
-    if (m->screen != screen)
-        m->last_screen = m->screen;
-    m->screen = screen;
-    m->pane = 0;
-    m->hint[0] = 0;
-}
-
-void tui_go(struct tui_model *m, enum tui_screen screen)
-{
-    if (screen == m->screen)
-        return;
-    next_place(m);
-    show(m, screen);
-    note_place(m);
-}
-
-void tui_go_task(struct tui_model *m, const char *id)
-{
-    if (!*id)
-        return;
-    next_place(m);
-    show(m, TUI_TASK);
-    tui_open_task(m, id);
-    note_place(m);
-}
-
-void tui_go_filter(struct tui_model *m, const char *fmt, ...)
-{
-    char filter[TUI_QUERY_MAX + 1];
-    struct orb_error err = { 0 };
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(filter, sizeof filter, fmt, ap);
-    va_end(ap);
-    next_place(m);
-    show(m, TUI_TASKS);
-    if (tui_list_filter(&m->lists[TUI_TASKS], filter, &err))
-        tui_toast(m, 1, "filter: %s", err.text);
-    note_place(m);
-}
-
-static int go_place(struct tui_model *m, int by)
-{
-    if ((by < 0 && !m->place) || (by > 0 && m->place + 1 >= m->place_count))
-        return 0;
-    note_place(m);
-    m->place += (size_t)(long)by;
-    struct tui_place *p = &m->places[m->place];
-    struct orb_error err;
-    show(m, p->screen);
-    if (m->screen == TUI_TASK && strcmp(m->open.id, p->id) != 0)
-        tui_open_task(m, p->id);
-    struct tui_list *list = tui_model_list(m);
-    if (list && strcmp(list->filter, p->filter) != 0 && tui_list_filter(list, p->filter, &err))
-        tui_toast(m, 1, "filter: %s", err.text);
-    return 1;
-}
-
-/* What was confirmed is not dropped without a word. */
-static void leave(struct tui_model *m)
-{
-    size_t open = tui_acts_open(&m->acts);
-    m->wants_quit = !open || m->is_leaving;
-    if (!m->wants_quit)
-        tui_toast(m, 1, "%zu act%s not carried out yet: wait, or leave again to drop what is left", open, open == 1 ? " is" : "s are");
-    m->is_leaving = open > 0;
-}
-
-/* Esc and q: the innermost thing that is open. */
-static void back(struct tui_model *m, const char *key)
-{
-    struct tui_list *list = tui_model_list(m);
-    struct orb_error err;
-    int is_root = m->screen != TUI_TASK && m->screen != TUI_HELP && m->screen != TUI_THEME;
-    if (list && list->mark_count && strcmp(key, "q") != 0)
-        tui_list_unmark_all(list);
-    else if (list && *list->filter && strcmp(key, "q") != 0)
-        (void)!tui_list_filter(list, "", &err);
-    else if (m->is_zoomed)
-        m->is_zoomed = 0;
-    else if (is_root && !strcmp(key, "q"))
-        leave(m);
-    else if (!is_root && !go_place(m, -1))
-        tui_go(m, TUI_OVERVIEW);
-    else if (is_root)
-        go_place(m, -1);
-}
-
 /* ---- data ------------------------------------------------------------------- */
 
 static void on_feed(struct tui_model *m, const struct tui_msg *msg)
@@ -269,7 +158,7 @@ static int is_data(enum tui_msg_type type)
 /* In a pause what is on the screen stays; a task that is opened then is not frozen. */
 static int is_frozen(const struct tui_model *m, enum tui_msg_type type)
 {
-    int is_of_open = type == TUI_MSG_STREAM || type == TUI_MSG_STREAM_END || type == TUI_MSG_DETAIL;
+    int is_of_open = type == TUI_MSG_STREAM || type == TUI_MSG_STREAM_END || type == TUI_MSG_DETAIL || type == TUI_MSG_TAILS;
     return m->is_paused && !(is_of_open && m->open.is_opened_paused);
 }
 
@@ -299,106 +188,17 @@ static void on_data(struct tui_model *m, const struct tui_msg *msg)
     case TUI_MSG_WORKERS: on_workers(m, msg); break;
     case TUI_MSG_QUEUES: on_queues(m, msg); break;
     case TUI_MSG_STREAM: tui_open_events(m, msg); break;
-    case TUI_MSG_TAILS: tui_attention_tail(m, msg); break;
+    case TUI_MSG_TAILS:
+        tui_attention_tail(m, msg);
+        tui_open_tail(m, msg);
+        break;
     case TUI_MSG_STREAM_END: tui_open_end(m, msg); break;
     case TUI_MSG_DETAIL: tui_open_detail(m, msg); break;
     default: break;
     }
 }
 
-/* ---- keys ------------------------------------------------------------------- */
-
-static void say_marks(struct tui_model *m, size_t left)
-{
-    if (left)
-        tui_toast(m, 1, "%zu are not marked: %d is the most", left, TUI_MARKS_MAX);
-}
-
-static int act_on_list(struct tui_model *m, struct tui_list *list, enum tui_action action)
-{
-    int page = list->page > 1 ? list->page - 1 : 1;
-    switch (action) {
-    case TUI_DO_DOWN: tui_list_move(list, m, 1); return 1;
-    case TUI_DO_UP: tui_list_move(list, m, -1); return 1;
-    case TUI_DO_HALF_DOWN: tui_list_move(list, m, page / 2 + 1); return 1;
-    case TUI_DO_HALF_UP: tui_list_move(list, m, -(page / 2 + 1)); return 1;
-    case TUI_DO_PAGE_DOWN: tui_list_move(list, m, page); return 1;
-    case TUI_DO_PAGE_UP: tui_list_move(list, m, -page); return 1;
-    case TUI_DO_FIRST: tui_list_go(list, m, 0); return 1;
-    case TUI_DO_LAST: tui_list_go(list, m, SIZE_MAX); return 1;
-    case TUI_DO_LEFT: list->first_column -= list->first_column > 0; return 1;
-    case TUI_DO_RIGHT: list->first_column += list->first_column + 2 < (int)list->column_count; return 1;
-    case TUI_DO_LEFT_END: list->first_column = 0; return 1;
-    case TUI_DO_RIGHT_END: list->first_column = list->column_count > 2 ? (int)list->column_count - 2 : 0; return 1;
-    case TUI_DO_MARK:
-        tui_list_mark(list, list->cursor_id, !tui_list_is_marked(list, list->cursor_id));
-        tui_list_move(list, m, 1);
-        return 1;
-    case TUI_DO_MARK_RANGE: say_marks(m, tui_list_mark_range(list, m)); return 1;
-    case TUI_DO_MARK_ALL: say_marks(m, tui_list_mark_all(list, m)); return 1;
-    case TUI_DO_UNMARK: tui_list_unmark_all(list); return 1;
-    case TUI_DO_SORT_NEXT: tui_list_sort_next(list, 1); return 1;
-    case TUI_DO_SORT_PREV: tui_list_sort_next(list, -1); return 1;
-    case TUI_DO_INVERT: tui_list_sort(list, list->sort_field, !list->is_descending); return 1;
-    case TUI_DO_NARROWER: tui_list_widen(list, -1); return 1;
-    case TUI_DO_WIDER: tui_list_widen(list, 1); return 1;
-    case TUI_DO_FOLLOW: list->is_following ^= 1; return 1;
-    default: return 0;
-    }
-}
-
-static void pause(struct tui_model *m)
-{
-    m->is_paused ^= 1;
-    if (m->is_paused)
-        m->paused_at = m->now;
-    else
-        m->wants_catch_up = m->open.is_stale = 1;
-    m->open.is_opened_paused = 0;
-    m->newer = 0;
-}
-
-static void act_everywhere(struct tui_model *m, enum tui_action action, const char *key)
-{
-    for (int i = 0; i < TUI_SCREENS; i++)
-        if (tui_views[i]->action == action && action) {
-            tui_go(m, (enum tui_screen)i);
-            return;
-        }
-    switch (action) {
-    case TUI_DO_BACK: back(m, key); break;
-    case TUI_DO_QUIT: leave(m); break;
-    case TUI_DO_HISTORY_BACK: go_place(m, -1); break;
-    case TUI_DO_HISTORY_FORWARD: go_place(m, 1); break;
-    case TUI_DO_LAST_SCREEN: tui_go(m, m->last_screen); break;
-    case TUI_DO_PAUSE: pause(m); break;
-    case TUI_DO_NEXT_PANE: m->pane = tui_views[m->screen]->panes > 1 ? (m->pane + 1) % tui_views[m->screen]->panes : 0; break;
-    case TUI_DO_PREV_PANE: m->pane = tui_views[m->screen]->panes > 1 ? (m->pane + tui_views[m->screen]->panes - 1) % tui_views[m->screen]->panes : 0; break;
-    case TUI_DO_ZOOM: m->is_zoomed ^= 1; break;
-    case TUI_DO_LAYOUT: m->is_wide_forced = tui_is_wide(m) ? -1 : 1; break;
-    case TUI_DO_MOUSE: m->is_mouse_on ^= 1; tui_toast(m, 0, m->is_mouse_on ? "mouse on" : "mouse off: the terminal selects text; M turns it on again"); break;
-    case TUI_DO_REDRAW: m->wants_redraw = m->wants_refresh = 1; break;
-    case TUI_DO_SUSPEND: m->wants_suspend = 1; break;
-    case TUI_DO_UNDO: tui_act_undo(m); break;
-    case TUI_DO_REWIND:
-    case TUI_DO_FORWARD:
-    case TUI_DO_SLOWER:
-    case TUI_DO_FASTER: tui_toast(m, 0, "this is no replay"); break;
-    default: tui_command_act(m, action); break;
-    }
-}
-
-void tui_model_do(struct tui_model *m, enum tui_action action, const char *key)
-{
-    const struct tui_view *view = tui_views[m->screen];
-    struct tui_list *list = tui_model_list(m);
-    if (!action)
-        return;
-    if (tui_actions[action].writes)
-        tui_act_start(m, (int)action);
-    else if ((!view->act || !view->act(m, action)) && (!list || !act_on_list(m, list, action)))
-        act_everywhere(m, action, key);
-}
+/* ---- keys and mouse ----------------------------------------------------------- */
 
 static void on_key(struct tui_model *m, const char *key)
 {
@@ -416,9 +216,11 @@ static void on_key(struct tui_model *m, const char *key)
 static void on_mouse(struct tui_model *m, const struct tui_msg *msg)
 {
     const struct tui_view *view = tui_views[m->screen];
-    if (m->prompt.use != TUI_PROMPT_NONE || m->menu.use != TUI_MENU_NONE || !m->is_mouse_on)
+    if (m->prompt.use != TUI_PROMPT_NONE || !m->is_mouse_on)
         return;
-    if (!tui_chrome_mouse(m, msg) && view->mouse)
+    if (m->menu.use != TUI_MENU_NONE)
+        tui_command_menu(m, tui_menu_mouse(&m->menu, msg->text, (int)msg->a));
+    else if (!tui_chrome_mouse(m, msg) && view->mouse)
         view->mouse(m, msg, tui_chrome_body(m));
 }
 
@@ -467,7 +269,6 @@ static void step_back(struct tui_model *m, double now)
     no_later(&m->fleet.workers_at, now);
     no_later(&m->fleet.queues_at, now);
     no_later(&m->fleet.counts_at, now);
-    no_later(&m->open.opened_at, now);
     m->attention.at = m->texts_at = 0;
     for (size_t i = 0; i < TUI_COUNT(m->acts.running); i++)
         no_later(&m->acts.running[i].send_at, now + TUI_UNDO_S);
@@ -554,4 +355,6 @@ void tui_model_want(const struct tui_model *m, struct tui_want *want)
         want->open_id = m->open.id;
     if (tui_views[m->screen]->want)
         tui_views[m->screen]->want(m, want);
+    if (*want->open_id && m->open.head_at < 0 && want->tail_count < TUI_COUNT(want->tail_ids))
+        want->tail_ids[want->tail_count++] = m->open.id;
 }

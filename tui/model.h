@@ -70,7 +70,7 @@ struct tui_model {
         size_t place, top;
         int row;                /* of its first line in the last frame */
     } overview[3];
-    int pane;                   /* of the screen: which of its panes has the keys, from 0 */
+    int pane;                   /* of the overview: which of its lists has the keys, from 0 */
     int is_zoomed, is_mouse_on;
     int is_paused;              /* p: what comes is only counted; the shell asks for it again from where it was */
     double paused_at;
@@ -120,10 +120,15 @@ void tui_model_do(struct tui_model *m, enum tui_action action, const char *key);
 int tui_is_wide(const struct tui_model *m);         /* from 140 columns on, or as it was forced */
 struct tui_list *tui_model_list(struct tui_model *m); /* of the screen and pane that has the keys, or NULL */
 struct tui_pane *tui_model_pane(struct tui_model *m); /* of text that has the keys, or NULL */
+/* ---- place.c ---- */
 void tui_go(struct tui_model *m, enum tui_screen screen);
 void tui_go_task(struct tui_model *m, const char *id);
 /* The tasks screen with this filter. */
 void tui_go_filter(struct tui_model *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int tui_go_place(struct tui_model *m, int by);  /* in the history; 0 = there is none */
+void tui_back(struct tui_model *m, const char *key); /* Esc and q: the innermost thing that is open */
+void tui_leave(struct tui_model *m);
+/* ---- */
 void tui_toast(struct tui_model *m, int is_error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tui_copy(struct tui_model *m, const char *text, size_t len);
 /* What an act on one of these means on this screen, where that is not its list: an id, or "". */

@@ -11,7 +11,7 @@
     X(TICK, "tick")         /* time has passed, nothing else */ \
     X(KEY, "key")           /* text: its name, "j", "C-d", "Enter" */ \
     X(PASTE, "paste")       /* text */ \
-    X(MOUSE, "mouse")       /* text: "press", "double", "up", "down"; a, b: row and column */ \
+    X(MOUSE, "mouse")       /* text: "press", "up", "down"; a, b: row and column */ \
     X(RESIZE, "resize")     /* a, b: rows and columns */ \
     X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not; text: why; number: Unix seconds of the next try */ \
     X(FEED, "feed")         /* changes: tasks have changed their state; text: where the feed stands behind them */ \
@@ -27,7 +27,7 @@
     X(AUDIT, "audit")       /* audits: the newest entries */ \
     X(STREAM, "stream")     /* events of the task `id` that is open */ \
     X(STREAM_END, "stream-end") /* of the task `id`; text: why, "" when the task has ended */ \
-    X(DETAIL, "detail")     /* tasks: one, with its result; text: its payload, "" when it is gone */ \
+    X(DETAIL, "detail")     /* tasks: one, with its result; text: its payload, "" when it is gone, or, with a: 1, why it cannot be read */ \
     X(TAILS, "tails")       /* text: the end of what the task `id` says; number: tokens a second, as far as that is known */ \
     X(ACTED, "acted")       /* a: serial of the act; b: 0 or an error code; text: what there is to say; id: of a new task */ \
     X(EDITED, "edited")     /* text: as the editor left it; a: 0, or -1: given up; b: serial of the question */ \

@@ -12,7 +12,7 @@ static int is_complete(const struct tui_session *s)
     const struct tui_model *m = s->model;
     if (!s->has.link || !s->has.counts || !s->has.workers || !s->has.queues || !s->has.walk)
         return 0;
-    return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && (s->has.stream_end || m->open.live || !orb_status_is_final(m->open.state)));
+    return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && m->open.is_joined && (s->has.stream_end || !orb_status_is_final(m->open.state)));
 }
 
 /* Text: the frame's lines. JSON: the same as an array of lines, with what each run of cells is. */

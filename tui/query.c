@@ -408,7 +408,7 @@ static size_t add(char out[][64], size_t n, size_t max, const char *text, size_t
 }
 
 /* Texts that rows have in the field; of many rows some are looked at. */
-static size_t complete_values(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max)
+size_t tui_field_complete(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max)
 {
     size_t n = 0;
     uint32_t limit = source->limit(m), step = limit / 5000 + 1;
@@ -417,7 +417,7 @@ static size_t complete_values(const struct tui_source *source, const struct tui_
         if (!source->is_there(m, row))
             continue;
         source->value(m, row, field, &v);
-        if (v.text && v.len > len && !strncasecmp(v.text, word, len) && !memchr(v.text, ' ', v.len))
+        if (v.text && v.len > len && v.len < 64 && !strncasecmp(v.text, word, len) && !memchr(v.text, ' ', v.len))
             n = add(out, n, max, v.text, v.len);
     }
     return n;
@@ -440,7 +440,7 @@ size_t tui_query_complete(const struct tui_source *source, const struct tui_mode
         for (size_t i = *start; i < cursor; i++)
             if (text[i] == ',')
                 *start = i + 1;
-        n = complete_values(source, m, (size_t)field, text + *start, cursor - *start, out, count);
+        n = tui_field_complete(source, m, (size_t)field, text + *start, cursor - *start, out, count);
     } else if (field < 0) {
         for (size_t i = 0; i < source->field_count; i++) {
             const struct tui_field *f = &source->fields[i];

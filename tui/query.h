@@ -29,6 +29,8 @@ int tui_query_narrows(const struct tui_query *query, const struct tui_query *bef
 void tui_query_forget(struct tui_query *query);
 /* Does what matches change with the clock alone? */
 int tui_query_moves(const struct tui_query *query, const struct tui_source *source);
+/* Texts of rows that have this word at the beginning of the field; of many rows some are looked at. */
+size_t tui_field_complete(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max);
 /* What may stand at this place of the text, for completion: names of fields with their colon, states, and the texts that rows
  * have in the field (at most count, sorted). Returns how many; *start = where in the text the word begins that they replace. */
 size_t tui_query_complete(const struct tui_source *source, const struct tui_model *m, const char *text, size_t cursor,

@@ -69,7 +69,7 @@ static const char *const words[TUI_MSG_COUNT] = {
 /* ---- writing ------------------------------------------------------------------------- */
 
 /* Text from anywhere; what is no UTF-8 becomes marks, as it would on the screen. */
-static json_t *text_json(const char *text, size_t len)
+json_t *tui_text_json(const char *text, size_t len)
 {
     json_t *value = json_stringn(text, len);
     if (value)
@@ -90,7 +90,7 @@ static void write_fields(json_t *object, const struct field *fields, const void 
             const char *text = *(const char *const *)(const void *)at;
             size_t len = !text ? 0 : f->length ? *(const size_t *)(const void *)((const char *)from + f->length) : strlen(text);
             if (len)
-                json_object_set_new(object, f->name, text_json(text, len));
+                json_object_set_new(object, f->name, tui_text_json(text, len));
         } else if (f->kind == REAL) {
             double n = *(const double *)(const void *)at;
             if (n < 0 || n > 0)
@@ -123,9 +123,9 @@ char *tui_msg_write(const struct tui_msg *msg)
 {
     json_t *object = json_pack("{ss sf}", "type", words[msg->type], "at", msg->at);
     if (msg->id && *msg->id)
-        json_object_set_new(object, "id", text_json(msg->id, strlen(msg->id)));
+        json_object_set_new(object, "id", tui_text_json(msg->id, strlen(msg->id)));
     if (msg->text_len)
-        json_object_set_new(object, "text", text_json(msg->text, msg->text_len));
+        json_object_set_new(object, "text", tui_text_json(msg->text, msg->text_len));
     if (msg->a)
         json_object_set_new(object, "a", json_integer(msg->a));
     if (msg->b)
@@ -264,7 +264,7 @@ int tui_recorder_open(const char *file, const char *title, const char *user, str
     r->out = fdopen(fd, "w");
     if (!r->out)
         abort();
-    json_t *head = json_pack("{ss so so}", "format", FORMAT, "title", text_json(title, strlen(title)), "user", text_json(user, strlen(user)));
+    json_t *head = json_pack("{ss so so}", "format", FORMAT, "title", tui_text_json(title, strlen(title)), "user", tui_text_json(user, strlen(user)));
     char *line = json_dumps(head, 0);
     fprintf(r->out, "%s\n", line);
     free(line);

@@ -3,6 +3,7 @@
 #define ORB_TUI_RECORD_H
 
 #include "msg.h"
+#include <jansson.h>
 
 struct tui_recorder;
 /* A new file, or ORB_E_SYSTEM; ORB_E_EXISTS when it is there already. */
@@ -21,6 +22,8 @@ const char *tui_player_user(const struct tui_player *player);
 /* The next message, valid until the next call; 1 at the end, or an error code. */
 int tui_player_next(struct tui_player *player, struct tui_msg *out, struct orb_error *err);
 
+/* Text from anywhere; what is no UTF-8 is marked as on the screen. */
+json_t *tui_text_json(const char *text, size_t len);
 /* One message as a line, new memory; and back: what it points to belongs to *keep, freed by tui_msg_done. */
 struct tui_msg_memory;
 char *tui_msg_write(const struct tui_msg *msg);

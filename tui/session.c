@@ -158,26 +158,26 @@ int tui_session_open(struct tui_session *s, const struct tui_options *o, struct 
     return rc;
 }
 
-static void keep_state(struct tui_session *s)
+/* At once, so that a crash or another console takes nothing away. */
+static int keep_state(struct tui_session *s, struct orb_error *err)
 {
-    struct orb_error err = { 0 };
     struct tui_model *m = s->model;
     int is_mouse_off = s->options->no_mouse ? s->state.is_mouse_off : !m->is_mouse_on, is_theme_new = s->is_theme_chosen && strcmp(s->state.theme, m->theme) != 0;
-    if (!m->saved.is_changed && is_mouse_off == s->state.is_mouse_off && !is_theme_new)
-        return;
+    if (!s->keeps_state || (!m->saved.is_changed && is_mouse_off == s->state.is_mouse_off && !is_theme_new))
+        return 0;
+    m->saved.is_changed = 0;
     s->state.is_mouse_off = is_mouse_off;
     if (is_theme_new)
         tui_set(s->state.theme, sizeof s->state.theme, m->theme);
-    if (tui_state_save(&s->state, &m->saved, &err))
-        fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
+    return tui_state_save(&s->state, &m->saved, err);
 }
 
 void tui_session_close(struct tui_session *s)
 {
     struct orb_error err = { 0 };
     tui_data_free(s->data);
-    if (s->keeps_state && s->theme)
-        keep_state(s);
+    if (s->theme && keep_state(s, &err))
+        fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
     if (tui_recorder_close(s->recorder, &err))
         fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
     tui_model_free(s->model);
@@ -243,7 +243,7 @@ static void export(struct tui_session *s)
     if (is_whole)
         snprintf(text, sizeof text, "written: %s", m->export_path);
     else
-        snprintf(text, sizeof text, "%.400s: %s", m->export_path, strerror(error));
+        snprintf(text, sizeof text, error == EEXIST ? "%.400s is there already: e again, and another name" : "%.400s: %s", m->export_path, strerror(error));
     free(m->export_path);
     free(m->export_text);
     m->export_path = m->export_text = NULL;
@@ -252,6 +252,9 @@ static void export(struct tui_session *s)
 
 void tui_session_serve(struct tui_session *s)
 {
+    struct orb_error err = { 0 };
+    if (!*s->model->theme_before && keep_state(s, &err)) /* a theme that is looked at is not chosen yet */
+        note(s, 1, orb_error_message(&err));
     if (*s->model->wants_theme)
         show_theme(s);
     if (s->model->export_path)

@@ -13,8 +13,8 @@ struct tui_state {
 
 /* A line that cannot be read is left out; no file is nothing. */
 void tui_state_load(struct tui_state *state, struct tui_saved *saved);
-/* As a whole or not at all. 0 or ORB_E_SYSTEM. */
-int tui_state_save(const struct tui_state *state, const struct tui_saved *saved, struct orb_error *err);
+/* As a whole or not at all, with what another console has kept meanwhile. 0 or ORB_E_SYSTEM. */
+int tui_state_save(const struct tui_state *state, struct tui_saved *saved, struct orb_error *err);
 /* $XDG_CONFIG_HOME/orbiter/keys.conf when it is there, else NULL; valid until the next call. */
 const char *tui_state_keys_file(void);
 

@@ -211,6 +211,8 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, int row, int ro
 static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect body)
 {
     int row = body.row, end = body.row + body.rows, cols = body.cols;
+    for (int pane = 0; pane < PANES; pane++)
+        m->overview[pane].row = 0;
     if (m->is_zoomed) {
         draw_pane(m, grid, row, body.rows, cols, (enum pane)m->pane);
         return;
@@ -286,6 +288,8 @@ static int act(struct tui_model *m, enum tui_action action)
     switch (action) {
     case TUI_DO_DOWN: return move(m, 1);
     case TUI_DO_UP: return move(m, -1);
+    case TUI_DO_HALF_DOWN: return move(m, 5);
+    case TUI_DO_HALF_UP: return move(m, -5);
     case TUI_DO_PAGE_DOWN: return move(m, 10);
     case TUI_DO_PAGE_UP: return move(m, -10);
     case TUI_DO_FIRST: return move(m, -LINES_MAX);
@@ -298,7 +302,7 @@ static int act(struct tui_model *m, enum tui_action action)
 static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect body)
 {
     (void)body;
-    if (strcmp(msg->text, "press") != 0 && strcmp(msg->text, "double") != 0)
+    if (strcmp(msg->text, "press") != 0)
         return move(m, msg->text[0] == 'u' ? -1 : 1);
     for (int pane = PANES - 1; pane >= 0; pane--) {
         int row = m->overview[pane].row;
@@ -311,7 +315,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
         int is_again = m->pane == pane && cursor_of(m, (enum pane)pane, lines, n) == at;
         m->pane = pane;
         tui_set(m->overview[pane].id, sizeof m->overview[pane].id, name_of((enum pane)pane, lines[at]));
-        return is_again || !strcmp(msg->text, "double") ? open(m) : 1;
+        return is_again ? open(m) : 1;
     }
     return 0;
 }
@@ -344,9 +348,9 @@ static void want(const struct tui_model *m, struct tui_want *w)
 }
 
 const struct tui_view tui_view_overview = {
-    .name = "overview", .title = "Overview", .action = TUI_DO_OVERVIEW, .panes = PANES,
+    .name = "overview", .title = "Overview", .action = TUI_DO_OVERVIEW, .panes = PANES, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse, .want = want, .target = target, .painted = painted,
-    .keys = "help find command open next-pane cancel pause-queue drain follow pause quit",
+    .keys = "help find command open next-pane cancel pause-queue drain pause copy quit",
     .help = "How many tasks are in each state, who works, what has happened over the last minutes, and what needs attention: lost workers, queues that grow or that nobody "
             "serves, failures with the same error together, tasks that run and say nothing. Tab goes from list to list, Enter opens what a line is about.",
 };

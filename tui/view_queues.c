@@ -64,7 +64,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
 }
 
 const struct tui_view tui_view_queues = {
-    .name = "queues", .title = "Queues", .action = TUI_DO_QUEUES, .source = &tui_queue_source, .sort = "queue", .panes = 1,
+    .name = "queues", .title = "Queues", .action = TUI_DO_QUEUES, .source = &tui_queue_source, .sort = "queue", .panes = 1, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse,
     .keys = "help find command open pause-queue replay purge sort-next columns quit",
     .help = "Queues that have had a task or a worker. DEPTH are tasks that may begin and that nobody has been given, UNACKED those that workers "

@@ -89,7 +89,7 @@ static void want(const struct tui_model *m, struct tui_want *w)
 }
 
 const struct tui_view tui_view_tasks = {
-    .name = "tasks", .title = "Tasks", .action = TUI_DO_TASKS, .source = &tui_task_source, .sort = "age", .is_descending = 1, .panes = 1,
+    .name = "tasks", .title = "Tasks", .action = TUI_DO_TASKS, .source = &tui_task_source, .sort = "age", .is_descending = 1, .panes = 1, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse, .want = want,
     .keys = "help find command open mark cancel resubmit edit copy sort-next columns follow quit",
     .help = "All tasks, newest first, kept up to date by the fleet's feed. / filters: words that must be somewhere, field:value, field~regex, !not, "

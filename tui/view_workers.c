@@ -65,7 +65,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
 }
 
 const struct tui_view tui_view_workers = {
-    .name = "workers", .title = "Workers", .action = TUI_DO_WORKERS, .source = &tui_worker_source, .sort = "state", .panes = 1,
+    .name = "workers", .title = "Workers", .action = TUI_DO_WORKERS, .source = &tui_worker_source, .sort = "state", .panes = 1, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse,
     .keys = "help find command open drain sort-next columns follow quit",
     .help = "Workers by their heartbeats and leases. One whose lease has run out is lost: its tasks go to others within seconds. BEAT is ok, or how long "
