@@ -361,7 +361,7 @@ void tui_act_edited(struct tui_model *m, const struct tui_msg *msg)
 void tui_act_start(struct tui_model *m, int action)
 {
     if (m->is_readonly) {
-        tui_toast(m, 1, "read-only: this console changes nothing (it was started with --readonly)");
+        tui_toast(m, 1, "read-only: nothing can be changed here (--readonly, or a replay)");
         return;
     }
     if (!m->link.is_up) {

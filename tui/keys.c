@@ -19,7 +19,7 @@ const struct tui_action_row tui_actions[TUI_ACTION_COUNT] = {
 
 struct tui_keys {
     char bound[TUI_ACTION_COUNT][BOUND_MAX][KEY_MAX];
-    char all[TUI_ACTION_COUNT][BOUND_MAX * KEY_MAX];
+    char all[TUI_ACTION_COUNT][BOUND_MAX * KEY_MAX]; /* each with a blank in place of its end */
 };
 
 /* Names of keys that are no single character; with C-, M- and S- before them. */
@@ -40,10 +40,13 @@ static int is_key(const char *key)
 
 static void note_all(struct tui_keys *k, int action)
 {
-    size_t at = 0;
-    k->all[action][0] = 0;
-    for (int i = 0; i < BOUND_MAX && k->bound[action][i][0]; i++)
-        at += (size_t)snprintf(k->all[action] + at, sizeof k->all[action] - at, "%s%s", i ? " " : "", k->bound[action][i]);
+    char *at = k->all[action];
+    for (int i = 0; i < BOUND_MAX && k->bound[action][i][0]; i++) {
+        if (i)
+            *at++ = ' ';
+        at = stpcpy(at, k->bound[action][i]);
+    }
+    *at = 0;
 }
 
 /* The keys of a list with blanks. NULL, or the word that is no key or one too many. */
@@ -62,6 +65,12 @@ static const char *bind(struct tui_keys *k, int action, const char *list)
     }
     note_all(k, action);
     return NULL;
+}
+
+void tui_keys_set(struct tui_keys *k, enum tui_action action, const char *list)
+{
+    (void)bind(k, action, list);
+    note_all(k, action);
 }
 
 struct tui_keys *tui_keys_new(void)
@@ -145,7 +154,7 @@ static int nearest(const char *file, int line, const char *word, struct orb_erro
 
 static int read_line(struct tui_keys *k, const char *file, int number, char *line, int *lines, struct orb_error *err)
 {
-    char *comment = line[0] == '#' ? line : strstr(line, " #");
+    char *comment = line[0] == '#' ? line : strstr(line, " # "); /* "= #" is a key */
     if (comment)
         *comment = 0;
     line += strspn(line, " \t\r");

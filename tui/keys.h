@@ -108,6 +108,8 @@ void tui_keys_free(struct tui_keys *keys);
 /* A file of lines "action = key key"; # begins a comment; no keys = none. ORB_E_CONFIG with file, line, reason, next step:
  * an action or key that is none, two actions with one key. */
 int tui_keys_load(struct tui_keys *keys, const char *file, struct orb_error *err) ORB_MUST_CHECK;
+/* Other keys for one action; those that are none are left out. */
+void tui_keys_set(struct tui_keys *keys, enum tui_action action, const char *list);
 enum tui_action tui_keys_action(const struct tui_keys *keys, const char *key);
 /* The first key of an action, "" when it has none. All of them, with blanks. */
 const char *tui_keys_first(const struct tui_keys *keys, enum tui_action action);

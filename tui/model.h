@@ -24,6 +24,7 @@ struct tui_place {
     char filter[TUI_QUERY_MAX + 1];
 };
 #define TUI_PLACES_MAX 50
+#define TUI_THEME_NAME 512
 
 /* What may be refused while the rest comes; for workers and queues see fleet.h. */
 enum tui_trouble { TUI_TROUBLE_FEED, TUI_TROUBLE_TASKS, TUI_TROUBLE_TOTALS, TUI_TROUBLE_AUDIT, TUI_TROUBLES };
@@ -78,8 +79,8 @@ struct tui_model {
     struct tui_prompt prompt;   /* filter, search, palette, question: what the keys go to first */
     struct tui_menu menu;       /* something to choose from, over the screen */
     struct tui_acts acts;
-    char theme[64];             /* that is shown */
-    char theme_before[64];      /* of the theme screen: what Esc brings back; "" = none */
+    char theme[TUI_THEME_NAME]; /* that is shown: a name, or the path of a file */
+    char theme_before[TUI_THEME_NAME]; /* of the theme screen: what Esc brings back; "" = none */
     const char *const *themes;  /* names of all, ends with NULL; borrowed */
     struct tui_saved saved;     /* bookmarks and views */
     char hint[160];             /* something to try, until the first keys; "" = none */
@@ -95,7 +96,7 @@ struct tui_model {
     size_t copy_len;
     char *export_path, *export_text; /* or NULL */
     size_t export_len;
-    char wants_theme[64];       /* to be shown from now on; "" = none */
+    char wants_theme[TUI_THEME_NAME]; /* to be shown from now on; "" = none */
     int edit_asked;             /* the serial that the shell is at */
     int edit_serial;            /* of what the editor is wanted for, 0 = nothing: */
     char edit_id[ORB_ID_MAX + 1]; /* the input of this task, or */

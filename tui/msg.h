@@ -31,7 +31,7 @@
     X(TAILS, "tails")       /* text: the end of what the task `id` says; number: tokens a second, as far as that is known */ \
     X(ACTED, "acted")       /* a: serial of the act; b: 0 or an error code; text: what there is to say; id: of a new task */ \
     X(EDITED, "edited")     /* text: as the editor left it; a: 0, or -1: given up; b: serial of the question */ \
-    X(THEME, "theme")       /* text: name of the theme that is shown now; id: its description */ \
+    X(THEME, "theme")       /* text: name or path of the theme that is shown now */ \
     X(NOTE, "note")         /* text: something to say in the status line; a: 1 = a failure */
 
 enum tui_msg_type {

@@ -66,15 +66,11 @@ static void print(struct tui_session *s)
 
 static int play(struct tui_session *s, struct orb_error *err)
 {
-    struct tui_player *player;
     struct tui_msg msg;
-    int rc = tui_player_open(s->options->replay, &player, err);
-    if (rc)
-        return rc;
-    while (!(rc = tui_player_next(player, &msg, err)))
+    int rc;
+    while (!(rc = tui_player_next(s->player, &msg, err)))
         if (msg.type != TUI_MSG_RESIZE || !s->options->rows)
-            tui_session_send(s, &msg);
-    tui_player_close(player);
+            tui_session_replay(s, &msg);
     return rc == 1 ? 0 : rc;
 }
 

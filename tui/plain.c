@@ -104,19 +104,15 @@ static void on_signal(void *arg, int signo)
 
 static int play(struct plain *p, struct orb_error *err)
 {
-    struct tui_player *player;
     struct tui_msg msg;
-    int rc = tui_player_open(p->session->options->replay, &player, err);
-    if (rc)
-        return rc;
-    while (!(rc = tui_player_next(player, &msg, err)) && !p->is_over) {
-        tui_session_send(p->session, &msg);
+    int rc = 0;
+    while (!p->is_over && !(rc = tui_player_next(p->session->player, &msg, err))) {
+        tui_session_replay(p->session, &msg);
         p->session->has.counts |= msg.type == TUI_MSG_COUNTS;
         p->session->has.workers |= msg.type == TUI_MSG_WORKERS;
         tui_model_settle(p->session->model);
         say_new(p);
     }
-    tui_player_close(player);
     return rc == 1 ? 0 : rc;
 }
 

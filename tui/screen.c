@@ -25,7 +25,6 @@ struct screen {
     int has_unseen_key;         /* one whose effect has not been painted */
     int64_t painted_ms;
     double painted_at;          /* wall clock: once a second ages move */
-    struct tui_player *player;
     struct tui_msg next;        /* of the replay */
     int has_next, is_replay_over, is_held;
     double replay_from;         /* time of its first message */
@@ -66,24 +65,21 @@ static int steer(struct screen *s, const char *key)
     struct orb_error err;
     enum tui_action action = tui_keys_action(s->session->keys, key);
     char text[80];
-    if (!s->player || s->session->model->prompt.use != TUI_PROMPT_NONE)
+    if (!s->session->player || s->session->model->prompt.use != TUI_PROMPT_NONE || s->session->model->menu.use != TUI_MENU_NONE)
         return 0;
     switch (action) {
     case TUI_DO_PAUSE: s->is_held ^= 1; break;
     case TUI_DO_SLOWER: s->speed /= s->speed > 0.1 ? 2 : 1; break;
     case TUI_DO_FASTER: s->speed *= s->speed < 500 ? 2 : 1; break;
     case TUI_DO_FORWARD: s->replay_at += SEEK_S; break;
-    case TUI_DO_REWIND: {
-        struct tui_player *again;
-        if (tui_player_open(s->session->options->replay, &again, &err))
-            break;
-        tui_player_close(s->player);
-        s->player = again;
-        tui_session_reset(s->session);
+    case TUI_DO_REWIND:
+        if (tui_session_rewind(s->session, &err)) {
+            note(s, orb_error_message(&err));
+            return 1;
+        }
         take_size(s);
         start_player(s, s->replay_at > SEEK_S ? s->replay_at - SEEK_S : 0);
         break;
-    }
     default: return 0;
     }
     char at[16];
@@ -95,7 +91,7 @@ static int steer(struct screen *s, const char *key)
 
 static int next_message(struct screen *s, struct orb_error *err)
 {
-    int rc = s->has_next ? 0 : tui_player_next(s->player, &s->next, err);
+    int rc = s->has_next ? 0 : tui_player_next(s->session->player, &s->next, err);
     s->has_next = !rc;
     if (!rc && s->replay_from <= 0)
         s->replay_from = s->next.at;
@@ -113,7 +109,7 @@ static int play(struct screen *s, struct orb_error *err)
     while (!s->is_replay_over && !(rc = next_message(s, err)) && s->next.at - s->replay_from <= s->replay_at) {
         s->has_next = 0;
         if (s->next.type != TUI_MSG_RESIZE) /* of this terminal, not of that one */
-            tui_session_send(s->session, &s->next);
+            tui_session_replay(s->session, &s->next);
     }
     if (rc == 1) {
         s->is_replay_over = 1;
@@ -325,7 +321,7 @@ static int turn(struct screen *s, struct orb_error *err)
 {
     int rc = 0;
     serve(s);
-    if (s->player && (rc = play(s, err)) < 0)
+    if (s->session->player && (rc = play(s, err)) < 0)
         return rc;
     int64_t wait = wait_ms(s);
     if (!wait) {
@@ -334,7 +330,7 @@ static int turn(struct screen *s, struct orb_error *err)
         paint(s);
         wait = wait_ms(s);
     }
-    if (s->player && wait > 20)
+    if (s->session->player && wait > 20)
         wait = 20;
     orb_timer_start(s->timer, wait);
     return orb_loop_turn(s->session->options->loop, -1) ? orb_error_set(err, ORB_E_SYSTEM, "the event loop failed") : 0;
@@ -345,11 +341,9 @@ int tui_screen(struct tui_session *session, struct orb_error *err)
     const struct tui_options *o = session->options;
     struct screen s = { .session = session };
     struct tui_term_options options = { .in = STDIN_FILENO, .out = STDOUT_FILENO, .depth = TUI_DEPTHS, .has_mouse = !o->no_mouse };
-    int rc = o->replay ? tui_player_open(o->replay, &s.player, err) : 0;
-    if (!rc)
-        rc = tui_term_open(&options, &s.term, err);
+    int rc = tui_term_open(&options, &s.term, err);
     if (rc)
-        goto out;
+        return rc;
     if (!tui_term_is_utf8(s.term))
         tui_ascii(1);
     s.watch = orb_watch_new(o->loop, tui_term_fd(s.term), on_input, &s);
@@ -364,11 +358,9 @@ int tui_screen(struct tui_session *session, struct orb_error *err)
     } else {
         rc = orb_error_set(err, ORB_E_SYSTEM, "out of memory or descriptors");
     }
-out:
     orb_watch_free(s.watch);
     orb_timer_free(s.timer);
     tui_term_close(s.term);
-    tui_player_close(s.player);
     free(s.input);
     return rc;
 }

@@ -6,7 +6,7 @@
 #include "model.h"
 
 struct tui_state {
-    char theme[64];             /* "" = none was chosen */
+    char theme[TUI_THEME_NAME]; /* "" = none was chosen */
     int is_mouse_off;
     char file[4096];            /* "" = there is no place for it */
 };

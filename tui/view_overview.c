@@ -78,7 +78,7 @@ static void draw_graph(const struct tui_model *m, struct tui_grid *grid, int row
 static int by_depth(const void *a, const void *b)
 {
     const struct tui_queue *const *x = a, *const *y = b;
-    int64_t d = (*y)->depth + (*y)->running - ((*x)->depth + (*x)->running);
+    double d = (double)(*y)->depth + (double)(*y)->running - (double)(*x)->depth - (double)(*x)->running;
     return d < 0 ? -1 : d > 0 ? 1 : strcmp((*x)->name, (*y)->name);
 }
 

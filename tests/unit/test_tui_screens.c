@@ -73,8 +73,9 @@ static void open_screen(struct console *c, enum tui_screen screen)
     tui_go(c->m, screen == TUI_THEME ? TUI_HELP : TUI_THEME);
     console_keys(c, "[");
     struct tui_pane *pane = tui_model_pane(c->m);
+    static const char lines[] = "an end\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n21\n22\n23\n24\n25\n26\n27\n28\n29\n30\n";
     if (pane)
-        tui_pane_add(pane, TUI_TEXT, TUI_LINE_TEXT, "an end\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n21\n22\n23\n24\n25\n26\n27\n28\n29\n30\n", 91);
+        tui_pane_add(pane, TUI_TEXT, TUI_LINE_TEXT, lines, strlen(lines));
     free(console_frame(c));
     if (pane) {
         tui_pane_search(pane, "e");
