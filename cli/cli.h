@@ -201,8 +201,8 @@ int cli_spec_time(const char *text, double *out);
 int cli_file_agent(const char *name, const struct orb_agent_file *how, char **out);
 int cli_file_messages(const char *name, json_t **out); /* what is wrong is said */
 
-/* edit.c: the text as the user's editor leaves it, the caller's to free. 0, or a code that was said. */
-int cli_edit(struct cli *cli, const char *text, size_t len, char **out, size_t *out_len);
+/* edit.c: the text as the user's editor leaves it, the caller's to free. 0, or an error; ORB_E_INTERRUPTED needs no text. */
+int cli_edit(struct cli *cli, const char *text, size_t len, char **out, size_t *out_len, struct orb_error *err);
 
 #define CLI_DEV_MODEL "sim:"
 #define CLI_MODEL "openai:gpt-4o"

@@ -147,6 +147,7 @@ static int send_edited(struct editing *e, const char *text, size_t len)
 static int edit(struct cli *cli, int argc, char **argv)
 {
     struct editing e = {.cli = cli, .id = argv[0]};
+    struct orb_error err = {0};
     char *text = NULL;
     size_t len = 0;
     if (argc != 1)
@@ -158,8 +159,8 @@ static int edit(struct cli *cli, int argc, char **argv)
     int rc = cli_connect(cli);
     if (!rc)
         rc = read_input(&e);
-    if (!rc)
-        rc = cli_edit(cli, e.text, e.len, &text, &len);
+    if (!rc && (rc = cli_edit(cli, e.text, e.len, &text, &len, &err)) && err.code)
+        cli_fail_with(&err);
     if (!rc)
         rc = send_edited(&e, text, len);
     free(e.text);

@@ -73,9 +73,9 @@ static int read_depth(const char *word, enum tui_depth *out)
     return word ? cli_fail(ORB_E_USAGE, "--depth needs 24-bit, 256, 16 or mono, not '%s'", word) : 0;
 }
 
-static int edit(void *arg, const char *text, size_t len, char **out, size_t *out_len)
+static int edit(void *arg, const char *text, size_t len, char **out, size_t *out_len, struct orb_error *err)
 {
-    return cli_edit(arg, text, len, out, out_len);
+    return cli_edit(arg, text, len, out, out_len, err);
 }
 
 /* Only characters that the terminal's locale has. */
@@ -122,11 +122,14 @@ static int run(struct cli *cli, const void *options, int argc, char **argv)
         rc = cli_loop(cli);
     if (rc)
         return rc;
+    orb_signal_free(cli->interrupt); /* it ends the console, as any program */
+    cli->interrupt = NULL;
     who_acts(user, sizeof user);
     top.user = user;
     if (!o->replay) {
         orb_redis_url_mask(cli->redis.url, title, sizeof title);
         const char *host = strstr(title, "://");
+        top.model = cli->is_dev ? CLI_DEV_MODEL : CLI_MODEL;
         top.title = cli->redis.ns && *cli->redis.ns ? cli->redis.ns : cli->is_dev ? "dev" : host ? host + 3 : title;
         cli->redis.is_read_only = top.is_readonly;
         top.redis = &cli->redis;

@@ -16,7 +16,7 @@ struct draft {
     char folder[512], path[544];
 };
 
-static int make_folder(struct draft *d)
+static int make_folder(struct draft *d, struct orb_error *err)
 {
     const char *tmp = getenv("TMPDIR");
     if (!tmp || *tmp != '/' || strlen(tmp) > 400)
@@ -25,13 +25,13 @@ static int make_folder(struct draft *d)
     if (!mkdtemp(d->folder)) { /* mode 0700 */
         int error = errno;
         *d->folder = '\0';
-        return cli_fail(ORB_E_SYSTEM, "cannot make a folder in %s: %s; set TMPDIR to one that can be written to", tmp, strerror(error));
+        return orb_error_set(err, ORB_E_SYSTEM, "cannot make a folder in %s: %s; set TMPDIR to one that can be written to", tmp, strerror(error));
     }
     snprintf(d->path, sizeof d->path, "%s/input.txt", d->folder);
     return 0;
 }
 
-static int write_draft(const struct draft *d, const char *text, size_t len)
+static int write_draft(const struct draft *d, const char *text, size_t len, struct orb_error *err)
 {
     int fd = open(d->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), is_whole = fd >= 0;
     for (size_t done = 0; is_whole && done < len;) {
@@ -44,7 +44,7 @@ static int write_draft(const struct draft *d, const char *text, size_t len)
         is_whole = 0;
         error = errno;
     }
-    return is_whole ? 0 : cli_fail(ORB_E_SYSTEM, "cannot write %s: %s", d->path, strerror(error));
+    return is_whole ? 0 : orb_error_set(err, ORB_E_SYSTEM, "cannot write %s: %s", d->path, strerror(error));
 }
 
 /* With what the editor may have left beside it: a backup, a swap file. */
@@ -105,51 +105,50 @@ static int wait_for(struct cli *cli, pid_t pid, int *status)
     return watch ? rc : 0;
 }
 
-static int run_editor(struct cli *cli, const struct draft *d)
+static int run_editor(struct cli *cli, const struct draft *d, struct orb_error *err)
 {
     const char *editor = getenv("VISUAL");
     if (!editor || !*editor)
         editor = getenv("EDITOR");
     if (!editor || !*editor)
-        return cli_fail(ORB_E_CONFIG, "no editor: set VISUAL or EDITOR, for example EDITOR=vi");
+        return orb_error_set(err, ORB_E_CONFIG, "no editor: set VISUAL or EDITOR, for example EDITOR=vi");
     int status = 0;
     pid_t pid = start_editor(editor, d->path);
     if (pid < 0)
-        return cli_fail(ORB_E_SYSTEM, "cannot start the editor: %s", strerror(errno));
+        return orb_error_set(err, ORB_E_SYSTEM, "cannot start the editor: %s", strerror(errno));
     int rc = wait_for(cli, pid, &status);
     if (rc)
         return rc;
     if (WIFSIGNALED(status))
-        return cli_fail(ORB_E_SYSTEM, "the editor (%s) was ended by signal %d; nothing was submitted", editor, WTERMSIG(status));
+        return orb_error_set(err, ORB_E_SYSTEM, "the editor (%s) was ended by signal %d; nothing was submitted", editor, WTERMSIG(status));
     if (WEXITSTATUS(status))
-        return cli_fail(ORB_E_SYSTEM, "the editor (%s) failed with status %d; nothing was submitted", editor, WEXITSTATUS(status));
+        return orb_error_set(err, ORB_E_SYSTEM, "the editor (%s) failed with status %d; nothing was submitted", editor, WEXITSTATUS(status));
     return 0;
 }
 
-static int read_draft(const struct draft *d, char **out, size_t *out_len)
+static int read_draft(const struct draft *d, char **out, size_t *out_len, struct orb_error *err)
 {
-    struct orb_error err = {0};
     struct stat st;
     /* The editor may have put another file there, but not a link or a pipe. */
     int fd = open(d->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return cli_fail(ORB_E_SYSTEM, "cannot read %s: %s; nothing was submitted", d->path, strerror(errno));
-    int rc = fstat(fd, &st) || !S_ISREG(st.st_mode) ? orb_error_set(&err, ORB_E_INVALID, "what the editor left is no file")
-                                                    : orb_input_read(fd, "the edited text", ORB_PAYLOAD_MAX, out, out_len, &err);
+        return orb_error_set(err, ORB_E_SYSTEM, "cannot read %s: %s; nothing was submitted", d->path, strerror(errno));
+    int rc = fstat(fd, &st) || !S_ISREG(st.st_mode) ? orb_error_set(err, ORB_E_INVALID, "what the editor left is no file")
+                                                    : orb_input_read(fd, "the edited text", ORB_PAYLOAD_MAX, out, out_len, err);
     close(fd);
-    return rc ? cli_fail_with(&err) : 0;
+    return rc;
 }
 
-int cli_edit(struct cli *cli, const char *text, size_t len, char **out, size_t *out_len)
+int cli_edit(struct cli *cli, const char *text, size_t len, char **out, size_t *out_len, struct orb_error *err)
 {
     struct draft d;
-    int rc = make_folder(&d);
+    int rc = make_folder(&d, err);
     if (!rc)
-        rc = write_draft(&d, text, len);
+        rc = write_draft(&d, text, len, err);
     if (!rc)
-        rc = run_editor(cli, &d);
+        rc = run_editor(cli, &d, err);
     if (!rc)
-        rc = read_draft(&d, out, out_len);
+        rc = read_draft(&d, out, out_len, err);
     remove_draft(&d);
     /* Editors end the last line; the text had none. */
     if (!rc && *out_len && (*out)[*out_len - 1] == '\n' && (!len || text[len - 1] != '\n'))

@@ -1,3 +1,4 @@
+#include "form.h"
 #include "view.h"
 
 #include <math.h>
@@ -33,54 +34,64 @@ void tui_acts_free(struct tui_acts *acts)
 {
     asking_done(&acts->asking);
     asking_done(&acts->editing);
+    free(acts->draft.text);
     for (size_t i = 0; i < TUI_COUNT(acts->running); i++)
         asking_done(&acts->running[i]);
 }
 
-/* ---- what an act is about --------------------------------------------------------- */
-
-/* The ids that an action on tasks means here: marks, or what was painted under the cursor, or the task that is open. */
-static size_t task_targets(struct tui_model *m, const char *out[], size_t max)
+size_t tui_acts_open(const struct tui_acts *acts)
 {
-    if (m->screen == TUI_TASKS)
-        return tui_list_targets(&m->lists[TUI_TASKS], out, max);
-    if (m->screen == TUI_TASK && *m->open.id) {
-        out[0] = m->open.id;
-        return 1;
-    }
-    if (m->screen == TUI_OVERVIEW || m->screen == TUI_EVENTS) {
-        out[0] = tui_view_target(m, TUI_OF_TASK);
-        return *out[0] ? 1 : 0;
-    }
-    return 0;
+    size_t n = 0;
+    for (size_t i = 0; i < TUI_COUNT(acts->running); i++)
+        n += acts->running[i].serial ? acts->running[i].count - acts->running[i].answered : 0;
+    return n;
 }
 
-static size_t other_targets(struct tui_model *m, enum tui_subject subject, const char *out[], size_t max)
+/* ---- what an act is about --------------------------------------------------------- */
+
+static const struct { enum tui_screen screen; enum tui_subject subject; } places[] = {
+    { TUI_QUEUES, TUI_OF_QUEUE }, { TUI_WORKERS, TUI_OF_WORKER }, { TUI_TASKS, TUI_OF_TASK } };
+
+static enum tui_screen screen_of(enum tui_subject subject)
 {
-    if (m->screen == (subject == TUI_OF_QUEUE ? TUI_QUEUES : TUI_WORKERS))
-        return tui_list_targets(&m->lists[m->screen], out, max);
-    out[0] = tui_view_target(m, subject);
+    size_t i = 0;
+    while (places[i].subject != subject)
+        i++;
+    return places[i].screen;
+}
+
+static enum tui_subject subject_of(enum tui_act_kind kind)
+{
+    return kind == TUI_DRAIN ? TUI_OF_WORKER : kind == TUI_PAUSE_QUEUE || kind == TUI_RESUME_QUEUE || kind == TUI_REPLAY_QUEUE || kind == TUI_PURGE ? TUI_OF_QUEUE : TUI_OF_TASK;
+}
+
+/* The ids that an action means here: marks, or what was painted under the cursor, or the task that is open. */
+static size_t targets_of(struct tui_model *m, enum tui_subject subject, const char *out[TUI_ACTS_MAX])
+{
+    if (m->screen == screen_of(subject))
+        return tui_list_targets(&m->lists[m->screen], out, TUI_ACTS_MAX);
+    out[0] = subject == TUI_OF_TASK && m->screen == TUI_TASK ? m->open.id : tui_view_target(m, subject);
     return *out[0] ? 1 : 0;
 }
 
-static void add_act(struct tui_asking *a, enum tui_act_kind kind, const char *target, const char *seen, int attempt)
+static struct tui_act *add_act(struct tui_asking *a, const char *target, const char *seen)
 {
     struct tui_act *act = &a->acts[a->count++];
     act->serial = a->serial;
-    act->kind = kind;
-    act->seen_attempt = attempt;
+    act->kind = a->kind;
     tui_set(act->target, sizeof act->target, target);
     tui_set(act->seen, sizeof act->seen, seen);
+    return act;
 }
 
 /* A task as it was painted; one that is not known goes as it is. */
-static void add_task(struct tui_model *m, struct tui_asking *a, enum tui_act_kind kind, const char *id)
+static void add_task(struct tui_model *m, struct tui_asking *a, const char *id)
 {
     uint32_t row = tui_tasks_find(&m->tasks, id);
     const struct tui_task *t = row == UINT32_MAX ? NULL : &m->tasks.rows[row];
-    if (kind == TUI_CANCEL && t && orb_status_is_final(t->state))
+    if (a->kind == TUI_CANCEL && t && orb_status_is_final(t->state))
         return; /* nothing to cancel: it is not counted */
-    add_act(a, kind, id, t ? orb_status_word(t->state) : "", t ? t->attempt : 0);
+    add_act(a, id, t ? orb_status_word(t->state) : "")->seen_attempt = t ? t->attempt : 0;
 }
 
 static struct tui_asking *begin(struct tui_model *m, enum tui_act_kind kind, size_t room)
@@ -126,6 +137,16 @@ static void say_agents(struct tui_model *m, const struct tui_asking *a, char *ou
     }
 }
 
+/* How many of them the user does not see, because they were marked under another filter. */
+static size_t count_hidden(struct tui_model *m, const struct tui_asking *a)
+{
+    size_t n = 0;
+    const struct tui_list *list = m->screen == screen_of(subject_of(a->kind)) ? &m->lists[m->screen] : NULL;
+    for (size_t i = 0; list && i < a->count; i++)
+        n += !tui_list_shows(list, m, a->acts[i].target);
+    return n;
+}
+
 /* "running", when all are: states of the targets as a word, or "". */
 static const char *common_state(const struct tui_asking *a)
 {
@@ -133,6 +154,14 @@ static const char *common_state(const struct tui_asking *a)
         if (strcmp(a->acts[i].seen, a->acts[0].seen) != 0)
             return "";
     return a->acts[0].seen;
+}
+
+static void say_form(struct tui_asking *a)
+{
+    struct tui_form form;
+    struct orb_error err;
+    if (!tui_form_read(a->text, a->text_len, &form, &err))
+        snprintf(a->question, sizeof a->question, "Submit a new task to %.40s, %.40s, %zu bytes?", form.queue, form.model, form.prompt_len);
 }
 
 static void open_question(struct tui_model *m)
@@ -146,7 +175,7 @@ static void open_question(struct tui_model *m)
             say_agents(m, a, who, sizeof who);
         who[strcspn(who, " ")] = 0;
         if (a->kind == TUI_SUBMIT)
-            snprintf(a->question, sizeof a->question, "Submit a new task of %zu bytes?", a->text_len);
+            say_form(a);
         else if (*who || *a->acts[0].seen)
             snprintf(a->question, sizeof a->question, "%s %s %.40s (%.30s%s%.20s)?", k->verb, k->noun, a->acts[0].target, who, *who && *a->acts[0].seen ? ", " : "", a->acts[0].seen);
         else
@@ -155,7 +184,11 @@ static void open_question(struct tui_model *m)
         if (is_of_tasks)
             say_agents(m, a, who, sizeof who);
         const char *state = common_state(a);
-        snprintf(a->question, sizeof a->question, "%s %zu %.20s%s%ss?  %.100s", k->verb, a->count, state, *state ? " " : "", k->noun, who);
+        size_t hidden = count_hidden(m, a);
+        char beside[40] = "";
+        if (hidden)
+            snprintf(beside, sizeof beside, " (%zu not shown)", hidden);
+        snprintf(a->question, sizeof a->question, "%s %zu %.20s%s%ss%s?  %.100s", k->verb, a->count, state, *state ? " " : "", k->noun, beside, who);
     }
     a->must_type[0] = 0;
     if (k->must_type)
@@ -172,14 +205,14 @@ static void open_question(struct tui_model *m)
 static void ask_tasks(struct tui_model *m, enum tui_act_kind kind)
 {
     static const char *targets[TUI_ACTS_MAX];
-    size_t n = task_targets(m, targets, TUI_ACTS_MAX);
+    size_t n = targets_of(m, TUI_OF_TASK, targets);
     if (!n) {
         tui_toast(m, 1, "no task here to %s", kind == TUI_CANCEL ? "cancel" : kind == TUI_REPLAY_TASK ? "replay" : "resubmit");
         return;
     }
     struct tui_asking *a = begin(m, kind, n);
     for (size_t i = 0; i < n; i++)
-        add_task(m, a, kind, targets[i]);
+        add_task(m, a, targets[i]);
     if (a->count) {
         open_question(m);
         return;
@@ -190,28 +223,31 @@ static void ask_tasks(struct tui_model *m, enum tui_act_kind kind)
 
 static void ask_queues(struct tui_model *m, enum tui_action action)
 {
-    const char *targets[64];
-    size_t n = other_targets(m, TUI_OF_QUEUE, targets, action == TUI_DO_PURGE ? 1 : TUI_COUNT(targets));
-    if (!n) {
-        tui_toast(m, 1, "no queue here: 2 shows the queues");
+    static const char *targets[TUI_ACTS_MAX];
+    size_t n = targets_of(m, TUI_OF_QUEUE, targets);
+    if (!n || (n > 1 && action == TUI_DO_PURGE)) {
+        tui_toast(m, 1, n ? "one queue at a time: U takes the marks away" : "no queue here: 2 shows the queues");
         return;
     }
     /* Several: all become what the first one is not. */
     struct tui_queue *first = tui_fleet_queue(&m->fleet, targets[0]);
-    int is_paused = first && first->is_paused;
+    int is_paused = first && first->is_paused, is_switch = action == TUI_DO_PAUSE_QUEUE;
     enum tui_act_kind kind = action == TUI_DO_PURGE ? TUI_PURGE : action == TUI_DO_REPLAY ? TUI_REPLAY_QUEUE : is_paused ? TUI_RESUME_QUEUE : TUI_PAUSE_QUEUE;
     struct tui_asking *a = begin(m, kind, n);
     for (size_t i = 0; i < n; i++) {
         const struct tui_queue *q = tui_fleet_queue(&m->fleet, targets[i]);
-        add_act(a, kind, targets[i], kind == TUI_PAUSE_QUEUE || kind == TUI_RESUME_QUEUE ? (q && q->is_paused ? "paused" : "running") : "", 0);
+        if (!is_switch)
+            add_act(a, targets[i], "");
+        else if (!q || !q->is_paused == !is_paused)
+            add_act(a, targets[i], is_paused ? "paused" : "running")->seen_at = q && is_paused ? q->paused_at : 0;
     }
     open_question(m);
 }
 
 static void ask_workers(struct tui_model *m)
 {
-    const char *targets[256];
-    size_t n = other_targets(m, TUI_OF_WORKER, targets, TUI_COUNT(targets));
+    static const char *targets[TUI_ACTS_MAX];
+    size_t n = targets_of(m, TUI_OF_WORKER, targets);
     if (!n) {
         tui_toast(m, 1, "no worker here: 3 shows the workers");
         return;
@@ -219,58 +255,113 @@ static void ask_workers(struct tui_model *m)
     struct tui_asking *a = begin(m, TUI_DRAIN, n);
     for (size_t i = 0; i < n; i++) {
         uint32_t row = tui_worker_source.find(m, targets[i]);
-        add_act(a, TUI_DRAIN, targets[i], row == UINT32_MAX ? "" : m->fleet.workers[row].status, 0);
+        const struct tui_worker *w = row == UINT32_MAX ? NULL : &m->fleet.workers[row];
+        add_act(a, targets[i], w ? w->status : "")->seen_at = w ? w->started_at : 0;
     }
     open_question(m);
+}
+
+/* ---- what is edited first --------------------------------------------------------------- */
+
+static void drop_draft(struct tui_acts *acts)
+{
+    free(acts->draft.text);
+    memset(&acts->draft, 0, sizeof acts->draft);
+}
+
+static void keep_draft(struct tui_acts *acts, const struct tui_asking *a)
+{
+    drop_draft(acts);
+    tui_set(acts->draft.id, sizeof acts->draft.id, a->acts[0].target);
+    acts->draft.text = tui_dup(a->text, a->text_len);
+    acts->draft.len = a->text_len;
+    acts->draft.serial = a->serial;
 }
 
 /* The editor first, the question about what it left. */
 static void edit(struct tui_model *m, enum tui_act_kind kind)
 {
-    static const char form[] = "model: openai:gpt-4o\nqueue: " ORB_QUEUE_DEFAULT "\n\n";
-    const char *targets[1] = { "" };
-    if (kind == TUI_RESUBMIT_EDITED && !task_targets(m, targets, 1)) {
-        tui_toast(m, 1, "no task here to resubmit");
+    static const char *targets[TUI_ACTS_MAX];
+    struct tui_draft *draft = &m->acts.draft;
+    size_t n = kind == TUI_SUBMIT ? 0 : targets_of(m, TUI_OF_TASK, targets);
+    if (kind != TUI_SUBMIT && n != 1) {
+        tui_toast(m, 1, n ? "one task at a time: U takes the marks away" : "no task here to resubmit");
         return;
     }
+    const char *id = n ? targets[0] : "";
+    if (!draft->text || strcmp(draft->id, id) != 0)
+        drop_draft(&m->acts);
+    if (kind == TUI_SUBMIT && !draft->text) {
+        draft->text = tui_form_text(*m->model ? m->model : NULL);
+        draft->len = strlen(draft->text);
+    }
     struct tui_asking *a = begin(m, kind, 1);
-    if (kind == TUI_SUBMIT)
-        add_act(a, kind, "", "", 0);
+    if (n)
+        add_task(m, a, id);
     else
-        add_task(m, a, kind, targets[0]);
+        add_act(a, "", "");
     asking_done(&m->acts.editing);
     m->acts.editing = *a;
     memset(a, 0, sizeof *a);
     m->edit_serial = m->acts.editing.serial;
-    tui_set(m->edit_id, sizeof m->edit_id, targets[0]);
-    m->edit_text = kind == TUI_SUBMIT ? form : NULL;
+    tui_set(m->edit_id, sizeof m->edit_id, id);
+    m->edit_text = draft->text;
+    m->edit_len = draft->len;
+    m->is_edit_again = draft->serial != 0;
+}
+
+static int is_blank(const char *text, size_t len)
+{
+    while (len && strchr(" \t\r\n", text[len - 1]))
+        len--;
+    return !len;
+}
+
+/* What the editor left: an act, or what is wrong with it. */
+static int check_edited(struct tui_model *m, const struct tui_asking *a)
+{
+    struct tui_form form;
+    struct orb_error err = { 0 };
+    if (a->kind == TUI_SUBMIT && tui_form_read(a->text, a->text_len, &form, &err))
+        tui_toast(m, 1, "not submitted, S opens it again: %s", orb_error_message(&err));
+    else if (a->kind != TUI_SUBMIT && is_blank(a->text, a->text_len))
+        tui_toast(m, 1, "the prompt is empty: nothing was submitted");
+    else
+        return 1;
+    return 0;
 }
 
 void tui_act_edited(struct tui_model *m, const struct tui_msg *msg)
 {
-    struct tui_asking *e = &m->acts.editing;
+    struct tui_asking *e = &m->acts.editing, *a = &m->acts.asking;
     if (!e->serial || msg->b != e->serial)
         return;
+    m->edit_serial = 0;
     if (msg->a) {
-        tui_toast(m, msg->text_len != 0, "%s", msg->text_len ? msg->text : "nothing was changed: not resubmitted");
+        tui_toast(m, msg->text_len != 0, "%s", msg->text_len ? msg->text : "nothing was changed: nothing was submitted");
         asking_done(e);
         return;
     }
-    asking_done(&m->acts.asking);
-    m->acts.asking = *e;
+    asking_done(a);
+    *a = *e;
     memset(e, 0, sizeof *e);
-    struct tui_asking *a = &m->acts.asking;
     a->text = tui_dup(msg->text, msg->text_len);
     a->text_len = msg->text_len;
     a->acts[0].text = a->text;
     a->acts[0].text_len = a->text_len;
-    open_question(m);
+    keep_draft(&m->acts, a);
+    if (check_edited(m, a))
+        open_question(m);
+    else
+        asking_done(a);
 }
+
+/* ---- the actions of keys.h ---------------------------------------------------------------- */
 
 void tui_act_start(struct tui_model *m, int action)
 {
     if (m->is_readonly) {
-        tui_toast(m, 1, "read-only: this console changes nothing (it was started with --readonly)");
+        tui_toast(m, 1, "read-only: nothing can be changed here (--readonly, or a replay)");
         return;
     }
     if (!m->link.is_up) {
@@ -308,6 +399,10 @@ static void view_targets(struct tui_model *m)
     tui_menu_open(&m->menu, TUI_MENU_TARGETS, a->question);
     for (size_t i = 0; i < a->count; i++) {
         uint32_t row = tui_tasks_find(&m->tasks, a->acts[i].target);
+        if (i + 1 == TUI_MENU_MAX && a->count > TUI_MENU_MAX) {
+            tui_menu_add(&m->menu, (int)i, -1, "... and %zu more", a->count - i);
+            break;
+        }
         tui_menu_add(&m->menu, (int)i, -1, "%.36s %s %.30s", a->acts[i].target, a->acts[i].seen, row == UINT32_MAX ? "" : tui_texts_get(m->texts, m->tasks.rows[row].agent));
     }
 }
@@ -316,6 +411,16 @@ void tui_act_targets_seen(struct tui_model *m)
 {
     if (m->acts.asking.serial)
         open_question(m);
+}
+
+static void mark(struct tui_model *m, const struct tui_asking *a, int is_on)
+{
+    struct tui_list *list = &m->lists[screen_of(subject_of(a->kind))];
+    const char **ids = tui_alloc(a->count, sizeof *ids);
+    for (size_t i = 0; i < a->count; i++)
+        ids[i] = a->acts[i].target;
+    (void)!tui_list_mark_many(list, ids, a->count, is_on);
+    free(ids);
 }
 
 static void confirm(struct tui_model *m)
@@ -327,7 +432,7 @@ static void confirm(struct tui_model *m)
             continue;
         *slot = acts->asking;
         memset(&acts->asking, 0, sizeof acts->asking);
-        slot->is_confirmed = 1;
+        mark(m, slot, 0); /* who marks others meanwhile keeps them */
         slot->send_at = m->now + (slot->count >= TUI_BULK ? TUI_UNDO_S : 0);
         return;
     }
@@ -354,6 +459,7 @@ void tui_act_undo(struct tui_model *m)
         struct tui_asking *a = &m->acts.running[i];
         if (a->serial && !a->sent) {
             tui_toast(m, 0, "taken back: %s of %zu %ss", kinds[a->kind].verb, a->count, kinds[a->kind].noun);
+            mark(m, a, 1);
             asking_done(a);
             return;
         }
@@ -387,9 +493,9 @@ static void sum_up(struct tui_model *m, struct tui_asking *a)
     char text[240];
     size_t at = 0;
     if (a->kind == TUI_SUBMIT && a->done)
-        at += (size_t)snprintf(text, sizeof text, "submitted task %s", a->last_word);
+        at += (size_t)snprintf(text, sizeof text, "submitted task %.130s", a->last_word);
     else if (a->count == 1 && a->done)
-        at += (size_t)snprintf(text, sizeof text, "%s %s %.36s%s%s", k->done, k->noun, a->acts[0].target, *a->last_word ? " as " : "", a->last_word);
+        at += (size_t)snprintf(text, sizeof text, "%s %s %.36s%s%.60s", k->done, k->noun, a->acts[0].target, !*a->last_word ? "" : a->kind == TUI_PURGE ? ": " : " as ", a->last_word);
     else if (a->done)
         at += (size_t)snprintf(text, sizeof text, "%s %zu %ss", k->done, a->done, k->noun);
     if (a->changed)
@@ -397,7 +503,8 @@ static void sum_up(struct tui_model *m, struct tui_asking *a)
     if (a->failed)
         snprintf(text + at, sizeof text - at, "%s%zu failed: %.120s", at ? ", " : "", a->failed, a->first_error);
     tui_toast(m, a->failed != 0, "%s", text);
-    tui_list_unmark_all(&m->lists[TUI_TASKS]);
+    if (a->done && a->serial == m->acts.draft.serial)
+        drop_draft(&m->acts);
 }
 
 void tui_act_done(struct tui_model *m, const struct tui_msg *msg)

@@ -21,6 +21,7 @@ struct tui_act {
     char target[ORB_ID_MAX + 1];
     char seen[24];              /* the state that was painted: it is done only if that still holds */
     int seen_attempt;
+    double seen_at;             /* of a worker: when it was started; of a queue: when it was paused */
     const char *text;           /* an edited input, a submit's form; borrowed until the act is answered; NULL = none */
     size_t text_len;
 };
@@ -31,7 +32,6 @@ struct tui_asking {
     enum tui_act_kind kind;
     struct tui_act *acts;       /* frozen when it was asked */
     size_t count, sent, answered, done, changed, failed;
-    int is_confirmed;
     double send_at;             /* when it is confirmed: not before */
     char must_type[ORB_ID_MAX + 1]; /* a number or a name that has to be typed, "" = y is enough */
     char question[200];
@@ -46,6 +46,12 @@ struct tui_acts {
     struct tui_asking running[4];  /* confirmed ones, until all is answered; serial 0 = free */
     int last_serial;
     struct tui_asking editing;     /* an edit that is under way: what it is for */
+    struct tui_draft {             /* what was edited last and has not come to a task: it is opened again */
+        char id[ORB_ID_MAX + 1];   /* of the task that it is about, "" = a new one */
+        char *text;                /* NULL = none */
+        size_t len;
+        int serial;                /* of the act with it */
+    } draft;
 };
 
 struct tui_model;
@@ -61,6 +67,8 @@ void tui_act_undo(struct tui_model *m);
 void tui_act_done(struct tui_model *m, const struct tui_msg *msg);  /* ACTED */
 void tui_act_edited(struct tui_model *m, const struct tui_msg *msg); /* EDITED */
 void tui_acts_free(struct tui_acts *acts);
+/* How many are confirmed and have not been answered. */
+size_t tui_acts_open(const struct tui_acts *acts);
 /* The next act that may be sent now, or NULL. The shell takes one at a time. */
 const struct tui_act *tui_acts_take(struct tui_acts *acts, double now);
 /* Is an undo possible, and for how many seconds? 0 = no. */

@@ -17,25 +17,30 @@ struct tui_alarm {
     enum tui_role role;
     char glyph[8];
     char name[ORB_ID_MAX + 1];  /* what is shown of it */
+    char key[TUI_TARGET_MAX];   /* that no other has: a cursor is bound to it */
     char target[TUI_TARGET_MAX]; /* id, name, or filter that opens it */
     char text[160];
-    double since;
 };
 
-/* What a running task said last, for the overview's busiest streams. */
+/* What a running task said last: of the busiest ones, and, in turn, of all others, which is how a silent one and a busier one are found. */
 #define TUI_TAILS 8
+#define TUI_PROBES 8
 struct tui_tail {
     char id[ORB_ID_MAX + 1];
     char text[200];
-    double tok_s, at;
+    double tok_s, at;           /* at: of its last event, 0 = none */
+    double told_at;             /* 0 = not yet */
 };
+#define TUI_SILENT_MAX 20
 
 struct tui_attention {
     struct tui_alarm alarms[TUI_ATTENTION_MAX];
     size_t count;
     size_t hidden;              /* more than fit */
     double at;                  /* when it was computed */
-    struct tui_tail tails[TUI_TAILS];
+    struct tui_tail tails[TUI_TAILS + TUI_PROBES];
+    uint32_t probe_row;         /* of the tasks: where the next probes are looked for */
+    struct tui_silent { char id[ORB_ID_MAX + 1]; double since, told_at; } silent[TUI_SILENT_MAX]; /* they run, and say nothing */
 };
 
 struct tui_model;

@@ -54,8 +54,10 @@ const char *tui_find(const char *text, size_t len, const char *needle, size_t ne
 /* ---- shared texts --------------------------------------------------------- */
 
 struct tui_texts {
-    char **texts;
+    char **texts;      /* NULL: the number is free */
     size_t count, cap;
+    uint32_t *freed;
+    size_t freed_count, freed_cap;
     uint32_t *buckets; /* number + 1; open addressing */
     size_t bucket_count;
 };
@@ -69,19 +71,27 @@ static void put(struct tui_texts *t, uint32_t number)
     t->buckets[at] = number + 1;
 }
 
-static void add(struct tui_texts *t, const char *text, size_t len)
+static void rehash(struct tui_texts *t, size_t bucket_count)
 {
-    t->texts = tui_grow(t->texts, t->count, &t->cap, sizeof *t->texts);
-    t->texts[t->count++] = tui_dup(text, len);
-    if (t->count * 2 > t->bucket_count) {
-        free(t->buckets);
-        t->bucket_count = t->bucket_count ? t->bucket_count * 2 : 64;
-        t->buckets = tui_alloc(t->bucket_count, sizeof *t->buckets);
-        for (size_t i = 0; i < t->count; i++)
+    free(t->buckets);
+    t->bucket_count = bucket_count;
+    t->buckets = tui_alloc(t->bucket_count, sizeof *t->buckets);
+    for (size_t i = 0; i < t->count; i++)
+        if (t->texts[i])
             put(t, (uint32_t)i);
-    } else {
-        put(t, (uint32_t)t->count - 1);
-    }
+}
+
+static uint32_t add(struct tui_texts *t, const char *text, size_t len)
+{
+    uint32_t number = t->freed_count ? t->freed[--t->freed_count] : (uint32_t)t->count;
+    t->texts = tui_grow(t->texts, t->count, &t->cap, sizeof *t->texts);
+    t->texts[number] = tui_dup(text, len);
+    t->count += number == t->count;
+    if (t->count * 2 > t->bucket_count)
+        rehash(t, t->bucket_count ? t->bucket_count * 2 : 64);
+    else
+        put(t, number);
+    return number;
 }
 
 struct tui_texts *tui_texts_new(void)
@@ -99,11 +109,17 @@ void tui_texts_free(struct tui_texts *t)
     for (size_t i = 0; i < t->count; i++)
         free(t->texts[i]);
     free(t->texts);
+    free(t->freed);
     free(t->buckets);
     free(t);
 }
 
-uint32_t tui_texts_number(struct tui_texts *t, const char *text)
+static size_t in_use(const struct tui_texts *t)
+{
+    return t->count - t->freed_count;
+}
+
+static uint32_t number_of(struct tui_texts *t, const char *text, size_t max)
 {
     size_t len = strnlen(text, TUI_TEXT_MAX + 1);
     if (len > TUI_TEXT_MAX)
@@ -115,15 +131,40 @@ uint32_t tui_texts_number(struct tui_texts *t, const char *text)
         if (!strncmp(known, text, len) && !known[len])
             return t->buckets[at] - 1;
     }
-    if (t->count >= TUI_TEXTS_MAX)
-        return 1;
-    add(t, text, len);
-    return (uint32_t)t->count - 1;
+    return in_use(t) >= max ? 1 : add(t, text, len);
+}
+
+uint32_t tui_texts_number(struct tui_texts *t, const char *text)
+{
+    return number_of(t, text, TUI_TEXTS_MAX);
+}
+
+uint32_t tui_texts_error(struct tui_texts *t, const char *text)
+{
+    return number_of(t, text, TUI_TEXTS_MAX - TUI_NAMES_MIN);
+}
+
+int tui_texts_are_full(const struct tui_texts *t)
+{
+    return in_use(t) >= TUI_TEXTS_MAX - TUI_NAMES_MIN;
+}
+
+void tui_texts_keep(struct tui_texts *t, const uint8_t *is_used)
+{
+    for (size_t i = 2; i < t->count; i++) {
+        if (is_used[i] || !t->texts[i])
+            continue;
+        free(t->texts[i]);
+        t->texts[i] = NULL;
+        t->freed = tui_grow(t->freed, t->freed_count, &t->freed_cap, sizeof *t->freed);
+        t->freed[t->freed_count++] = (uint32_t)i;
+    }
+    rehash(t, t->bucket_count);
 }
 
 const char *tui_texts_get(const struct tui_texts *t, uint32_t number)
 {
-    return number < t->count ? t->texts[number] : "";
+    return number < t->count && t->texts[number] ? t->texts[number] : "";
 }
 
 size_t tui_texts_count(const struct tui_texts *t)

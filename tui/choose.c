@@ -1,5 +1,6 @@
 /* Menus: what to copy, what to sort by, columns, saved views; and writing what is shown to a file. */
 #include "command.h"
+#include "record.h"
 #include "view.h"
 
 #include <jansson.h>
@@ -14,24 +15,35 @@ enum copy { COPY_ID, COPY_ROW, COPY_PANE, COPY_SCREEN_LIST, COPY_COMMAND };
 
 static const char *current_id(struct tui_model *m)
 {
+    static const enum tui_subject subjects[] = { TUI_OF_TASK, TUI_OF_QUEUE, TUI_OF_WORKER };
     const struct tui_list *list = tui_model_list(m);
-    return m->screen == TUI_TASK ? m->open.id : list ? list->cursor_id : "";
+    if (m->screen == TUI_TASK)
+        return m->open.id;
+    const char *id = list && m->screen != TUI_EVENTS ? list->cursor_id : "";
+    for (size_t i = 0; !list && !*id && i < TUI_COUNT(subjects); i++)
+        id = tui_view_target(m, subjects[i]);
+    return id;
 }
 
-static void open_copy(struct tui_model *m)
+static int open_copy(struct tui_model *m)
 {
     const struct tui_list *list = tui_model_list(m);
+    const char *id = current_id(m);
+    if (!*id && !tui_model_pane(m) && (!list || !list->count))
+        return 0;
     tui_menu_open(&m->menu, TUI_MENU_COPY, "copy");
-    if (*current_id(m))
-        tui_menu_add(&m->menu, COPY_ID, -1, "the id  %.60s", current_id(m));
-    if (list)
+    tui_set(m->menu.id, sizeof m->menu.id, *id || !list ? id : list->cursor_id);
+    if (*id)
+        tui_menu_add(&m->menu, COPY_ID, -1, "the id  %.60s", id);
+    if (list && list->count)
         tui_menu_add(&m->menu, COPY_ROW, -1, "the row, all fields");
     if (list && list->mark_count)
         tui_menu_add(&m->menu, COPY_SCREEN_LIST, -1, "the ids of the %zu marked", list->mark_count);
     if (tui_model_pane(m))
         tui_menu_add(&m->menu, COPY_PANE, -1, "the text of this pane");
-    if (m->screen == TUI_TASK || m->screen == TUI_TASKS)
+    if (*id && (m->screen == TUI_TASK || m->screen == TUI_TASKS))
         tui_menu_add(&m->menu, COPY_COMMAND, -1, "the command that follows it: orbiter task stream ID");
+    return 1;
 }
 
 static void open_sort(struct tui_model *m, struct tui_list *list)
@@ -66,17 +78,20 @@ static void open_views(struct tui_model *m)
         tui_menu_add(&m->menu, -1, -1, "none yet");
 }
 
-void tui_choose_open(struct tui_model *m, enum tui_action action)
+int tui_choose_open(struct tui_model *m, enum tui_action action)
 {
     struct tui_list *list = tui_model_list(m);
     if (action == TUI_DO_COPY)
-        open_copy(m);
-    else if (action == TUI_DO_SORT_MENU && list)
+        return open_copy(m);
+    if (action == TUI_DO_SORT_MENU && list)
         open_sort(m, list);
     else if (action == TUI_DO_COLUMNS && list)
         open_columns(m, list);
     else if (action == TUI_DO_VIEWS)
         open_views(m);
+    else
+        return 0;
+    return 1;
 }
 
 /* ---- a list as text ---------------------------------------------------------------- */
@@ -91,7 +106,7 @@ static json_t *row_json(struct tui_model *m, const struct tui_list *list, uint32
             continue;
         list->source->value(m, row, f, &v);
         if (v.text)
-            json_object_set_new(object, field->name, json_stringn(v.text, v.len));
+            json_object_set_new(object, field->name, tui_text_json(v.text, v.len));
         else if (isfinite(v.number))
             json_object_set_new(object, field->name, floor(v.number) == v.number && fabs(v.number) < 9e15 ? json_integer((json_int_t)v.number) : json_real(v.number));
         else
@@ -145,14 +160,15 @@ static void write_json(struct tui_model *m, const struct tui_list *list, FILE *o
 
 static void write_table(struct tui_model *m, const struct tui_list *list, FILE *out)
 {
-    char text[1024];
+    char text[1024], safe[1024];
     for (size_t i = 0; i < list->count; i++) {
         for (size_t c = 0; c < list->column_count; c++) {
             const struct tui_field *field = &list->source->fields[list->columns[c].field];
             struct tui_value v = { 0 };
             list->source->value(m, list->order[i], (size_t)list->columns[c].field, &v);
-            tui_value_show(field, &v, m->now, 1000, text, sizeof text);
-            fprintf(out, "%s%s", c ? "\t" : "", text);
+            tui_value_show(field, &v, tui_age_now(m), 1000, text, sizeof text);
+            orb_safe_text(text, strlen(text), ORB_SAFE_LINE, safe, sizeof safe);
+            fprintf(out, "%s%s", c ? "\t" : "", safe);
         }
         fputc('\n', out);
     }
@@ -164,20 +180,32 @@ static int ends_with(const char *text, const char *end)
     return n >= k && !strcmp(text + n - k, end);
 }
 
+static void set_export(struct tui_model *m, const char *path, char *text, size_t len)
+{
+    free(m->export_path);
+    free(m->export_text);
+    m->export_path = tui_strdup(path);
+    m->export_text = text;
+    m->export_len = len;
+}
+
+void tui_choose_write(struct tui_model *m, const char *path, char *text)
+{
+    set_export(m, path, text, strlen(text));
+}
+
 void tui_choose_export(struct tui_model *m, const char *path)
 {
     struct tui_list *list = tui_model_list(m);
     struct tui_pane *pane = tui_model_pane(m);
     size_t len = 0;
+    char *text = NULL;
     if (!*path)
         return;
-    free(m->export_path);
-    free(m->export_text);
-    m->export_path = m->export_text = NULL;
     if (pane) {
-        m->export_text = tui_pane_text(pane, &len);
+        text = tui_pane_text(pane, &len);
     } else if (list) {
-        FILE *out = open_memstream(&m->export_text, &len);
+        FILE *out = open_memstream(&text, &len);
         if (!out)
             return;
         if (ends_with(path, ".csv"))
@@ -191,8 +219,7 @@ void tui_choose_export(struct tui_model *m, const char *path)
         tui_toast(m, 1, "nothing on this screen can be written to a file");
         return;
     }
-    m->export_path = tui_strdup(path);
-    m->export_len = len;
+    set_export(m, path, text, len);
 }
 
 const char *tui_choose_export_name(struct tui_model *m)
@@ -220,11 +247,13 @@ static void copy_marks(struct tui_model *m, const struct tui_list *list)
 static void copy(struct tui_model *m, enum copy what)
 {
     struct tui_list *list = tui_model_list(m);
+    const char *id = m->menu.id;
+    uint32_t row = list ? list->source->find(m, id) : UINT32_MAX;
     char text[400];
     if (what == COPY_ID) {
-        tui_copy(m, current_id(m), strlen(current_id(m)));
+        tui_copy(m, id, strlen(id));
     } else if (what == COPY_COMMAND) {
-        int n = snprintf(text, sizeof text, "orbiter task stream %s", current_id(m));
+        int n = snprintf(text, sizeof text, "orbiter task stream %s", id);
         tui_copy(m, text, (size_t)n);
     } else if (what == COPY_PANE && tui_model_pane(m)) {
         size_t len;
@@ -233,12 +262,14 @@ static void copy(struct tui_model *m, enum copy what)
         free(all);
     } else if (what == COPY_SCREEN_LIST && list) {
         copy_marks(m, list);
-    } else if (what == COPY_ROW && list && tui_list_row(list) != UINT32_MAX) {
-        json_t *object = row_json(m, list, tui_list_row(list));
-        char *row = json_dumps(object, 0);
-        if (row)
-            tui_copy(m, row, strlen(row));
-        free(row);
+    } else if (what == COPY_ROW && row == UINT32_MAX) {
+        tui_toast(m, 1, "the row is gone");
+    } else if (what == COPY_ROW) {
+        json_t *object = row_json(m, list, row);
+        char *json = json_dumps(object, 0);
+        if (json)
+            tui_copy(m, json, strlen(json));
+        free(json);
         json_decref(object);
     }
 }

@@ -115,12 +115,18 @@ static void draw_header(struct tui_model *m, struct tui_grid *grid)
 static void draw_list_status(struct tui_model *m, struct tui_grid *grid, int row)
 {
     const struct tui_list *list = tui_model_list(m);
+    const struct tui_pane *help = m->screen == TUI_HELP ? &m->help : NULL;
     char shown[32], all[32], marks[48] = "";
+    if (help && *help->search)
+        tui_putf(grid, row, 0, grid->cols, TUI_DIM, help->match_place ? "search %s: %zu of %zu" : "search %s: none", help->search, help->match_place, help->matches);
     if (!list)
         return;
     tui_show_count((double)list->count, shown, sizeof shown);
     tui_show_count((double)list->total, all, sizeof all);
-    if (list->mark_count)
+    size_t hidden = list->mark_count ? tui_list_hidden_marks(list, m) : 0;
+    if (hidden)
+        snprintf(marks, sizeof marks, "%zu marked, %zu not shown  ", list->mark_count, hidden);
+    else if (list->mark_count)
         snprintf(marks, sizeof marks, "%zu marked  ", list->mark_count);
     const struct tui_field *field = &list->source->fields[list->sort_field];
     if (*list->filter)

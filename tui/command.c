@@ -51,10 +51,14 @@ static void run_tab(struct tui_model *m, const char *arg)
     for (int i = 0; i < TUI_TABS; i++)
         if (!strcmp(tui_tab_names[i], arg)) {
             m->open.tab = (enum tui_tab)i;
-            m->pane = i;
             return;
         }
     tui_toast(m, 1, "'%s' is no tab: stream, input, result, timeline, events, json", arg);
+}
+
+static void run_write_keys(struct tui_model *m, const char *arg)
+{
+    tui_choose_write(m, arg, tui_keys_template(m->keys));
 }
 
 static const struct command {
@@ -67,6 +71,7 @@ static const struct command {
     { "theme", "NAME", "another theme", run_theme },
     { "write", "FILE", "write what is shown to a file", run_export },
     { "tab", "NAME", "a tab of the task that is open", run_tab },
+    { "write-keys", "FILE", "write a keys file with all that can be bound", run_write_keys },
     { "save-view", "NAME", "keep screen, filter, columns and order under a name", tui_views_save },
     { "view", "NAME", "what was kept under a name", tui_views_open },
     { "delete-view", "NAME", "forget what was kept under a name", tui_views_delete },
@@ -89,7 +94,7 @@ void tui_command_run(struct tui_model *m, const char *line)
                 tui_toast(m, 1, "%s %s: %s", name, commands[i].arg, commands[i].help);
             return;
         }
-    enum tui_action action = tui_action_find(name);
+    enum tui_action action = strcmp(name, "q") ? tui_action_find(name) : TUI_DO_QUIT; /* as in vi */
     if (action)
         tui_model_do(m, action, "");
     else
@@ -132,6 +137,11 @@ static void complete_command(struct tui_model *m)
     } else if (!strncmp(p->text, "sort-by ", 8) && tui_model_list(m)) {
         for (size_t i = 0; i < tui_model_list(m)->source->field_count; i++)
             offer(p, word, len, tui_model_list(m)->source->fields[i].name);
+    } else if (!strncmp(p->text, "view ", 5) || !strncmp(p->text, "delete-view ", 12)) {
+        for (size_t i = 0; i < m->saved.view_count; i++)
+            offer(p, word, len, m->saved.views[i].name);
+    } else if (!strncmp(p->text, "open ", 5)) {
+        p->candidate_count = tui_field_complete(&tui_task_source, m, TUI_TASK_ID, word, len, p->candidates, TUI_COMPLETIONS);
     } else if (!strncmp(p->text, "theme ", 6)) {
         for (const char *const *name = m->themes; name && *name; name++)
             offer(p, word, len, *name);
@@ -235,25 +245,33 @@ void tui_command_prompt(struct tui_model *m, enum tui_prompt_answer answer, cons
 
 /* ---- actions that open something --------------------------------------------------- */
 
-static void find(struct tui_model *m)
+/* From the overview it is the tasks that are looked through. */
+static int find(struct tui_model *m)
 {
-    struct tui_list *list = tui_model_list(m);
     struct tui_pane *pane = tui_model_pane(m);
+    if (m->screen == TUI_OVERVIEW)
+        tui_go(m, TUI_TASKS);
+    struct tui_list *list = tui_model_list(m);
     if (pane)
         tui_prompt_open(&m->prompt, TUI_PROMPT_SEARCH, "search: ", pane->search);
     else if (list)
         tui_prompt_open(&m->prompt, TUI_PROMPT_FILTER, "filter: ", list->filter);
+    return pane || list;
 }
 
-void tui_command_act(struct tui_model *m, enum tui_action action)
+int tui_command_act(struct tui_model *m, enum tui_action action)
 {
     switch (action) {
-    case TUI_DO_FIND: find(m); break;
-    case TUI_DO_COMMAND: tui_prompt_open(&m->prompt, TUI_PROMPT_COMMAND, ":", ""); break;
-    case TUI_DO_BOOKMARK: tui_prompt_open(&m->prompt, TUI_PROMPT_LETTER, "bookmark this as (a letter): ", ""); break;
-    case TUI_DO_JUMP: tui_prompt_open(&m->prompt, TUI_PROMPT_LETTER, "jump to bookmark (a letter): ", ""); break;
-    case TUI_DO_EXPORT: tui_prompt_open(&m->prompt, TUI_PROMPT_NAME, "write to file: ", tui_choose_export_name(m)); break;
-    default: tui_choose_open(m, action); break;
+    case TUI_DO_FIND: return find(m);
+    case TUI_DO_COMMAND: tui_prompt_open(&m->prompt, TUI_PROMPT_COMMAND, ":", ""); return 1;
+    case TUI_DO_BOOKMARK: tui_prompt_open(&m->prompt, TUI_PROMPT_LETTER, "bookmark this as (a letter): ", ""); return 1;
+    case TUI_DO_JUMP: tui_prompt_open(&m->prompt, TUI_PROMPT_LETTER, "jump to bookmark (a letter): ", ""); return 1;
+    case TUI_DO_EXPORT:
+        if (!tui_model_list(m) && !tui_model_pane(m))
+            return 0;
+        tui_prompt_open(&m->prompt, TUI_PROMPT_NAME, "write to file: ", tui_choose_export_name(m));
+        return 1;
+    default: return tui_choose_open(m, action);
     }
 }
 

@@ -5,8 +5,8 @@
 
 #include "model.h"
 
-/* An action that opens a prompt or a menu: FIND, COMMAND, SORT_MENU, COLUMNS, COPY, EXPORT, BOOKMARK, JUMP, VIEWS. */
-void tui_command_act(struct tui_model *m, enum tui_action action);
+/* An action that opens a prompt or a menu: FIND, COMMAND, SORT_MENU, COLUMNS, COPY, EXPORT, BOOKMARK, JUMP, VIEWS. 0 = there is nothing for it here. */
+int tui_command_act(struct tui_model *m, enum tui_action action);
 /* What a key did to the prompt. */
 void tui_command_prompt(struct tui_model *m, enum tui_prompt_answer answer, const char *key);
 void tui_command_menu(struct tui_model *m, enum tui_menu_answer answer);
@@ -18,10 +18,11 @@ struct tui_command_row {
 size_t tui_command_list(struct tui_command_row *out, size_t max);
 
 /* ---- choose.c ---- */
-void tui_choose_open(struct tui_model *m, enum tui_action action);
+int tui_choose_open(struct tui_model *m, enum tui_action action);
 void tui_choose_answer(struct tui_model *m, enum tui_menu_answer answer);
 /* What is shown, as a file: .json, .jsonl and .csv by the name's end, else text. The shell writes it. */
 void tui_choose_export(struct tui_model *m, const char *path);
+void tui_choose_write(struct tui_model *m, const char *path, char *text); /* takes the text */
 const char *tui_choose_export_name(struct tui_model *m); /* what is offered; valid until the next call */
 
 /* ---- saved.c ---- */

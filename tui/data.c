@@ -43,6 +43,14 @@ static int is_away(const struct orb_error *err)
     return err && (err->code == ORB_E_UNREACHABLE || err->code == ORB_E_CANCELLED);
 }
 
+void tui_data_trouble(struct tui_data *d, enum tui_trouble what, const struct orb_error *err)
+{
+    if (is_away(err) || (!err && !d->is_refused[what]))
+        return;
+    d->is_refused[what] = err != NULL;
+    tui_data_tell(d, TUI_MSG_TROUBLE, tui_trouble_names[what], why(err));
+}
+
 /* ---- the link ------------------------------------------------------------------ */
 
 static void on_state(void *arg, int is_up, const struct orb_error *err)
@@ -65,13 +73,15 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
 {
     struct tui_data *d = arg;
     struct tui_msg msg = tui_data_msg(TUI_MSG_FEED);
-    (void)err; /* the client's own connection says what there is to say */
+    if (err || batch->is_up)
+        tui_data_trouble(d, TUI_TROUBLE_FEED, err);
     if (batch->is_gap)
         tui_data_tell(d, TUI_MSG_FEED_GAP, "", "");
-    tui_set(d->position, sizeof d->position, batch->position);
     msg.count = batch->count;
     msg.changes = batch->events;
-    if (batch->count)
+    msg.text = batch->position;
+    msg.text_len = strlen(msg.text);
+    if (batch->count || (batch->is_up && *batch->position))
         tui_data_send(d, &msg);
 }
 
@@ -91,18 +101,34 @@ static void follow(struct tui_data *d, const char *from)
 
 /* ---- the walk ------------------------------------------------------------------ */
 
+#define LOOK_AGAIN 16 /* walks, in which each task is read once at least: an index may still have what has expired */
+
 /* What has ended and is known to have ended so need not be read again; that it is there is all that the walk has to say of it. */
 static int is_wanted(void *arg, const char *id, int status)
 {
     const struct tui_data *d = arg;
-    uint32_t row = tui_tasks_find(&d->model->tasks, id);
+    struct tui_tasks *tasks = &d->model->tasks;
+    uint32_t row = tui_tasks_find(tasks, id);
     if (row == UINT32_MAX)
         return 1;
-    struct tui_task *task = &d->model->tasks.rows[row];
-    if (!orb_status_is_final(task->state) || (status >= 0 && status != task->state))
+    struct tui_task *task = &tasks->rows[row];
+    if (!orb_status_is_final(task->state) || (status >= 0 && status != task->state) || task->is_stale || (row + tasks->generation) % LOOK_AGAIN == 0)
         return 1;
-    task->generation = d->model->tasks.generation;
+    task->generation = tasks->generation;
     return 0;
+}
+
+/* Which tasks the walk has not found is known here only: it does not tell those that need not be told. */
+static void end_walk(struct tui_data *d)
+{
+    const struct tui_tasks *tasks = &d->model->tasks;
+    uint32_t row, from = 0;
+    while ((row = tui_tasks_untold(tasks, &from)) != UINT32_MAX)
+        tui_data_tell(d, TUI_MSG_GONE, tui_task_id(tasks, row), "");
+    tui_data_tell(d, TUI_MSG_WALK_END, "", "");
+    orb_walk_free(d->walk);
+    d->walk = NULL;
+    d->is_fast = 0;
 }
 
 static void on_walk(void *arg, const struct orb_task_info *tasks, size_t count, int is_end, const struct orb_error *err)
@@ -112,16 +138,18 @@ static void on_walk(void *arg, const struct orb_task_info *tasks, size_t count, 
     if (err && err->code == ORB_E_CANCELLED)
         return;
     d->is_walking = 0;
+    tui_data_trouble(d, TUI_TROUBLE_TASKS, err);
+    if (d->model->is_paused) { /* it is not told: from the beginning, then */
+        orb_walk_free(d->walk);
+        d->walk = NULL;
+        return;
+    }
     msg.count = count;
     msg.tasks = tasks;
     if (count)
         tui_data_send(d, &msg);
-    if (is_end) {
-        tui_data_tell(d, TUI_MSG_WALK_END, "", "");
-        orb_walk_free(d->walk);
-        d->walk = NULL;
-        d->is_fast = 0;
-    }
+    if (is_end)
+        end_walk(d);
     orb_timer_start(d->walk_timer, err || !d->is_fast ? WALK_SLOW_MS : 0);
 }
 
@@ -131,7 +159,7 @@ static void on_walk_timer(void *arg)
     struct orb_walk_options options = { .is_wanted = is_wanted, .arg = d };
     struct orb_error err;
     if (d->is_walking || d->model->is_paused || !d->is_up)
-        return; /* started again when that ends */
+        return; /* tui_data_serve starts it again when that ends */
     if (!d->walk) {
         tui_data_tell(d, TUI_MSG_WALK, "", "");
         d->walk = orb_walk_new(d->client, &options);
@@ -187,6 +215,7 @@ static void on_counts(void *arg, const struct orb_counts *counts, const struct o
     struct tui_msg msg = tui_data_msg(TUI_MSG_COUNTS);
     msg.counts = counts;
     poll_answered(d);
+    tui_data_trouble(d, TUI_TROUBLE_TOTALS, err);
     if (!err)
         tui_data_send(d, &msg);
 }
@@ -198,6 +227,7 @@ static void on_audit(void *arg, const struct orb_audit_info *entries, size_t cou
     msg.audits = entries;
     msg.count = count;
     d->is_auditing = 0;
+    tui_data_trouble(d, TUI_TROUBLE_AUDIT, err);
     if (!err)
         tui_data_send(d, &msg);
 }
@@ -279,8 +309,11 @@ static void on_rows(void *arg, const struct orb_task_info *tasks, size_t count, 
     struct tui_data *d = arg;
     struct tui_msg msg = tui_data_msg(TUI_MSG_TASKS);
     d->is_refreshing = 0;
-    if (err)
+    if (err || d->model->is_paused) {
+        for (size_t i = 0; i < d->asked_count; i++)
+            tui_tasks_note(&d->model->tasks, d->asked[i]);
         return;
+    }
     msg.tasks = tasks;
     msg.count = count;
     if (count)
@@ -295,21 +328,22 @@ static void on_refresh(void *arg)
     struct tui_data *d = arg;
     struct orb_error err;
     struct tui_want want;
-    uint32_t rows[TUI_REFRESH_MAX];
     const char *ids[TUI_REFRESH_MAX];
     orb_timer_start(d->refresh, REFRESH_MS);
-    if (!d->is_up || d->model->is_paused)
+    if (!d->is_up)
         return;
-    if (!d->is_refreshing) {
-        size_t n = tui_tasks_stale(&d->model->tasks, rows, TUI_REFRESH_MAX);
-        for (size_t i = 0; i < n; i++)
-            ids[i] = tui_task_id(&d->model->tasks, rows[i]);
-        d->is_refreshing = n && !orb_fleet_rows(d->client, ids, n, on_rows, d, &err);
-    }
+    tui_data_detail(d);
     tui_model_want(d->model, &want);
     if (want.tail_count && !d->is_tailing)
         d->is_tailing = !orb_fleet_tails(d->client, want.tail_ids, want.tail_count, TAIL_EVENTS, on_tails, d, &err);
-    tui_data_detail(d);
+    if (d->model->is_paused)
+        return;
+    if (!d->is_refreshing) {
+        size_t n = d->asked_count = tui_tasks_stale(&d->model->tasks, d->asked, TUI_REFRESH_MAX);
+        for (size_t i = 0; i < n; i++)
+            ids[i] = tui_task_id(&d->model->tasks, d->asked[i]);
+        d->is_refreshing = n && !orb_fleet_rows(d->client, ids, n, on_rows, d, &err);
+    }
 }
 
 /* ---- life --------------------------------------------------------------------------- */
@@ -318,23 +352,18 @@ void tui_data_serve(struct tui_data *d)
 {
     struct tui_model *m = d->model;
     struct tui_want want;
-    if (m->is_paused && !d->was_paused) {
-        memcpy(d->paused_position, d->position, sizeof d->position);
-        memcpy(d->paused_stream, d->stream_position, sizeof d->stream_position);
-    }
-    d->was_paused = m->is_paused;
     if (m->wants_catch_up) {
         m->wants_catch_up = 0;
-        follow(d, d->paused_position);
-        tui_data_catch_up_stream(d);
-        orb_timer_start(d->walk_timer, 0);
+        m->wants_refresh |= !*m->feed_position; /* it was frozen before the feed had begun */
+        follow(d, m->feed_position);
+        tui_data_open(d, d->open_id);
     }
     if (m->wants_refresh) {
         m->wants_refresh = 0;
         walk_anew(d);
         orb_timer_start(d->poll, 0);
     }
-    if (d->is_up && !d->walk && !d->is_walking && !orb_timer_is_started(d->walk_timer) && !m->is_paused)
+    if (d->is_up && !d->is_walking && !orb_timer_is_started(d->walk_timer) && !m->is_paused)
         orb_timer_start(d->walk_timer, 0);
     tui_model_want(m, &want);
     if (strcmp(want.open_id, d->open_id) != 0)

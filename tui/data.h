@@ -6,8 +6,8 @@
 
 struct tui_data;
 typedef void (*tui_sink)(void *arg, const struct tui_msg *msg);
-/* The input of a task that is to be edited, or why there is none. */
-typedef void (*tui_input_cb)(void *arg, const char *text, size_t len, const struct orb_error *err);
+/* The input of a task that is to be edited, or why there is none. serial: as it was given. */
+typedef void (*tui_input_cb)(void *arg, int serial, const char *text, size_t len, const struct orb_error *err);
 
 /* sink gets the messages, from the loop. model is read, never changed, but for its flags of what is wanted. */
 int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, struct tui_model *model, tui_sink sink, void *arg,
@@ -15,6 +15,6 @@ int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, s
 void tui_data_free(struct tui_data *data);
 /* After every turn: what the model wants now. */
 void tui_data_serve(struct tui_data *data);
-int tui_data_input(struct tui_data *data, const char *id, tui_input_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
+int tui_data_input(struct tui_data *data, const char *id, int serial, tui_input_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* Acts: each is carried out only if what it is about is still as it was painted. */
 #include "data_inner.h"
+#include "form.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@ struct call {
     struct tui_data *data;
     int serial;
     enum tui_act_kind kind;
-    struct orb_task_handle *handle;
     size_t replayed, failed;
     struct orb_error error;
 };
@@ -71,7 +71,7 @@ static void on_drain(void *arg, int is_changed, const struct orb_error *err)
 static void on_purge(void *arg, int64_t ended, const struct orb_error *err)
 {
     char text[40];
-    snprintf(text, sizeof text, "%lld tasks", (long long)ended);
+    snprintf(text, sizeof text, "%lld tasks cancelled", (long long)ended);
     if (err)
         answer_error(arg, err);
     else
@@ -102,33 +102,17 @@ static void on_replay(void *arg, const struct orb_dead_letter *letter, const cha
 
 /* ---- a new task, from the form that was edited --------------------------------------- */
 
-/* "model: M", "queue: Q", "name: N", an empty line, the input. */
 static int submit(struct tui_data *d, const struct tui_act *act, struct call *call, struct orb_error *err)
 {
-    char model[256] = "", queue[160] = ORB_QUEUE_DEFAULT, name[80] = "assistant", *agent = NULL;
-    const char *at = act->text, *end = at + act->text_len;
-    while (at < end && *at != '\n') {
-        const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
-        char line[400];
-        snprintf(line, sizeof line, "%.*s", (int)(stop - at < 399 ? stop - at : 399), at);
-        if (sscanf(line, "model: %255[^\n]", model) != 1 && sscanf(line, "queue: %159s", queue) != 1 && sscanf(line, "name: %79s", name) != 1)
-            return orb_error_set(err, ORB_E_INVALID, "'%.60s' is no line of the form: model:, queue: or name:, then an empty line, then the prompt", line);
-        at = newline ? newline + 1 : end;
-    }
-    at += at < end;
-    size_t len = (size_t)(end - at);
-    while (len && at[len - 1] == '\n')
-        len--;
-    if (!len)
-        return orb_error_set(err, ORB_E_INVALID, "no prompt below the empty line: nothing was submitted");
-    int rc = orb_model_check(model, err);
-    json_t *config = rc ? NULL : json_pack("{ss ss ss}", "name", name, "model", model, "instructions", "");
-    agent = config ? json_dumps(config, JSON_ENSURE_ASCII) : NULL;
-    struct orb_task_spec spec = { .agent_config = agent, .input = at, .input_len = len, .queue = queue, .timeout_seconds = -1, .detailed = 1 };
+    struct tui_form form;
+    int rc = tui_form_read(act->text, act->text_len, &form, err);
+    json_t *config = rc ? NULL : json_pack("{ss ss ss}", "name", form.name, "model", form.model, "instructions", "");
+    char *agent = config ? json_dumps(config, JSON_ENSURE_ASCII) : NULL;
+    struct orb_task_spec spec = { .agent_config = agent, .input = form.prompt, .input_len = form.prompt_len, .queue = form.queue, .timeout_seconds = -1, .detailed = 1 };
     if (agent)
         rc = orb_distributed(d->client, &spec, on_submit, call, err);
     else if (!rc)
-        rc = orb_error_set(err, ORB_E_INVALID, "the model's name is not UTF-8");
+        rc = orb_error_set(err, ORB_E_INVALID, "the model's or the agent's name is not UTF-8");
     json_decref(config);
     free(agent);
     return rc;
@@ -142,8 +126,8 @@ static int start(struct tui_data *d, const struct tui_act *act, struct call *cal
     int is_seen = *act->seen && !orb_status_parse(act->seen, &status);
     /* A cancel means the task, whichever attempt it is at by now; a repeat means the outcome that was shown. */
     struct orb_task_seen task = { .status = status, .attempt = act->kind != TUI_CANCEL && act->seen_attempt ? act->seen_attempt : -1 };
-    struct orb_queue_seen queue = { .is_paused = !strcmp(act->seen, "paused") };
-    struct orb_worker_seen worker = { .status = act->seen };
+    struct orb_queue_seen queue = { .is_paused = !strcmp(act->seen, "paused"), .paused_at = act->seen_at };
+    struct orb_worker_seen worker = { .status = act->seen, .started_at = act->seen_at };
     const char *ids[] = { act->target };
     struct orb_dead_filter letters = { .ids = ids, .id_count = 1 }, all = { .queue = act->target };
     switch (act->kind) {
@@ -178,6 +162,7 @@ void tui_data_acts(struct tui_data *d)
 /* ---- what is to be edited ------------------------------------------------------------------ */
 
 struct input {
+    int serial;
     tui_input_cb cb;
     void *arg;
 };
@@ -186,14 +171,14 @@ static void on_payload(void *arg, const struct orb_payload *payload, const struc
 {
     struct input *q = arg;
     if (!err || err->code != ORB_E_CANCELLED)
-        q->cb(q->arg, payload ? payload->input : NULL, payload ? payload->input_len : 0, err);
+        q->cb(q->arg, q->serial, payload ? payload->input : NULL, payload ? payload->input_len : 0, err);
     free(q);
 }
 
-int tui_data_input(struct tui_data *d, const char *id, tui_input_cb cb, void *arg, struct orb_error *err)
+int tui_data_input(struct tui_data *d, const char *id, int serial, tui_input_cb cb, void *arg, struct orb_error *err)
 {
     struct input *q = tui_alloc(1, sizeof *q);
-    *q = (struct input){ cb, arg };
+    *q = (struct input){ serial, cb, arg };
     int rc = orb_task_payload(d->client, id, on_payload, q, err);
     if (rc)
         free(q);

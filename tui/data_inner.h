@@ -15,10 +15,7 @@ struct tui_data {
     tui_sink sink;
     void *arg;
     int is_up;
-    /* the feed, and where it stands */
     struct orb_feed *feed;
-    char position[48], paused_position[48];
-    int was_paused;
     /* the walk over all tasks: at once at first, later slowly, to repair */
     struct orb_walk *walk;
     struct orb_timer *walk_timer;
@@ -28,9 +25,12 @@ struct tui_data {
     int polls;                  /* answers still to come */
     int64_t polled_ms;
     int is_refreshing, is_tailing, is_auditing;
+    int is_refused[TUI_TROUBLES];
+    uint32_t asked[TUI_REFRESH_MAX]; /* rows whose answer is to come */
+    size_t asked_count;
     /* the open task */
     struct orb_task_handle *handle;
-    char open_id[ORB_ID_MAX + 1], stream_position[48], paused_stream[48];
+    char open_id[ORB_ID_MAX + 1];
     int is_detailing;
     int64_t detailed_ms;
     /* acts */
@@ -40,12 +40,14 @@ struct tui_data {
 /* A message of this type, with the time of now; the caller fills the rest and sends it. */
 struct tui_msg tui_data_msg(enum tui_msg_type type);
 void tui_data_send(struct tui_data *data, const struct tui_msg *msg);
+/* A question was refused, or, without err, answered. That the link is down says LINK. */
+void tui_data_trouble(struct tui_data *data, enum tui_trouble what, const struct orb_error *err);
 void tui_data_tell(struct tui_data *data, enum tui_msg_type type, const char *id, const char *text);
 
 /* data_open.c */
+/* Follows its stream, from behind what the model has of it. */
 void tui_data_open(struct tui_data *data, const char *id);
 void tui_data_detail(struct tui_data *data);
-void tui_data_catch_up_stream(struct tui_data *data);
 /* data_act.c */
 void tui_data_acts(struct tui_data *data);
 

@@ -19,41 +19,26 @@ static void on_event(void *arg, const struct orb_event *event, const struct orb_
         tui_data_tell(d, TUI_MSG_STREAM_END, d->open_id, err ? orb_error_message(err) : "");
         return;
     }
-    tui_set(d->stream_position, sizeof d->stream_position, event->stream_id);
     msg.id = d->open_id;
     msg.events = event;
     msg.count = 1;
     tui_data_send(d, &msg);
 }
 
-static void follow(struct tui_data *d, const char *from)
-{
-    struct orb_error err = { 0 };
-    d->handle = orb_task_handle_new(d->client, d->open_id);
-    if (!d->handle || orb_task_handle_stream(d->handle, *from ? from : NULL, on_event, d, &err))
-        tui_data_tell(d, TUI_MSG_STREAM_END, d->open_id, d->handle ? orb_error_message(&err) : "out of memory");
-}
-
 void tui_data_open(struct tui_data *d, const char *id)
 {
+    struct orb_error err = { 0 };
+    const struct tui_open *open = &d->model->open;
+    const char *from = !strcmp(open->id, id) && *open->position ? open->position : NULL;
     orb_task_handle_free(d->handle);
     d->handle = NULL;
-    d->stream_position[0] = 0;
     d->detailed_ms = 0;
     tui_set(d->open_id, sizeof d->open_id, id);
-    if (*id)
-        follow(d, "");
-}
-
-void tui_data_catch_up_stream(struct tui_data *d)
-{
-    char from[48];
-    if (!d->handle || !*d->paused_stream)
+    if (!*id)
         return;
-    memcpy(from, d->paused_stream, sizeof from);
-    memcpy(d->stream_position, from, sizeof from);
-    orb_task_handle_free(d->handle);
-    follow(d, from);
+    d->handle = orb_task_handle_new(d->client, d->open_id);
+    if (!d->handle || orb_task_handle_stream(d->handle, from, on_event, d, &err))
+        tui_data_tell(d, TUI_MSG_STREAM_END, d->open_id, d->handle ? orb_error_message(&err) : "out of memory");
 }
 
 /* ---- detail: the hash, then what it was submitted with ----------------------------- */
@@ -80,16 +65,25 @@ static void detail_done(struct detail *q)
     free(q);
 }
 
+static void ask_again(const struct detail *q)
+{
+    struct tui_open *open = &q->data->model->open;
+    open->is_stale |= !strcmp(open->id, q->id);
+}
+
 static void on_payload(void *arg, const struct orb_payload *payload, const struct orb_error *err)
 {
     struct detail *q = arg;
     struct tui_msg msg = tui_data_msg(TUI_MSG_DETAIL);
-    if (!err || err->code != ORB_E_CANCELLED) {
+    if (err && err->code == ORB_E_UNREACHABLE) {
+        ask_again(q);
+    } else if (!err || err->code != ORB_E_CANCELLED) {
         msg.id = q->id;
         msg.tasks = &q->info;
         msg.count = 1;
-        msg.text = payload ? payload->json : "";
-        msg.text_len = payload ? payload->json_len : 0;
+        msg.a = err && err->code != ORB_E_NOT_FOUND;
+        msg.text = payload ? payload->json : msg.a ? orb_error_message(err) : "";
+        msg.text_len = payload ? payload->json_len : strlen(msg.text);
         tui_data_send(q->data, &msg);
     }
     detail_done(q);
@@ -100,7 +94,9 @@ static void on_status(void *arg, const struct orb_task_info *info, const struct 
     struct detail *q = arg;
     struct orb_error why;
     if (!info) {
-        if (err->code == ORB_E_NOT_FOUND || err->code == ORB_E_REFUSED)
+        if (err->code == ORB_E_UNREACHABLE)
+            ask_again(q);
+        else if (err->code != ORB_E_CANCELLED)
             tui_data_tell(q->data, TUI_MSG_DETAIL, q->id, orb_error_message(err));
         detail_done(q);
         return;

@@ -48,7 +48,7 @@ int tui_value_compare(const struct tui_field *field, const struct tui_value *a, 
 void tui_show_count(double n, char *out, size_t cap)
 {
     char digits[32];
-    int len = snprintf(digits, sizeof digits, "%.0f", fabs(n));
+    int len = snprintf(digits, sizeof digits, "%.0f", fmin(fabs(n), 1e30));
     size_t at = 0;
     if (n < 0 && cap > 1)
         out[at++] = '-';
@@ -108,7 +108,7 @@ void tui_show_age(double now, double since, char *out, size_t cap)
     double age = now - since;
     if (age >= 60)
         age = floor(now / 60) * 60 - since;
-    long long s = age > 0 ? (long long)age : 0;
+    long long s = age > 0 ? (long long)fmin(age, 1e12) : 0;
     if (now - since < 60)
         snprintf(out, cap, "%llds", s);
     else if (s < 3600)
@@ -121,7 +121,7 @@ void tui_show_age(double now, double since, char *out, size_t cap)
 
 void tui_show_clock(double at, int has_seconds, char *out, size_t cap)
 {
-    time_t t = (time_t)at;
+    time_t t = (time_t)(fabs(at) < 1e11 ? at : 0); /* a hash may have any number in it */
     struct tm tm;
     if (is_utc)
         gmtime_r(&t, &tm);

@@ -28,7 +28,7 @@ struct tui_value {
     const char *text;         /* NULL for numbers; may point into room */
     size_t len;
     enum tui_role role;       /* TUI_TEXT unless the value says more */
-    char room[136];           /* an id of the longest kind */
+    char room[240];           /* an id of the longest kind, a line of the log */
 };
 
 struct tui_field {

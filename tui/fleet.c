@@ -25,8 +25,10 @@ void tui_history_move(struct tui_history *h, double now)
 
 void tui_history_add(struct tui_history *h, double now, double n)
 {
-    tui_history_move(h, now);
-    *slot_of(h, h->slot) += (float)n;
+    int64_t slot = (int64_t)(now / TUI_SLOT_S);
+    if (slot >= h->slot || h->slot - slot >= TUI_HISTORY)
+        tui_history_move(h, now);
+    *slot_of(h, slot) += (float)n;
 }
 
 void tui_history_set(struct tui_history *h, double now, double n)
@@ -106,7 +108,7 @@ void tui_fleet_workers(struct tui_fleet *f, const struct tui_msg *msg)
     f->workers = workers;
     f->worker_count = n;
     f->workers_at = msg->at;
-    tui_history_set(&f->tokens, msg->at, tokens);
+    tui_history_set(&f->tokens, msg->at + f->skew, tokens);
 }
 
 static int by_name(const void *key, const void *row)
@@ -143,7 +145,7 @@ void tui_fleet_queues(struct tui_fleet *f, const struct tui_msg *msg)
         q->is_paused = from->is_paused;
         q->paused_at = from->paused_at;
         q->oldest_at = from->oldest_at;
-        tui_history_set(&q->waiting, msg->at, (double)q->depth);
+        tui_history_set(&q->waiting, msg->at + f->skew, (double)q->depth);
     }
     free(f->queues);
     f->queues = queues;
@@ -157,32 +159,37 @@ void tui_fleet_counts(struct tui_fleet *f, const struct tui_msg *msg)
         return;
     memcpy(f->by_state, msg->counts->by_status, sizeof f->by_state);
     f->redis_bytes = msg->counts->memory_bytes;
+    f->skew = msg->counts->at > 0 && fabs(msg->counts->at - msg->at) >= TUI_SKEW_MIN ? msg->counts->at - msg->at : 0;
     f->counts_at = msg->at;
 }
 
-void tui_fleet_change(struct tui_fleet *f, double at, const char *queue, int was, enum orb_status is)
+void tui_fleet_happened(struct tui_fleet *f, const struct orb_feed_event *change)
 {
-    struct tui_queue *q = tui_fleet_queue(f, queue);
-    int has_ended = orb_status_is_final(is);
-    if (was < 0 && is == ORB_STATUS_PENDING) {
+    double at = (double)change->at_ms / 1000;
+    struct tui_queue *q = tui_fleet_queue(f, *change->queue ? change->queue : ORB_QUEUE_DEFAULT);
+    enum orb_status is = (enum orb_status)change->status;
+    if (is == ORB_STATUS_PENDING && !change->attempt) {
         tui_history_add(&f->in, at, 1);
         if (q)
             tui_history_add(&q->in, at, 1);
     }
-    if (has_ended) {
-        tui_history_add(is == ORB_STATUS_FAILED ? &f->failed : &f->done, at, 1);
-        if (q) {
-            tui_history_add(&q->out, at, 1);
-            if (is == ORB_STATUS_FAILED)
-                tui_history_add(&q->failed, at, 1);
-        }
-    }
-    /* Between two counts, the feed moves the totals. */
-    if (f->counts_at > 0) {
-        if (was >= 0 && f->by_state[was] > 0)
-            f->by_state[was]--;
-        f->by_state[is]++;
-    }
+    if (!orb_status_is_final(is))
+        return;
+    tui_history_add(is == ORB_STATUS_FAILED ? &f->failed : &f->done, at, 1);
+    if (!q)
+        return;
+    tui_history_add(&q->out, at, 1);
+    if (is == ORB_STATUS_FAILED)
+        tui_history_add(&q->failed, at, 1);
+}
+
+void tui_fleet_moved(struct tui_fleet *f, int was, enum orb_status is)
+{
+    if (!f->counts_at || was == (int)is)
+        return;
+    if (was >= 0 && f->by_state[was] > 0)
+        f->by_state[was]--;
+    f->by_state[is]++;
 }
 
 /* ---- what can be said of them --------------------------------------------------- */

@@ -8,10 +8,11 @@
 
 #define TUI_HISTORY 120         /* slots of 5 s: ten minutes */
 #define TUI_SLOT_S 5
+#define TUI_SKEW_MIN 5          /* seconds: less may be the time that an answer takes */
 #define TUI_WORKERS_MAX 5000
 #define TUI_QUEUES_MAX 10000
 
-/* What happened in each slot of 5 s; the last one is under way. */
+/* What happened in each slot of 5 s, by the clock of Redis; the last one is under way. */
 struct tui_history {
     int64_t slot;               /* number of the last one: Unix seconds / TUI_SLOT_S */
     float values[TUI_HISTORY];  /* ring, by slot % TUI_HISTORY */
@@ -49,6 +50,7 @@ struct tui_fleet {
     char workers_error[200], queues_error[200]; /* why they are not known, or "" */
     int64_t by_state[ORB_STATUS_COUNT];
     int64_t redis_bytes;
+    double skew;                 /* so many seconds the clock of Redis is before this one; 0 = about the same */
     struct tui_history in, done, failed, tokens;
 };
 
@@ -58,8 +60,9 @@ void tui_fleet_done(struct tui_fleet *fleet);
 void tui_fleet_workers(struct tui_fleet *fleet, const struct tui_msg *msg);
 void tui_fleet_queues(struct tui_fleet *fleet, const struct tui_msg *msg);
 void tui_fleet_counts(struct tui_fleet *fleet, const struct tui_msg *msg);
-/* A task of this queue has come to a state. was = -1: it is new. */
-void tui_fleet_change(struct tui_fleet *fleet, double at, const char *queue, int was, enum orb_status is);
+/* What the feed tells: for the rates, and, between two counts, for the totals (was = -1: it is new). */
+void tui_fleet_happened(struct tui_fleet *fleet, const struct orb_feed_event *change);
+void tui_fleet_moved(struct tui_fleet *fleet, int was, enum orb_status is);
 struct tui_queue *tui_fleet_queue(struct tui_fleet *fleet, const char *name);
 /* How long the queue will take to be empty at its present rate: seconds, INFINITY when it grows, NAN when that cannot be said. */
 double tui_queue_eta(const struct tui_queue *queue, double now);

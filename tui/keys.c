@@ -19,7 +19,7 @@ const struct tui_action_row tui_actions[TUI_ACTION_COUNT] = {
 
 struct tui_keys {
     char bound[TUI_ACTION_COUNT][BOUND_MAX][KEY_MAX];
-    char all[TUI_ACTION_COUNT][BOUND_MAX * KEY_MAX];
+    char all[TUI_ACTION_COUNT][BOUND_MAX * KEY_MAX]; /* each with a blank in place of its end */
 };
 
 /* Names of keys that are no single character; with C-, M- and S- before them. */
@@ -62,6 +62,12 @@ static const char *bind(struct tui_keys *k, int action, const char *list)
     }
     note_all(k, action);
     return NULL;
+}
+
+void tui_keys_set(struct tui_keys *k, enum tui_action action, const char *list)
+{
+    (void)bind(k, action, list);
+    note_all(k, action);
 }
 
 struct tui_keys *tui_keys_new(void)
@@ -145,7 +151,7 @@ static int nearest(const char *file, int line, const char *word, struct orb_erro
 
 static int read_line(struct tui_keys *k, const char *file, int number, char *line, int *lines, struct orb_error *err)
 {
-    char *comment = line[0] == '#' ? line : strstr(line, " #");
+    char *comment = line[0] == '#' ? line : strstr(line, " # "); /* "= #" is a key */
     if (comment)
         *comment = 0;
     line += strspn(line, " \t\r");

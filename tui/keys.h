@@ -9,7 +9,8 @@
 enum {
     TUI_AT_LISTS = 1,    /* screens with a list */
     TUI_AT_TEXTS = 2,    /* panes of text: streams, inputs, help */
-    TUI_AT_ALL = 4
+    TUI_AT_ALL = 4,
+    TUI_AT_PARTS = 8     /* panes, tabs, a part with details */
 };
 
 /* action, name, default keys (blanks between), where, whether it changes something in Redis, help */
@@ -22,10 +23,10 @@ enum {
     X(PAGE_UP, "page-up", "PgUp C-b", TUI_AT_ALL, 0, "a page up") \
     X(FIRST, "first", "g Home", TUI_AT_ALL, 0, "to the first line") \
     X(LAST, "last", "G End", TUI_AT_ALL, 0, "to the last line; in a stream: follow it") \
-    X(LEFT, "left", "h Left", TUI_AT_ALL, 0, "columns to the left") \
-    X(RIGHT, "right", "l Right", TUI_AT_ALL, 0, "columns to the right") \
-    X(LEFT_END, "left-end", "0", TUI_AT_ALL, 0, "to the first column") \
-    X(RIGHT_END, "right-end", "$", TUI_AT_ALL, 0, "to the last column") \
+    X(LEFT, "left", "h Left", TUI_AT_LISTS | TUI_AT_TEXTS, 0, "columns to the left") \
+    X(RIGHT, "right", "l Right", TUI_AT_LISTS | TUI_AT_TEXTS, 0, "columns to the right") \
+    X(LEFT_END, "left-end", "0", TUI_AT_LISTS | TUI_AT_TEXTS, 0, "to the first column") \
+    X(RIGHT_END, "right-end", "$", TUI_AT_LISTS | TUI_AT_TEXTS, 0, "to the last column") \
     X(OPEN, "open", "Enter", TUI_AT_ALL, 0, "open what is under the cursor") \
     X(BACK, "back", "Esc q", TUI_AT_ALL, 0, "close, clear the filter, go back; on a first screen q leaves") \
     X(QUIT, "quit", "Q C-c", TUI_AT_ALL, 0, "leave the console") \
@@ -36,8 +37,8 @@ enum {
     X(EVENTS, "events", "5", TUI_AT_ALL, 0, "what happens in the fleet") \
     X(HELP, "help", "? F1", TUI_AT_ALL, 0, "keys, searchable") \
     X(THEMES, "themes", "T", TUI_AT_ALL, 0, "choose a theme, with a preview") \
-    X(NEXT_PANE, "next-pane", "Tab", TUI_AT_ALL, 0, "the next pane or tab") \
-    X(PREV_PANE, "previous-pane", "S-Tab", TUI_AT_ALL, 0, "the pane or tab before") \
+    X(NEXT_PANE, "next-pane", "Tab", TUI_AT_PARTS, 0, "the next pane or tab") \
+    X(PREV_PANE, "previous-pane", "S-Tab", TUI_AT_PARTS, 0, "the pane or tab before") \
     X(HISTORY_BACK, "history-back", "[", TUI_AT_ALL, 0, "back to what was looked at before") \
     X(HISTORY_FORWARD, "history-forward", "]", TUI_AT_ALL, 0, "and forward again") \
     X(LAST_SCREEN, "last-screen", "-", TUI_AT_ALL, 0, "the screen that was shown before this one, and back") \
@@ -56,23 +57,23 @@ enum {
     X(COLUMNS, "columns", "o", TUI_AT_LISTS, 0, "choose the columns") \
     X(NARROWER, "narrower", "{", TUI_AT_LISTS, 0, "make the sorted column narrower") \
     X(WIDER, "wider", "}", TUI_AT_LISTS, 0, "make it wider") \
-    X(FOLLOW, "follow", "f", TUI_AT_ALL, 0, "follow what comes, or stand still") \
+    X(FOLLOW, "follow", "f", TUI_AT_LISTS | TUI_AT_TEXTS, 0, "follow what comes, or stand still") \
     X(PAUSE, "pause", "p Z", TUI_AT_ALL, 0, "freeze the screen, and go on") \
     X(WRAP, "wrap", "w", TUI_AT_TEXTS, 0, "wrap long lines, or cut them") \
     X(FOLD, "fold", "z", TUI_AT_TEXTS, 0, "fold tool results and steps, or unfold them") \
     X(NEXT_STEP, "next-step", ")", TUI_AT_TEXTS, 0, "the next step") \
     X(PREV_STEP, "previous-step", "(", TUI_AT_TEXTS, 0, "the step before") \
     X(COPY, "copy", "y", TUI_AT_ALL, 0, "copy: id, row, or the text of the pane") \
-    X(EXPORT, "export", "e", TUI_AT_ALL, 0, "write what is shown to a file") \
+    X(EXPORT, "export", "e", TUI_AT_LISTS | TUI_AT_TEXTS, 0, "write what is shown to a file") \
     X(BOOKMARK, "bookmark", "m", TUI_AT_ALL, 0, "set a bookmark here: a letter follows") \
     X(JUMP, "jump", "'", TUI_AT_ALL, 0, "go to a bookmark: its letter follows") \
-    X(VIEWS, "views", "V", TUI_AT_LISTS, 0, "saved views: open, save, delete") \
+    X(VIEWS, "views", "V", TUI_AT_ALL, 0, "saved views: open, save, delete") \
     X(REWIND, "rewind", ",", TUI_AT_ALL, 0, "of a replay: ten seconds back") \
     X(FORWARD, "forward", ".", TUI_AT_ALL, 0, "of a replay: ten seconds on") \
     X(SLOWER, "slower", ";", TUI_AT_ALL, 0, "of a replay: half as fast") \
     X(FASTER, "faster", "=", TUI_AT_ALL, 0, "of a replay: twice as fast") \
-    X(ZOOM, "zoom", "F", TUI_AT_ALL, 0, "one pane on the whole screen, and back") \
-    X(LAYOUT, "layout", "+", TUI_AT_ALL, 0, "wide or narrow layout, or by the terminal's width") \
+    X(ZOOM, "zoom", "F", TUI_AT_PARTS, 0, "one pane on the whole screen, and back") \
+    X(LAYOUT, "layout", "+", TUI_AT_ALL, 0, "narrow or wide layout, and again by the terminal's width") \
     X(MOUSE, "mouse", "M", TUI_AT_ALL, 0, "mouse on or off (off: the terminal selects text)") \
     X(REDRAW, "redraw", "C-l C-r F5", TUI_AT_ALL, 0, "ask again and paint everything anew") \
     X(SUSPEND, "suspend", "C-z", TUI_AT_ALL, 0, "back to the shell; fg comes back") \
@@ -107,6 +108,8 @@ void tui_keys_free(struct tui_keys *keys);
 /* A file of lines "action = key key"; # begins a comment; no keys = none. ORB_E_CONFIG with file, line, reason, next step:
  * an action or key that is none, two actions with one key. */
 int tui_keys_load(struct tui_keys *keys, const char *file, struct orb_error *err) ORB_MUST_CHECK;
+/* Other keys for one action; those that are none are left out. */
+void tui_keys_set(struct tui_keys *keys, enum tui_action action, const char *list);
 enum tui_action tui_keys_action(const struct tui_keys *keys, const char *key);
 /* The first key of an action, "" when it has none. All of them, with blanks. */
 const char *tui_keys_first(const struct tui_keys *keys, enum tui_action action);

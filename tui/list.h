@@ -78,8 +78,12 @@ uint32_t tui_list_row(const struct tui_list *list);
 int tui_list_is_marked(const struct tui_list *list, const char *id);
 void tui_list_mark(struct tui_list *list, const char *id, int is_marked);
 void tui_list_unmark_all(struct tui_list *list);
-void tui_list_mark_all(struct tui_list *list, const struct tui_model *m);    /* all that the filter shows */
-void tui_list_mark_range(struct tui_list *list, const struct tui_model *m);  /* from the anchor to the cursor; the first call sets the anchor */
+/* These return how many could not be marked, because there are at most TUI_MARKS_MAX. */
+size_t tui_list_mark_many(struct tui_list *list, const char *const ids[], size_t count, int is_marked);
+size_t tui_list_mark_all(struct tui_list *list, const struct tui_model *m);    /* all that the filter shows */
+size_t tui_list_mark_range(struct tui_list *list, const struct tui_model *m);  /* from the anchor to the cursor; the first call sets the anchor */
+int tui_list_shows(const struct tui_list *list, const struct tui_model *m, const char *id); /* as of the last settle */
+size_t tui_list_hidden_marks(const struct tui_list *list, const struct tui_model *m);
 /* What an act means: the marks, or the id under the cursor; at most max ids. Returns how many. */
 size_t tui_list_targets(const struct tui_list *list, const char *out[], size_t max);
 

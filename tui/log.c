@@ -50,15 +50,13 @@ void tui_log_done(struct tui_log *log)
 
 /* ---- what messages say -------------------------------------------------------- */
 
-void tui_log_change(struct tui_model *m, const struct orb_feed_event *change, uint32_t row)
+void tui_log_change(struct tui_model *m, const struct orb_feed_event *change)
 {
-    const struct tui_task *task = &m->tasks.rows[row];
     int level = change->status == ORB_STATUS_FAILED ? 2 : change->status == ORB_STATUS_RETRYING ? 1 : 0;
     char text[40] = "";
     if (change->attempt > 1)
         snprintf(text, sizeof text, "try %lld", (long long)change->attempt);
-    tui_log_add(m, (double)change->at_ms / 1000, level, change->type, change->task_id, tui_texts_get(m->texts, task->agent), change->queue,
-                change->worker_id, "%s", text);
+    tui_log_add(m, (double)change->at_ms / 1000, level, change->type, change->task_id, "", change->queue, change->worker_id, "%s", text);
 }
 
 static const struct tui_worker *worker(const struct tui_model *m, const char *id)
@@ -160,17 +158,25 @@ static uint32_t find(const struct tui_model *m, const char *number)
     return n && n >= first_number(&m->log) && n < m->log.next ? (uint32_t)(n % TUI_LOG_MAX) : UINT32_MAX;
 }
 
-/* When a task has just come its agent is not known yet. */
-static uint32_t agent_of(const struct tui_model *m, const struct tui_log_line *line)
+/* What the feed does not tell is looked up: when a task has just come its row is not known yet. */
+const struct tui_task *tui_log_task(const struct tui_model *m, const struct tui_log_line *line)
 {
-    uint32_t task = line->agent || strncmp(tui_texts_get(m->texts, line->type), "task.", 5) != 0 ? UINT32_MAX : tui_tasks_find(&m->tasks, line->subject);
-    return task == UINT32_MAX ? line->agent : m->tasks.rows[task].agent;
+    uint32_t row = strncmp(tui_texts_get(m->texts, line->type), "task.", 5) != 0 ? UINT32_MAX : tui_tasks_find(&m->tasks, line->subject);
+    return row == UINT32_MAX ? NULL : &m->tasks.rows[row];
+}
+
+void tui_log_text(const struct tui_model *m, const struct tui_log_line *line, char *out, size_t cap)
+{
+    const struct tui_task *task = line->level ? tui_log_task(m, line) : NULL; /* why it failed */
+    const char *text = line->text ? line->text : "", *error = task ? tui_texts_get(m->texts, task->error) : "";
+    snprintf(out, cap, "%s%s%s", text, *text && *error ? ": " : "", error);
 }
 
 static void value(const struct tui_model *m, uint32_t row, size_t field, struct tui_value *out)
 {
     static const enum tui_role roles[] = { TUI_TEXT, TUI_WARNING, TUI_ERROR };
     const struct tui_log_line *line = &m->log.lines[row];
+    const struct tui_task *task = field == L_AGENT ? tui_log_task(m, line) : NULL;
     uint32_t text = 0;
     out->role = TUI_TEXT;
     out->text = NULL;
@@ -179,14 +185,18 @@ static void value(const struct tui_model *m, uint32_t row, size_t field, struct 
     case L_LEVEL: out->number = line->level; return;
     case L_NUMBER: out->number = (double)line->number; return;
     case L_TYPE: text = line->type; out->role = roles[line->level]; break;
-    case L_AGENT: text = agent_of(m, line); break;
+    case L_AGENT: text = line->agent ? line->agent : task ? task->agent : 0; break;
     case L_QUEUE: text = line->queue; break;
     case L_WORKER: text = line->worker; break;
-    case L_ID:
     case L_TEXT:
+        tui_log_text(m, line, out->room, sizeof out->room);
+        out->text = out->room;
+        break;
+    case L_ID: out->text = line->subject; break;
     case L_FIELDS: break;
     }
-    out->text = field == L_ID ? line->subject : field == L_TEXT ? (line->text ? line->text : "") : tui_texts_get(m->texts, text);
+    if (!out->text)
+        out->text = tui_texts_get(m->texts, text);
     out->len = strlen(out->text);
 }
 

@@ -25,13 +25,17 @@ struct tui_log {
 extern const struct tui_source tui_log_source;
 
 struct tui_model;
+struct tui_task;
 void tui_log_add(struct tui_model *m, double at, int level, const char *type, const char *subject, const char *agent, const char *queue,
                  const char *worker, const char *fmt, ...) __attribute__((format(printf, 9, 10)));
 /* Lines about what a message says, called before the model takes it over. */
-void tui_log_change(struct tui_model *m, const struct orb_feed_event *change, uint32_t row);
+void tui_log_change(struct tui_model *m, const struct orb_feed_event *change);
 void tui_log_workers(struct tui_model *m, const struct tui_msg *msg);
 void tui_log_queues(struct tui_model *m, const struct tui_msg *msg);
 void tui_log_audits(struct tui_model *m, const struct tui_msg *msg);
+/* The task that a line is about, when it is known; and all that there is to say of it. */
+const struct tui_task *tui_log_task(const struct tui_model *m, const struct tui_log_line *line);
+void tui_log_text(const struct tui_model *m, const struct tui_log_line *line, char *out, size_t cap);
 void tui_log_done(struct tui_log *log);
 
 #endif

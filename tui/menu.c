@@ -93,7 +93,22 @@ enum tui_menu_answer tui_menu_key(struct tui_menu *menu, const char *key)
     return TUI_MENU_GOES_ON;
 }
 
-void tui_menu_draw(const struct tui_menu *menu, struct tui_grid *grid)
+enum tui_menu_answer tui_menu_mouse(struct tui_menu *menu, const char *what, int row)
+{
+    int place = row - menu->row + menu->top;
+    if (strcmp(what, "press") != 0) {
+        move(menu, what[0] == 'u' ? -1 : 1);
+        return TUI_MENU_GOES_ON;
+    }
+    if (row < menu->row || row >= menu->row + menu->rows)
+        return TUI_MENU_LEFT;
+    for (size_t i = 0; i < menu->count; i++)
+        if (is_shown(menu, i) && place-- == 0)
+            menu->cursor = i;
+    return tui_menu_key(menu, tui_menu_item(menu) && tui_menu_item(menu)->is_on >= 0 ? "Space" : "Enter");
+}
+
+void tui_menu_draw(struct tui_menu *menu, struct tui_grid *grid)
 {
     int width = tui_columns(menu->title, strlen(menu->title)) + 4, lines = 0;
     for (size_t i = 0; i < menu->count; i++) {
@@ -113,6 +128,9 @@ void tui_menu_draw(const struct tui_menu *menu, struct tui_grid *grid)
         place += is_shown(menu, i);
     if (place >= rows)
         top = place - rows + 1;
+    menu->row = row + 1;
+    menu->rows = rows;
+    menu->top = top;
     for (size_t i = 0, n = 0; i < menu->count; i++) {
         if (!is_shown(menu, i))
             continue;

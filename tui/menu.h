@@ -1,9 +1,10 @@
-/* Something to choose from, over the screen: what to copy, what to sort by, columns, saved views. Moves with the keys of lists; letters
+/* Something to choose from, over the screen: what to copy, what to sort by, columns, saved views. Moves with arrows and the mouse; letters
  * narrow it. */
 #ifndef ORB_TUI_MENU_H
 #define ORB_TUI_MENU_H
 
 #include "cells.h"
+#include <orbiter/client.h>
 #include <stdint.h>
 
 #define TUI_MENU_MAX 200
@@ -20,8 +21,11 @@ struct tui_menu {
     enum tui_menu_use use;
     char title[100];
     struct tui_menu_item items[TUI_MENU_MAX];
-    size_t count, cursor, top;
+    size_t count, cursor;
+    int top;                    /* of those shown: the first that was drawn */
     char narrow[64];            /* typed: only items with it are shown */
+    char id[ORB_ID_MAX + 1];    /* what it is about, as it was when it was opened */
+    int row, rows;              /* of the grid, where its items were drawn last */
 };
 
 void tui_menu_open(struct tui_menu *menu, enum tui_menu_use use, const char *title);
@@ -30,6 +34,8 @@ enum tui_menu_answer { TUI_MENU_GOES_ON, TUI_MENU_CHOSEN, TUI_MENU_TOGGLED /* Sp
 enum tui_menu_answer tui_menu_key(struct tui_menu *menu, const char *key);
 /* The item under the cursor, NULL when nothing is left of the menu. */
 struct tui_menu_item *tui_menu_item(struct tui_menu *menu);
-void tui_menu_draw(const struct tui_menu *menu, struct tui_grid *grid);
+/* A press or the wheel (msg.h) at this row of the grid. */
+enum tui_menu_answer tui_menu_mouse(struct tui_menu *menu, const char *what, int row);
+void tui_menu_draw(struct tui_menu *menu, struct tui_grid *grid);
 
 #endif

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOAST_S 15 /* of errors; else half as long */
+
 /* ---- life ------------------------------------------------------------------- */
 
 struct tui_model *tui_model_new(const struct tui_keys *keys)
@@ -55,7 +57,7 @@ void tui_model_free(struct tui_model *m)
 
 double tui_age_now(const struct tui_model *m)
 {
-    return m->is_paused ? m->paused_at : m->now;
+    return (m->is_paused ? m->paused_at : m->now) + m->fleet.skew;
 }
 
 int tui_is_wide(const struct tui_model *m)
@@ -75,7 +77,7 @@ void tui_toast(struct tui_model *m, int is_error, const char *fmt, ...)
     vsnprintf(m->toast, sizeof m->toast, fmt, ap);
     va_end(ap);
     m->toast_is_error = is_error;
-    m->toast_until = m->now + (is_error ? 15 : 8);
+    m->toast_until = m->now + (is_error ? TOAST_S : TOAST_S / 2);
 }
 
 void tui_copy(struct tui_model *m, const char *text, size_t len)
@@ -85,122 +87,23 @@ void tui_copy(struct tui_model *m, const char *text, size_t len)
     m->copy_len = len;
 }
 
-/* ---- places: where one has been ------------------------------------------------ */
-
-static void note_place(struct tui_model *m)
-{
-    struct tui_place *p = &m->places[m->place];
-    const struct tui_list *list = tui_model_list(m);
-    p->screen = m->screen;
-    tui_set(p->id, sizeof p->id, m->screen == TUI_TASK ? m->open.id : "");
-    tui_set(p->filter, sizeof p->filter, list ? list->filter : "");
-}
-
-static void next_place(struct tui_model *m)
-{
-    note_place(m);
-    if (m->place + 1 == TUI_PLACES_MAX)
-        memmove(m->places, m->places + 1, m->place * sizeof *m->places);
-    else
-        m->place++;
-    m->place_count = m->place + 1;
-}
-
-static void show(struct tui_model *m, enum tui_screen screen)
-{
-    if (m->screen != screen)
-        m->last_screen = m->screen;
-    m->screen = screen;
-    m->pane = 0;
-    m->hint[0] = 0;
-}
-
-void tui_go(struct tui_model *m, enum tui_screen screen)
-{
-    if (screen == m->screen)
-        return;
-    next_place(m);
-    show(m, screen);
-    note_place(m);
-}
-
-void tui_go_task(struct tui_model *m, const char *id)
-{
-    if (!*id)
-        return;
-    next_place(m);
-    show(m, TUI_TASK);
-    tui_open_task(m, id);
-    note_place(m);
-}
-
-void tui_go_filter(struct tui_model *m, const char *fmt, ...)
-{
-    char filter[TUI_QUERY_MAX + 1];
-    struct orb_error err = { 0 };
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(filter, sizeof filter, fmt, ap);
-    va_end(ap);
-    next_place(m);
-    show(m, TUI_TASKS);
-    if (tui_list_filter(&m->lists[TUI_TASKS], filter, &err))
-        tui_toast(m, 1, "filter: %s", err.text);
-    note_place(m);
-}
-
-static int go_place(struct tui_model *m, int by)
-{
-    if ((by < 0 && !m->place) || (by > 0 && m->place + 1 >= m->place_count))
-        return 0;
-    note_place(m);
-    m->place += (size_t)(long)by;
-    struct tui_place *p = &m->places[m->place];
-    struct orb_error err;
-    show(m, p->screen);
-    if (m->screen == TUI_TASK && strcmp(m->open.id, p->id) != 0)
-        tui_open_task(m, p->id);
-    struct tui_list *list = tui_model_list(m);
-    if (list && strcmp(list->filter, p->filter) != 0 && tui_list_filter(list, p->filter, &err))
-        tui_toast(m, 1, "filter: %s", err.text);
-    return 1;
-}
-
-/* Esc and q: the innermost thing that is open. */
-static void back(struct tui_model *m, const char *key)
-{
-    struct tui_list *list = tui_model_list(m);
-    struct orb_error err;
-    int is_root = m->screen != TUI_TASK && m->screen != TUI_HELP && m->screen != TUI_THEME;
-    if (list && list->mark_count && strcmp(key, "q") != 0)
-        tui_list_unmark_all(list);
-    else if (list && *list->filter && strcmp(key, "q") != 0)
-        (void)!tui_list_filter(list, "", &err);
-    else if (m->is_zoomed)
-        m->is_zoomed = 0;
-    else if (is_root && !strcmp(key, "q"))
-        m->wants_quit = 1;
-    else if (!is_root && !go_place(m, -1))
-        tui_go(m, TUI_OVERVIEW);
-    else if (is_root)
-        go_place(m, -1);
-}
-
 /* ---- data ------------------------------------------------------------------- */
 
 static void on_feed(struct tui_model *m, const struct tui_msg *msg)
 {
+    if (msg->text_len)
+        tui_set(m->feed_position, sizeof m->feed_position, msg->text);
     for (size_t i = 0; i < msg->count; i++) {
         const struct orb_feed_event *change = &msg->changes[i];
         int was;
-        uint32_t row = tui_tasks_change(&m->tasks, m->texts, change, &was);
-        if (row == UINT32_MAX)
+        if (change->status < 0)
             continue;
-        const struct tui_task *task = &m->tasks.rows[row];
+        uint32_t row = tui_tasks_change(&m->tasks, m->texts, change, &was);
+        if (row != UINT32_MAX)
+            tui_fleet_moved(&m->fleet, was, (enum orb_status)change->status);
         tui_list_touch(&m->lists[TUI_TASKS], row);
-        if (was != (int)change->status)
-            tui_fleet_change(&m->fleet, (double)change->at_ms / 1000, tui_texts_get(m->texts, task->queue), was, (enum orb_status)change->status);
-        tui_log_change(m, change, row);
+        tui_fleet_happened(&m->fleet, change);
+        tui_log_change(m, change);
         if (!strcmp(change->task_id, m->open.id))
             m->open.is_stale = 1;
     }
@@ -214,14 +117,17 @@ static void on_tasks(struct tui_model *m, const struct tui_msg *msg)
     }
 }
 
-static void on_walk_end(struct tui_model *m)
+const char *const tui_trouble_names[TUI_TROUBLES] = { "feed", "tasks", "totals", "audit" };
+
+static void on_trouble(struct tui_model *m, const struct tui_msg *msg)
 {
-    uint32_t row, from = 0;
-    while ((row = tui_tasks_untold(&m->tasks, &from)) != UINT32_MAX) {
-        tui_tasks_drop(&m->tasks, tui_task_id(&m->tasks, row));
-        tui_list_touch(&m->lists[TUI_TASKS], row);
+    for (int i = 0; i < TUI_TROUBLES; i++) {
+        if (strcmp(tui_trouble_names[i], msg->id) != 0)
+            continue;
+        if (msg->text_len && strcmp(m->troubles[i], msg->text) != 0)
+            tui_log_add(m, msg->at, 2, "redis.refused", msg->id, "", "", "", "%s", msg->text);
+        tui_set(m->troubles[i], sizeof m->troubles[i], msg->text);
     }
-    m->tasks.is_filled = 1;
 }
 
 static void on_link(struct tui_model *m, const struct tui_msg *msg)
@@ -246,7 +152,14 @@ static void on_link(struct tui_model *m, const struct tui_msg *msg)
 static int is_data(enum tui_msg_type type)
 {
     return type == TUI_MSG_FEED || type == TUI_MSG_TASKS || type == TUI_MSG_WALK || type == TUI_MSG_WALK_END || type == TUI_MSG_GONE || type == TUI_MSG_COUNTS || type == TUI_MSG_WORKERS ||
-           type == TUI_MSG_QUEUES || type == TUI_MSG_STREAM || type == TUI_MSG_TAILS;
+           type == TUI_MSG_QUEUES || type == TUI_MSG_STREAM || type == TUI_MSG_STREAM_END || type == TUI_MSG_DETAIL || type == TUI_MSG_TAILS;
+}
+
+/* In a pause what is on the screen stays; a task that is opened then is not frozen. */
+static int is_frozen(const struct tui_model *m, enum tui_msg_type type)
+{
+    int is_of_open = type == TUI_MSG_STREAM || type == TUI_MSG_STREAM_END || type == TUI_MSG_DETAIL || type == TUI_MSG_TAILS;
+    return m->is_paused && !(is_of_open && m->open.is_opened_paused);
 }
 
 static void on_workers(struct tui_model *m, const struct tui_msg *msg)
@@ -269,103 +182,23 @@ static void on_data(struct tui_model *m, const struct tui_msg *msg)
     case TUI_MSG_FEED: on_feed(m, msg); break;
     case TUI_MSG_TASKS: on_tasks(m, msg); break;
     case TUI_MSG_WALK: tui_tasks_walk(&m->tasks); break;
-    case TUI_MSG_WALK_END: on_walk_end(m); break;
+    case TUI_MSG_WALK_END: m->tasks.is_filled = 1; break;
     case TUI_MSG_GONE: tui_list_touch(&m->lists[TUI_TASKS], tui_tasks_drop(&m->tasks, msg->id)); break;
     case TUI_MSG_COUNTS: tui_fleet_counts(&m->fleet, msg); break;
     case TUI_MSG_WORKERS: on_workers(m, msg); break;
     case TUI_MSG_QUEUES: on_queues(m, msg); break;
     case TUI_MSG_STREAM: tui_open_events(m, msg); break;
-    case TUI_MSG_TAILS: tui_attention_tail(m, msg); break;
+    case TUI_MSG_TAILS:
+        tui_attention_tail(m, msg);
+        tui_open_tail(m, msg);
+        break;
+    case TUI_MSG_STREAM_END: tui_open_end(m, msg); break;
+    case TUI_MSG_DETAIL: tui_open_detail(m, msg); break;
     default: break;
     }
 }
 
-/* ---- keys ------------------------------------------------------------------- */
-
-static int act_on_list(struct tui_model *m, struct tui_list *list, enum tui_action action)
-{
-    int page = list->page > 1 ? list->page - 1 : 1;
-    switch (action) {
-    case TUI_DO_DOWN: tui_list_move(list, m, 1); return 1;
-    case TUI_DO_UP: tui_list_move(list, m, -1); return 1;
-    case TUI_DO_HALF_DOWN: tui_list_move(list, m, page / 2 + 1); return 1;
-    case TUI_DO_HALF_UP: tui_list_move(list, m, -(page / 2 + 1)); return 1;
-    case TUI_DO_PAGE_DOWN: tui_list_move(list, m, page); return 1;
-    case TUI_DO_PAGE_UP: tui_list_move(list, m, -page); return 1;
-    case TUI_DO_FIRST: tui_list_go(list, m, 0); return 1;
-    case TUI_DO_LAST: tui_list_go(list, m, SIZE_MAX); return 1;
-    case TUI_DO_LEFT: list->first_column -= list->first_column > 0; return 1;
-    case TUI_DO_RIGHT: list->first_column += list->first_column + 2 < (int)list->column_count; return 1;
-    case TUI_DO_LEFT_END: list->first_column = 0; return 1;
-    case TUI_DO_RIGHT_END: list->first_column = list->column_count > 2 ? (int)list->column_count - 2 : 0; return 1;
-    case TUI_DO_MARK:
-        tui_list_mark(list, list->cursor_id, !tui_list_is_marked(list, list->cursor_id));
-        tui_list_move(list, m, 1);
-        return 1;
-    case TUI_DO_MARK_RANGE: tui_list_mark_range(list, m); return 1;
-    case TUI_DO_MARK_ALL: tui_list_mark_all(list, m); return 1;
-    case TUI_DO_UNMARK: tui_list_unmark_all(list); return 1;
-    case TUI_DO_SORT_NEXT: tui_list_sort_next(list, 1); return 1;
-    case TUI_DO_SORT_PREV: tui_list_sort_next(list, -1); return 1;
-    case TUI_DO_INVERT: tui_list_sort(list, list->sort_field, !list->is_descending); return 1;
-    case TUI_DO_NARROWER: tui_list_widen(list, -1); return 1;
-    case TUI_DO_WIDER: tui_list_widen(list, 1); return 1;
-    case TUI_DO_FOLLOW: list->is_following ^= 1; return 1;
-    default: return 0;
-    }
-}
-
-static void pause(struct tui_model *m)
-{
-    m->is_paused ^= 1;
-    if (m->is_paused)
-        m->paused_at = m->now;
-    else
-        m->wants_catch_up = 1;
-    m->newer = 0;
-}
-
-static void act_everywhere(struct tui_model *m, enum tui_action action, const char *key)
-{
-    for (int i = 0; i < TUI_SCREENS; i++)
-        if (tui_views[i]->action == action && action) {
-            tui_go(m, (enum tui_screen)i);
-            return;
-        }
-    switch (action) {
-    case TUI_DO_BACK: back(m, key); break;
-    case TUI_DO_QUIT: m->wants_quit = 1; break;
-    case TUI_DO_HISTORY_BACK: go_place(m, -1); break;
-    case TUI_DO_HISTORY_FORWARD: go_place(m, 1); break;
-    case TUI_DO_LAST_SCREEN: tui_go(m, m->last_screen); break;
-    case TUI_DO_PAUSE: pause(m); break;
-    case TUI_DO_NEXT_PANE: m->pane = tui_views[m->screen]->panes > 1 ? (m->pane + 1) % tui_views[m->screen]->panes : 0; break;
-    case TUI_DO_PREV_PANE: m->pane = tui_views[m->screen]->panes > 1 ? (m->pane + tui_views[m->screen]->panes - 1) % tui_views[m->screen]->panes : 0; break;
-    case TUI_DO_ZOOM: m->is_zoomed ^= 1; break;
-    case TUI_DO_LAYOUT: m->is_wide_forced = tui_is_wide(m) ? -1 : 1; break;
-    case TUI_DO_MOUSE: m->is_mouse_on ^= 1; tui_toast(m, 0, m->is_mouse_on ? "mouse on" : "mouse off: the terminal selects text; M turns it on again"); break;
-    case TUI_DO_REDRAW: m->wants_redraw = m->wants_refresh = 1; break;
-    case TUI_DO_SUSPEND: m->wants_suspend = 1; break;
-    case TUI_DO_UNDO: tui_act_undo(m); break;
-    case TUI_DO_REWIND:
-    case TUI_DO_FORWARD:
-    case TUI_DO_SLOWER:
-    case TUI_DO_FASTER: tui_toast(m, 0, "this is no replay"); break;
-    default: tui_command_act(m, action); break;
-    }
-}
-
-void tui_model_do(struct tui_model *m, enum tui_action action, const char *key)
-{
-    const struct tui_view *view = tui_views[m->screen];
-    struct tui_list *list = tui_model_list(m);
-    if (!action)
-        return;
-    if (tui_actions[action].writes)
-        tui_act_start(m, (int)action);
-    else if ((!view->act || !view->act(m, action)) && (!list || !act_on_list(m, list, action)))
-        act_everywhere(m, action, key);
-}
+/* ---- keys and mouse ----------------------------------------------------------- */
 
 static void on_key(struct tui_model *m, const char *key)
 {
@@ -383,9 +216,11 @@ static void on_key(struct tui_model *m, const char *key)
 static void on_mouse(struct tui_model *m, const struct tui_msg *msg)
 {
     const struct tui_view *view = tui_views[m->screen];
-    if (m->prompt.use != TUI_PROMPT_NONE || m->menu.use != TUI_MENU_NONE || !m->is_mouse_on)
+    if (m->prompt.use != TUI_PROMPT_NONE || !m->is_mouse_on)
         return;
-    if (!tui_chrome_mouse(m, msg) && view->mouse)
+    if (m->menu.use != TUI_MENU_NONE)
+        tui_command_menu(m, tui_menu_mouse(&m->menu, msg->text, (int)msg->a));
+    else if (!tui_chrome_mouse(m, msg) && view->mouse)
         view->mouse(m, msg, tui_chrome_body(m));
 }
 
@@ -405,10 +240,9 @@ static void on_other(struct tui_model *m, const struct tui_msg *msg)
         m->cols = msg->b > 0 ? (int)msg->b : 1;
         break;
     case TUI_MSG_LINK: on_link(m, msg); break;
+    case TUI_MSG_TROUBLE: on_trouble(m, msg); break;
     case TUI_MSG_FEED_GAP: m->wants_refresh = 1; break;
     case TUI_MSG_AUDIT: tui_log_audits(m, msg); break;
-    case TUI_MSG_STREAM_END: tui_open_end(m, msg); break;
-    case TUI_MSG_DETAIL: tui_open_detail(m, msg); break;
     case TUI_MSG_ACTED: tui_act_done(m, msg); break;
     case TUI_MSG_EDITED: tui_act_edited(m, msg); break;
     case TUI_MSG_THEME: tui_set(m->theme, sizeof m->theme, msg->text); break;
@@ -417,29 +251,86 @@ static void on_other(struct tui_model *m, const struct tui_msg *msg)
     }
 }
 
+#define STEP_S 2 /* messages may come a little out of order; more than that, and the clock was set back */
+
+static void no_later(double *at, double limit)
+{
+    *at = fmin(*at, limit);
+}
+
+/* What lies in the future now would wait for it. */
+static void step_back(struct tui_model *m, double now)
+{
+    m->now = now;
+    no_later(&m->link.since, now);
+    no_later(&m->link.heard_at, now);
+    no_later(&m->paused_at, now);
+    no_later(&m->toast_until, now + TOAST_S);
+    no_later(&m->fleet.workers_at, now);
+    no_later(&m->fleet.queues_at, now);
+    no_later(&m->fleet.counts_at, now);
+    m->attention.at = m->texts_at = 0;
+    for (size_t i = 0; i < TUI_COUNT(m->acts.running); i++)
+        no_later(&m->acts.running[i].send_at, now + TUI_UNDO_S);
+    for (int i = 0; i < TUI_SCREENS; i++)
+        m->lists[i].settled_at = 0;
+}
+
+/* Of errors that nothing has any more the texts are forgotten, once there are too many: an hour of failures with numbers in them. */
+static void keep_texts(struct tui_model *m)
+{
+    if (!tui_texts_are_full(m->texts) || m->now - m->texts_at < 60)
+        return;
+    m->texts_at = m->now;
+    uint8_t *is_used = tui_alloc(tui_texts_count(m->texts), 1);
+    for (uint32_t row = 0; row < m->tasks.limit; row++) {
+        const struct tui_task *t = &m->tasks.rows[row];
+        if (t->is_there)
+            is_used[t->agent] = is_used[t->queue] = is_used[t->worker] = is_used[t->error] = is_used[t->error_type] = 1;
+    }
+    for (size_t i = 0; m->log.lines && i < TUI_LOG_MAX; i++) {
+        const struct tui_log_line *l = &m->log.lines[i];
+        is_used[l->type] = is_used[l->agent] = is_used[l->queue] = is_used[l->worker] = 1;
+    }
+    tui_texts_keep(m->texts, is_used);
+    free(is_used);
+    for (int i = 0; i < TUI_SCREENS; i++)
+        tui_query_forget(m->lists[i].query);
+}
+
 void tui_model_update(struct tui_model *m, const struct tui_msg *msg)
 {
-    if (msg->at > m->now)
-        m->now = msg->at;
+    if (msg->at < m->now - STEP_S)
+        step_back(m, msg->at);
+    else
+        m->now = fmax(m->now, msg->at);
     if (!is_data(msg->type)) {
         on_other(m, msg);
         return;
     }
     m->link.heard_at = m->now;
-    if (m->is_paused)
+    if (is_frozen(m, msg->type))
         m->newer += msg->type == TUI_MSG_FEED || msg->type == TUI_MSG_STREAM ? msg->count : 0;
     else
         on_data(m, msg);
 }
 
+#define DIRTY_MAX 10000 /* rows that may have changed in a list that is not shown */
+
 void tui_model_settle(struct tui_model *m)
 {
+    struct tui_list *tasks = &m->lists[TUI_TASKS];
     if (!m->is_paused)
         tui_attention_update(m);
+    if (m->tasks.is_thinned)
+        tui_list_touch_all(tasks);
+    m->tasks.is_thinned = 0;
+    keep_texts(m);
     for (int i = 0; i < TUI_SCREENS; i++)
-        if (m->lists[i].source && (i == (int)m->screen || m->lists[i].dirty_count > 10000))
+        if (m->lists[i].source && (i == (int)m->screen || m->lists[i].dirty_count > DIRTY_MAX))
             tui_list_settle(&m->lists[i], m);
-    if (!m->lists[TUI_TASKS].dirty_count && !m->lists[TUI_TASKS].must_rebuild)
+    /* A list that is made anew before it is shown has no row that matters. */
+    if (tasks->must_rebuild || !tasks->dirty_count)
         tui_tasks_settled(&m->tasks);
     if (m->screen == TUI_TASKS && tui_is_wide(m) && *m->lists[TUI_TASKS].cursor_id)
         tui_open_task(m, m->lists[TUI_TASKS].cursor_id); /* its stream is shown beside the list */
@@ -464,4 +355,6 @@ void tui_model_want(const struct tui_model *m, struct tui_want *want)
         want->open_id = m->open.id;
     if (tui_views[m->screen]->want)
         tui_views[m->screen]->want(m, want);
+    if (*want->open_id && m->open.head_at < 0 && want->tail_count < TUI_COUNT(want->tail_ids))
+        want->tail_ids[want->tail_count++] = m->open.id;
 }

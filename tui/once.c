@@ -12,7 +12,7 @@ static int is_complete(const struct tui_session *s)
     const struct tui_model *m = s->model;
     if (!s->has.link || !s->has.counts || !s->has.workers || !s->has.queues || !s->has.walk)
         return 0;
-    return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && (s->has.stream_end || m->open.live || !orb_status_is_final(m->open.state)));
+    return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && m->open.is_joined && (s->has.stream_end || !orb_status_is_final(m->open.state)));
 }
 
 /* Text: the frame's lines. JSON: the same as an array of lines, with what each run of cells is. */
@@ -66,15 +66,11 @@ static void print(struct tui_session *s)
 
 static int play(struct tui_session *s, struct orb_error *err)
 {
-    struct tui_player *player;
     struct tui_msg msg;
-    int rc = tui_player_open(s->options->replay, &player, err);
-    if (rc)
-        return rc;
-    while (!(rc = tui_player_next(player, &msg, err)))
+    int rc;
+    while (!(rc = tui_player_next(s->player, &msg, err)))
         if (msg.type != TUI_MSG_RESIZE || !s->options->rows)
-            tui_session_send(s, &msg);
-    tui_player_close(player);
+            tui_session_replay(s, &msg);
     return rc == 1 ? 0 : rc;
 }
 

@@ -18,9 +18,10 @@ void tui_open_init(struct tui_open *o)
         tui_pane_init(&o->panes[i], i == TUI_TAB_STREAM || i == TUI_TAB_EVENTS);
         o->panes[i].max_bytes = bytes[i];
     }
-    o->panes[TUI_TAB_EVENTS].is_cut = 1;
+    o->panes[TUI_TAB_EVENTS].is_cut = o->panes[TUI_TAB_TIMELINE].is_cut = 1;
     o->panes[TUI_TAB_STREAM].folds_new = 1;
     o->cost = NAN;
+    o->head_at = -1;
 }
 
 void tui_open_done(struct tui_open *o)
@@ -39,7 +40,7 @@ void tui_open_task(struct tui_model *m, const char *id)
     tui_open_done(o);
     tui_open_init(o);
     o->tab = tab;
-    o->opened_at = m->now;
+    o->is_opened_paused = m->is_paused;
     o->is_stale = 1;
     tui_set(o->id, sizeof o->id, id);
 }
@@ -58,9 +59,19 @@ static void line(struct tui_pane *pane, enum tui_role role, enum tui_line_kind k
 
 /* ---- detail ------------------------------------------------------------------- */
 
+#define NODES_MAX 200000 /* values: each costs far more than its text */
+
+static int is_moderate(const char *json)
+{
+    size_t n = 0;
+    for (; *json && n < NODES_MAX; json++)
+        n += *json == ',' || *json == '[' || *json == '{';
+    return n < NODES_MAX;
+}
+
 static void fill_json(struct tui_pane *pane, const char *title, const char *json)
 {
-    json_t *value = *json ? json_loads(json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *value = *json && is_moderate(json) ? json_loads(json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
     char *pretty = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
     line(pane, TUI_TITLE, TUI_LINE_STEP, title);
     add(pane, TUI_TEXT, TUI_LINE_TEXT, pretty ? pretty : *json ? json : "none");
@@ -90,8 +101,8 @@ static void fill_messages(struct tui_pane *pane, const json_t *messages)
 static void fill_input(struct tui_pane *pane, const char *payload, size_t len)
 {
     json_error_t why;
-    json_t *root = len ? json_loadb(payload, len, JSON_ALLOW_NUL, &why) : NULL;
-    tui_pane_clear(pane);
+    json_t *root = len && is_moderate(payload) ? json_loadb(payload, len, JSON_ALLOW_NUL, &why) : NULL;
+    tui_pane_refill(pane);
     if (!root) {
         line(pane, TUI_DIM, TUI_LINE_TEXT, len ? "the payload cannot be read:" : "the payload is not there (any more)");
         tui_pane_add(pane, TUI_TEXT, TUI_LINE_TEXT, payload, len);
@@ -112,7 +123,7 @@ static void fill_input(struct tui_pane *pane, const char *payload, size_t len)
 
 static void fill_result(struct tui_pane *pane, const struct orb_task_info *task)
 {
-    tui_pane_clear(pane);
+    tui_pane_refill(pane);
     if (*task->error) {
         line(pane, TUI_STEP, TUI_LINE_STEP, *task->error_type ? task->error_type : "error");
         add(pane, TUI_ERROR, TUI_LINE_TEXT, task->error);
@@ -127,6 +138,12 @@ static void fill_result(struct tui_pane *pane, const struct orb_task_info *task)
         line(pane, TUI_DIM, TUI_LINE_TEXT, orb_status_is_final(task->status) ? "an empty answer" : "no result yet");
     }
     tui_pane_end_line(pane);
+}
+
+static void refill_line(struct tui_pane *pane, const char *text)
+{
+    tui_pane_refill(pane);
+    line(pane, TUI_ERROR, TUI_LINE_TEXT, text);
 }
 
 static void take_head(struct tui_open *o, const struct orb_task_info *task)
@@ -168,11 +185,14 @@ void tui_open_detail(struct tui_model *m, const struct tui_msg *msg)
     if (task->cost >= 0)
         o->cost = task->cost;
     fill_result(&o->panes[TUI_TAB_RESULT], task);
-    fill_input(&o->panes[TUI_TAB_INPUT], msg->text, msg->text_len);
-    tui_pane_clear(json);
+    if (msg->a)
+        refill_line(&o->panes[TUI_TAB_INPUT], msg->text);
+    else
+        fill_input(&o->panes[TUI_TAB_INPUT], msg->text, msg->text_len);
+    tui_pane_refill(json);
     fill_json(json, "result", task->result);
     fill_json(json, "usage", task->usage);
-    fill_json(json, "payload", msg->text);
+    fill_json(json, "payload", msg->a ? "" : msg->text);
 }
 
 /* ---- stream ------------------------------------------------------------------- */
@@ -189,6 +209,7 @@ static struct tui_step *new_step(struct tui_open *o, const struct orb_event *e, 
         return NULL;
     o->steps = tui_grow(o->steps, o->step_count, &o->step_cap, sizeof *o->steps);
     struct tui_step *step = &o->steps[o->step_count++];
+    o->step_changes++;
     *step = (struct tui_step){ .number = e->step_number, .attempt = e->attempt, .is_open = 1, .is_ok = 1, .from = at, .to = at };
     tui_set(step->agent, sizeof step->agent, e->agent_name);
     return step;
@@ -205,15 +226,22 @@ static struct tui_step *open_step(struct tui_open *o, const char *agent, const c
     return NULL;
 }
 
+static void close_step(struct tui_open *o, struct tui_step *step, double at, int is_ok)
+{
+    if (!step)
+        return;
+    step->to = at;
+    step->is_open = 0;
+    step->is_ok = is_ok;
+    o->step_changes++;
+}
+
 static void on_step(struct tui_open *o, const struct orb_event *e, double at)
 {
     char text[120], clock[16];
     if (strcmp(e->word, "started") != 0) {
         struct tui_step *step = open_step(o, e->agent_name, NULL);
-        if (step) {
-            step->to = at;
-            step->is_open = 0;
-        }
+        close_step(o, step, at, 1);
         return;
     }
     new_step(o, e, at);
@@ -260,11 +288,7 @@ static void on_result(struct tui_open *o, const struct orb_event *e, double at)
     line(pane, e->ok ? TUI_TOOL : TUI_ERROR, TUI_LINE_TOOL, head);
     tui_pane_add(pane, TUI_DIM, TUI_LINE_RESULT, e->text, e->text_len);
     tui_pane_end_line(pane);
-    if (step) {
-        step->to = at;
-        step->is_open = 0;
-        step->is_ok = e->ok;
-    }
+    close_step(o, step, at, e->ok);
 }
 
 static void on_status(struct tui_open *o, const struct orb_event *e)
@@ -317,18 +341,25 @@ static void count(struct tui_open *o, const struct orb_event *e)
         o->seq = e->seq;
 }
 
+static void join(struct tui_open *o)
+{
+    o->is_joined |= o->head_at >= 0 && o->last_event_at > o->head_at - 0.0005;
+}
+
 static void on_event(struct tui_model *m, const struct orb_event *e)
 {
     struct tui_open *o = &m->open;
     double at = event_time(e);
+    tui_set(o->position, sizeof o->position, e->stream_id);
     count(o, e);
-    if (at > o->opened_at)
+    if (o->is_joined) {
         o->live++;
-    else
+        o->lag = fmax(m->now + m->fleet.skew - at, 0);
+    } else {
         o->replayed++;
-    if (at > o->opened_at)
-        o->lag = m->now > at ? m->now - at : 0;
+    }
     o->last_event_at = at;
+    join(o);
     switch (e->type) {
     case ORB_EVENT_TEXT:
     case ORB_EVENT_REASONING: on_text(o, e, at); break;
@@ -359,9 +390,17 @@ void tui_open_end(struct tui_model *m, const struct tui_msg *msg)
     struct tui_open *o = &m->open;
     if (strcmp(msg->id, o->id) != 0)
         return;
-    o->is_over = 1;
+    o->is_over = o->is_joined = 1;
     o->is_stale = 1; /* the hash is final now */
     tui_set(o->end, sizeof o->end, msg->text);
+}
+
+void tui_open_tail(struct tui_model *m, const struct tui_msg *msg)
+{
+    if (strcmp(msg->id, m->open.id) != 0 || m->open.head_at >= 0)
+        return;
+    m->open.head_at = (double)msg->a / 1000;
+    join(&m->open);
 }
 
 /* ---- drawing -------------------------------------------------------------------- */

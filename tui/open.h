@@ -20,7 +20,7 @@ struct tui_step {
 
 struct tui_open {
     char id[ORB_ID_MAX + 1];
-    double opened_at;
+    int is_opened_paused;       /* while the screen was frozen: it is shown none the less */
     /* the detail, as its hash and payload were told last */
     int has_detail, is_stale;   /* stale: it is to be asked for again */
     char missing[200];          /* why there is none, or "" */
@@ -34,7 +34,10 @@ struct tui_open {
     struct tui_pane panes[TUI_TABS];
     enum tui_tab tab;
     char speaker[65];           /* agent of the last text */
+    char position[48];          /* of the last event, "" = none: its stream goes on behind it */
     int64_t attempt, seq;       /* of the last event */
+    double head_at;             /* of the event that was its last one soon after it was opened, as TAILS tells; below 0: not known yet */
+    int is_joined;              /* all up to there has come: what comes now is live */
     uint64_t replayed, live, gaps;
     int is_over;                /* the stream has ended */
     char end[200];              /* why, "" = the task has ended */
@@ -42,6 +45,8 @@ struct tui_open {
     double cut_at, away;        /* when the connection was lost, how long it was away the last time */
     struct tui_step *steps;
     size_t step_count, step_cap;
+    uint64_t step_changes;
+    struct tui_timeline { uint64_t changes; int cols; double second; } timeline; /* what its pane was made of */
 };
 
 struct tui_model;
@@ -52,9 +57,10 @@ void tui_open_task(struct tui_model *m, const char *id);
 void tui_open_detail(struct tui_model *m, const struct tui_msg *msg);
 void tui_open_events(struct tui_model *m, const struct tui_msg *msg);
 void tui_open_end(struct tui_model *m, const struct tui_msg *msg);
+void tui_open_tail(struct tui_model *m, const struct tui_msg *msg); /* TAILS */
 /* The stream and its footer. */
 void tui_open_draw_stream(struct tui_model *m, struct tui_grid *grid, struct tui_rect rect);
-/* The steps as bars, made anew for this width (timeline.c). */
-void tui_timeline_fill(struct tui_pane *pane, const struct tui_open *open, double now, int cols);
+/* The steps as bars of this width (timeline.c). */
+void tui_timeline_fill(struct tui_pane *pane, struct tui_open *open, double now, int cols);
 
 #endif

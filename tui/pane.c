@@ -14,14 +14,23 @@ void tui_pane_init(struct tui_pane *p, int is_following)
     p->match = p->tool = UINT64_MAX;
 }
 
-void tui_pane_clear(struct tui_pane *p)
+void tui_pane_refill(struct tui_pane *p)
 {
     for (size_t i = 0; i < p->count; i++)
         free(p->lines[i].text);
-    p->count = p->bytes = 0;
-    p->first = p->top = 0;
-    p->top_row = p->left = p->is_open = 0;
-    p->match = p->tool = UINT64_MAX;
+    p->count = p->bytes = p->matches = 0;
+    p->first = 0;
+    p->is_open = 0;
+    p->tool = UINT64_MAX;
+}
+
+void tui_pane_clear(struct tui_pane *p)
+{
+    tui_pane_refill(p);
+    p->top = 0;
+    p->top_row = p->left = 0;
+    p->match = UINT64_MAX;
+    p->match_place = 0;
 }
 
 void tui_pane_done(struct tui_pane *p)
@@ -32,13 +41,23 @@ void tui_pane_done(struct tui_pane *p)
     p->cap = 0;
 }
 
+static int is_match(const struct tui_pane *p, const struct tui_line *line)
+{
+    return *p->search && line->len && tui_find(line->text, line->len, p->search, strlen(p->search));
+}
+
+#define LINE_COST 64 /* bytes, beside its text */
+
 /* The oldest eighth goes when there is too much, so that moving the others costs little. */
 static void trim(struct tui_pane *p)
 {
-    if (p->bytes <= p->max_bytes && p->count < TUI_PANE_LINES_MAX)
+    if (p->bytes + p->count * LINE_COST <= p->max_bytes && p->count < TUI_PANE_LINES_MAX)
         return;
     size_t drop = p->count / 8 + 1;
     for (size_t i = 0; i < drop; i++) {
+        size_t is = (size_t)is_match(p, &p->lines[i]);
+        p->matches -= is;
+        p->match_place -= p->match_place ? is : 0;
         p->bytes -= p->lines[i].len;
         free(p->lines[i].text);
     }
@@ -84,11 +103,13 @@ static void append(struct tui_pane *p, struct tui_line *line, const char *text, 
 {
     if (!len)
         return;
+    p->matches -= (size_t)is_match(p, line);
     if (room_for(line->len) != room_for(line->len + len))
         line->text = tui_resize(line->text, room_for(line->len + len), 1);
     memcpy(line->text + line->len, text, len);
     line->len += (uint32_t)len;
     p->bytes += len;
+    p->matches += (size_t)is_match(p, line);
 }
 
 /* One line's text without its newline. */
@@ -290,9 +311,11 @@ static int go_kind(struct tui_pane *p, int by)
 
 static int fold(struct tui_pane *p)
 {
-    int is_any_open = 0;
-    for (size_t i = 0; i < p->count; i++)
+    int has_any = 0, is_any_open = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        has_any |= p->lines[i].kind == TUI_LINE_TOOL;
         is_any_open |= p->lines[i].kind == TUI_LINE_TOOL && !p->lines[i].is_folded;
+    }
     for (size_t i = 0; i < p->count; i++)
         if (p->lines[i].kind == TUI_LINE_TOOL)
             p->lines[i].is_folded = (uint8_t)is_any_open;
@@ -300,15 +323,39 @@ static int fold(struct tui_pane *p)
     while (p->top > p->first && is_hidden(p, p->top))
         p->top--;
     p->top_row = 0;
-    return 1;
+    return has_any;
 }
 
 /* ---- searching -------------------------------------------------------------- */
 
-static int has_match(const struct tui_pane *p, uint64_t number)
+/* Is all of it within the rows that are shown? */
+static int is_in_view(const struct tui_pane *p, uint64_t number)
 {
-    const struct tui_line *line = line_at(p, number);
-    return line && line->len && !is_hidden(p, number) && tui_find(line->text, line->len, p->search, strlen(p->search));
+    int rows = -p->top_row;
+    if (number < p->top)
+        return 0;
+    for (uint64_t at = p->top; at < number && rows < p->page; at++)
+        rows += rows_of(p, at);
+    return rows >= 0 && rows + rows_of(p, number) <= p->page;
+}
+
+static void show_match(struct tui_pane *p, uint64_t number)
+{
+    struct tui_line *line = line_at(p, number), *tool = line->back ? line_at(p, number - line->back) : NULL;
+    p->match = number;
+    p->match_place = 0;
+    for (uint64_t at = p->first; at <= number; at++)
+        p->match_place += (size_t)is_match(p, line_at(p, at));
+    p->is_following = 0;
+    if (tool)
+        tool->is_folded = 0;
+    if (is_in_view(p, number))
+        return;
+    p->top = number;
+    p->top_row = 0;
+    for (int i = 0; i < 2 && i + rows_of(p, number) < p->page && up_one(p); i++)
+        ; /* with something of what stands before it */
+    hold(p);
 }
 
 static int go_match(struct tui_pane *p, uint64_t from, int by)
@@ -320,37 +367,44 @@ static int go_match(struct tui_pane *p, uint64_t from, int by)
             from = end_of(p) - 1;
         else if (from >= end_of(p))
             from = p->first;
-        if (has_match(p, from)) {
-            p->match = from;
-            p->is_following = 0;
-            if (from < p->top || from >= p->top + (uint64_t)(p->page > 0 ? p->page : 1))
-                tui_pane_go(p, from > 2 ? from - 2 : 0);
+        if (is_match(p, line_at(p, from))) {
+            show_match(p, from);
             return 1;
         }
     }
     p->match = UINT64_MAX;
+    p->match_place = 0;
     return 1;
 }
 
 void tui_pane_search(struct tui_pane *p, const char *text)
 {
-    strncpy(p->search, text, sizeof p->search - 1);
-    p->matches = 0;
+    tui_set(p->search, sizeof p->search, text);
+    p->matches = p->match_place = 0;
     p->match = UINT64_MAX;
-    if (!*text)
-        return;
-    for (uint64_t i = p->first; i < end_of(p); i++)
-        p->matches += (size_t)has_match(p, i);
+    for (size_t i = 0; i < p->count; i++)
+        p->matches += (size_t)is_match(p, &p->lines[i]);
     go_match(p, p->top, 1);
 }
 
 /* ---- actions ---------------------------------------------------------------- */
 
+/* Only lines that are cut have something beside what is shown. */
 static int sideways(struct tui_pane *p, int by)
 {
-    if (p->is_cut)
-        p->left = p->left + by > 0 ? p->left + by : 0;
-    return 1;
+    p->left = p->is_cut && p->left + by > 0 ? p->left + by : 0;
+    return p->is_cut;
+}
+
+static int go_right_end(struct tui_pane *p)
+{
+    int longest = 0;
+    for (uint64_t at = p->top; at < end_of(p) && at < p->top + (uint64_t)p->page; at++) {
+        const struct tui_line *line = line_at(p, at);
+        int cols = line->len ? tui_columns(line->text, line->len) : 0;
+        longest = cols > longest ? cols : longest;
+    }
+    return sideways(p, longest - p->width - p->left);
 }
 
 int tui_pane_act(struct tui_pane *p, int action)
@@ -370,7 +424,8 @@ int tui_pane_act(struct tui_pane *p, int action)
     case TUI_DO_FOLD: return fold(p);
     case TUI_DO_LEFT: return sideways(p, -8);
     case TUI_DO_RIGHT: return sideways(p, 8);
-    case TUI_DO_LEFT_END: p->left = 0; return 1;
+    case TUI_DO_LEFT_END: p->left = 0; return p->is_cut;
+    case TUI_DO_RIGHT_END: return go_right_end(p);
     case TUI_DO_NEXT_STEP: return go_kind(p, 1);
     case TUI_DO_PREV_STEP: return go_kind(p, -1);
     case TUI_DO_NEXT_MATCH: return go_match(p, p->match == UINT64_MAX ? p->top : p->match + 1, 1);
@@ -416,7 +471,7 @@ void tui_pane_draw(struct tui_pane *p, struct tui_grid *grid, struct tui_rect re
         p->width = rect.cols;
         p->top_row = 0;
     }
-    if (p->is_following)
+    if (p->is_following || p->top >= end_of(p))
         go_end(p);
     int row = rect.row, skip = p->top_row;
     for (uint64_t number = p->top; number < end_of(p) && row < rect.row + rect.rows; number++) {

@@ -21,7 +21,7 @@ struct tui_line {
 struct tui_pane {
     struct tui_line *lines;
     size_t count, cap, bytes;
-    size_t max_bytes;           /* text of its lines: the oldest go */
+    size_t max_bytes;           /* of its lines: the oldest go */
     uint64_t first;             /* number of lines[0]: so many were dropped before it */
     int is_open;                /* the last line can be gone on with */
     uint64_t tool;              /* number of the last TOOL line, UINT64_MAX = none */
@@ -33,12 +33,14 @@ struct tui_pane {
     int page, width;            /* of the last frame */
     char search[256];
     uint64_t match;             /* number of the line with the present match, UINT64_MAX = none */
-    size_t matches;             /* lines with a match, counted when the search was changed */
+    size_t matches, match_place; /* lines with a match; which of them the present one is, from 1, 0 = none */
 };
 
 void tui_pane_init(struct tui_pane *pane, int is_following);
 void tui_pane_done(struct tui_pane *pane);
 void tui_pane_clear(struct tui_pane *pane);
+/* All of it is about to be told anew: its lines go, the place that is looked at stays. */
+void tui_pane_refill(struct tui_pane *pane);
 /* Adds text from anywhere: it is made safe. Its newlines make lines; the last one stays open, and is gone on with while role and kind
  * are the same. */
 void tui_pane_add(struct tui_pane *pane, enum tui_role role, enum tui_line_kind kind, const char *text, size_t len);
@@ -47,7 +49,7 @@ void tui_pane_end_line(struct tui_pane *pane);
 void tui_pane_draw(struct tui_pane *pane, struct tui_grid *grid, struct tui_rect rect);
 /* Moves, follow, wrap, fold, steps, matches: an action of keys.h. 1 = done. */
 int tui_pane_act(struct tui_pane *pane, int action);
-/* Case is not told apart. Goes to the nearest match from the top of the screen on; "" = no search. */
+/* Case is not told apart. Goes to the nearest match from the top of the screen on, and unfolds what hides it; "" = no search. */
 void tui_pane_search(struct tui_pane *pane, const char *text);
 /* Goes to the line with this number (from 0), if it is still there. */
 void tui_pane_go(struct tui_pane *pane, uint64_t line);

@@ -50,16 +50,19 @@ static void say_summary(struct plain *p)
 
 static void say_line(struct plain *p, const struct tui_log_line *l)
 {
-    const struct tui_texts *t = p->session->model->texts;
-    char line[600], clock[16];
+    const struct tui_model *m = p->session->model;
+    const struct tui_task *task = tui_log_task(m, l);
+    char line[1000], clock[16], more[TUI_TEXT_MAX + 60];
+    const char *agent = tui_texts_get(m->texts, task ? task->agent : l->agent), *worker = tui_texts_get(m->texts, l->worker);
     tui_show_clock(l->at, 1, clock, sizeof clock);
-    int n = snprintf(line, sizeof line, "%s  %s %s", clock, tui_texts_get(t, l->type), l->subject);
-    if (l->agent)
-        n += snprintf(line + n, sizeof line - (size_t)n, ", agent %s", tui_texts_get(t, l->agent));
-    if (l->worker && strcmp(tui_texts_get(t, l->worker), l->subject) != 0)
-        n += snprintf(line + n, sizeof line - (size_t)n, ", worker %.60s", tui_texts_get(t, l->worker));
-    if (l->text)
-        snprintf(line + n, sizeof line - (size_t)n, ", %s", l->text);
+    int n = snprintf(line, sizeof line, "%s  %s %s", clock, tui_texts_get(m->texts, l->type), l->subject);
+    if (*agent)
+        n += snprintf(line + n, sizeof line - (size_t)n, ", agent %s", agent);
+    if (*worker && strcmp(worker, l->subject) != 0)
+        n += snprintf(line + n, sizeof line - (size_t)n, ", worker %.60s", worker);
+    tui_log_text(m, l, more, sizeof more);
+    if (*more)
+        snprintf(line + n, sizeof line - (size_t)n, ", %s", more);
     say(p, line);
 }
 
@@ -101,19 +104,15 @@ static void on_signal(void *arg, int signo)
 
 static int play(struct plain *p, struct orb_error *err)
 {
-    struct tui_player *player;
     struct tui_msg msg;
-    int rc = tui_player_open(p->session->options->replay, &player, err);
-    if (rc)
-        return rc;
-    while (!(rc = tui_player_next(player, &msg, err)) && !p->is_over) {
-        tui_session_send(p->session, &msg);
+    int rc = 0;
+    while (!p->is_over && !(rc = tui_player_next(p->session->player, &msg, err))) {
+        tui_session_replay(p->session, &msg);
         p->session->has.counts |= msg.type == TUI_MSG_COUNTS;
         p->session->has.workers |= msg.type == TUI_MSG_WORKERS;
         tui_model_settle(p->session->model);
         say_new(p);
     }
-    tui_player_close(player);
     return rc == 1 ? 0 : rc;
 }
 

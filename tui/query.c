@@ -13,7 +13,7 @@
 #define WORDS_MAX 32  /* after one colon */
 #define CACHE 256     /* shared texts whose answer is kept; a power of two */
 
-enum test { SOMEWHERE, ONE_OF, REGEX, LESS, LESS_EQUAL, MORE, MORE_EQUAL, EQUAL, NOT_EQUAL };
+enum test { SOMEWHERE, ONE_OF, WHOLE, REGEX, LESS, LESS_EQUAL, MORE, MORE_EQUAL, EQUAL, NOT_EQUAL };
 
 struct term {
     enum test test;
@@ -67,9 +67,11 @@ static int read_word(struct reader *r, const char *ends, char *out, size_t cap)
     size_t n = 0;
     const char *from = r->at;
     if (*r->at == '"') {
-        for (r->at++; *r->at && *r->at != '"'; r->at++)
+        for (r->at++; *r->at && *r->at != '"'; r->at++) {
+            r->at += r->at[0] == '\\' && (r->at[1] == '"' || r->at[1] == '\\');
             if (n + 1 < cap)
                 out[n++] = *r->at;
+        }
         if (!*r->at++)
             return wrong(r, from, "no \" at the end of %.60s%s", from, "");
     } else {
@@ -79,6 +81,19 @@ static int read_word(struct reader *r, const char *ends, char *out, size_t cap)
     }
     out[n] = 0;
     return 0;
+}
+
+void tui_query_quote(const char *word, char *out, size_t cap)
+{
+    size_t n = 0;
+    out[n++] = '"';
+    for (; *word && n + 4 < cap; word++) {
+        if (*word == '"' || *word == '\\')
+            out[n++] = '\\';
+        out[n++] = *word;
+    }
+    out[n++] = '"';
+    out[n] = 0;
 }
 
 static double unit_of(enum tui_kind kind, const char *unit)
@@ -124,7 +139,6 @@ static int read_number(struct reader *r, struct term *t, const struct tui_field 
 static int read_words(struct reader *r, struct term *t, const struct tui_field *field)
 {
     char word[256];
-    t->test = ONE_OF;
     do {
         const char *from = r->at;
         int rc = read_word(r, ",", word, sizeof word);
@@ -168,8 +182,9 @@ static int read_test(struct reader *r, struct term *t)
         return read_regex(r, t);
     }
     if (*r->at == ':' || (is_text(field) && *r->at == '=')) {
+        t->test = !is_text(field) ? EQUAL : *r->at == '=' ? WHOLE : ONE_OF;
         r->at++;
-        return is_text(field) ? read_words(r, t, field) : (t->test = EQUAL, read_number(r, t, field));
+        return is_text(field) ? read_words(r, t, field) : read_number(r, t, field);
     }
     for (size_t i = 0; i < TUI_COUNT(signs); i++) {
         size_t len = strlen(signs[i].sign);
@@ -180,8 +195,9 @@ static int read_test(struct reader *r, struct term *t)
         if (!is_text(field))
             return read_number(r, t, field);
         if (t->test != NOT_EQUAL)
-            return wrong(r, from, "%s is a text: use : or ~ with it%s", field->name, "");
+            return wrong(r, from, "%s is a text: use : = or ~ with it%s", field->name, "");
         t->is_not ^= 1;
+        t->test = WHOLE;
         return read_words(r, t, field);
     }
     return wrong(r, from, "what of %s? use : ~ < > = behind it%s", field->name, "");
@@ -285,7 +301,7 @@ static int is_one_of(const struct term *t, const struct tui_field *field, const 
 {
     for (size_t i = 0; i < t->word_count; i++) {
         size_t len = strlen(t->words[i]);
-        if (field->kind == TUI_STATE_FIELD ? len == v->len && !strncasecmp(v->text, t->words[i], len) : v->len >= len && tui_find(v->text, v->len, t->words[i], len))
+        if (t->test == WHOLE || field->kind == TUI_STATE_FIELD ? len == v->len && !strncasecmp(v->text, t->words[i], len) : v->len >= len && tui_find(v->text, v->len, t->words[i], len))
             return 1;
     }
     return 0;
@@ -311,7 +327,7 @@ static int is_term(struct term *t, const struct tui_source *source, const struct
         return is_somewhere(t, source, m, row);
     const struct tui_field *field = &source->fields[t->field];
     source->value(m, row, (size_t)t->field, &v);
-    if (t->test == ONE_OF)
+    if (t->test == ONE_OF || t->test == WHOLE)
         return is_one_of(t, field, &v);
     if (t->test == REGEX) {
         snprintf(text, sizeof text, "%.*s", (int)(v.len < 255 ? v.len : 255), v.text);
@@ -328,6 +344,12 @@ int tui_query_matches(struct tui_query *q, const struct tui_source *source, cons
         if (is_term(&q->terms[i], source, m, row, now) == q->terms[i].is_not)
             return 0;
     return 1;
+}
+
+void tui_query_forget(struct tui_query *q)
+{
+    for (size_t i = 0; q && i < q->count; i++)
+        memset(q->terms[i].seen, 0, sizeof q->terms[i].seen);
 }
 
 static int same_words(const struct term *a, const struct term *b)
@@ -349,7 +371,7 @@ int tui_query_narrows(const struct tui_query *q, const struct tui_query *before)
         int is_same = a->test == b->test && a->is_not == b->is_not && a->field == b->field;
         if (is_same && a->test == SOMEWHERE && !a->is_not && strstr(a->words[0], b->words[0]))
             continue;
-        if (!is_same || (a->test != SOMEWHERE && a->test != ONE_OF) || !same_words(a, b))
+        if (!is_same || (a->test != SOMEWHERE && a->test != ONE_OF && a->test != WHOLE) || !same_words(a, b))
             return 0;
     }
     return 1;
@@ -386,7 +408,7 @@ static size_t add(char out[][64], size_t n, size_t max, const char *text, size_t
 }
 
 /* Texts that rows have in the field; of many rows some are looked at. */
-static size_t complete_values(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max)
+size_t tui_field_complete(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max)
 {
     size_t n = 0;
     uint32_t limit = source->limit(m), step = limit / 5000 + 1;
@@ -395,7 +417,7 @@ static size_t complete_values(const struct tui_source *source, const struct tui_
         if (!source->is_there(m, row))
             continue;
         source->value(m, row, field, &v);
-        if (v.text && v.len > len && !strncasecmp(v.text, word, len) && !memchr(v.text, ' ', v.len))
+        if (v.text && v.len > len && v.len < 64 && !strncasecmp(v.text, word, len) && !memchr(v.text, ' ', v.len))
             n = add(out, n, max, v.text, v.len);
     }
     return n;
@@ -418,7 +440,7 @@ size_t tui_query_complete(const struct tui_source *source, const struct tui_mode
         for (size_t i = *start; i < cursor; i++)
             if (text[i] == ',')
                 *start = i + 1;
-        n = complete_values(source, m, (size_t)field, text + *start, cursor - *start, out, count);
+        n = tui_field_complete(source, m, (size_t)field, text + *start, cursor - *start, out, count);
     } else if (field < 0) {
         for (size_t i = 0; i < source->field_count; i++) {
             const struct tui_field *f = &source->fields[i];

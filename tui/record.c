@@ -51,14 +51,16 @@ static const struct carried {
     const char *name;
     size_t offset, size;
     const struct field *fields;
+    uint32_t types;      /* of messages that have it, as bits */
 } carried[] = {
-    { "changes", offsetof(struct tui_msg, changes), sizeof(struct orb_feed_event), change_fields },
-    { "tasks", offsetof(struct tui_msg, tasks), sizeof(struct orb_task_info), task_fields },
-    { "workers", offsetof(struct tui_msg, workers), sizeof(struct orb_worker_info), worker_fields },
-    { "queues", offsetof(struct tui_msg, queues), sizeof(struct orb_queue_info), queue_fields },
-    { "audits", offsetof(struct tui_msg, audits), sizeof(struct orb_audit_info), audit_fields },
-    { "events", offsetof(struct tui_msg, events), sizeof(struct orb_event), event_fields },
+    { "changes", offsetof(struct tui_msg, changes), sizeof(struct orb_feed_event), change_fields, 1u << TUI_MSG_FEED },
+    { "tasks", offsetof(struct tui_msg, tasks), sizeof(struct orb_task_info), task_fields, 1u << TUI_MSG_TASKS | 1u << TUI_MSG_DETAIL },
+    { "workers", offsetof(struct tui_msg, workers), sizeof(struct orb_worker_info), worker_fields, 1u << TUI_MSG_WORKERS },
+    { "queues", offsetof(struct tui_msg, queues), sizeof(struct orb_queue_info), queue_fields, 1u << TUI_MSG_QUEUES },
+    { "audits", offsetof(struct tui_msg, audits), sizeof(struct orb_audit_info), audit_fields, 1u << TUI_MSG_AUDIT },
+    { "events", offsetof(struct tui_msg, events), sizeof(struct orb_event), event_fields, 1u << TUI_MSG_STREAM },
 };
+_Static_assert(TUI_MSG_COUNT <= 32, "types are bits");
 
 static const char *const words[TUI_MSG_COUNT] = {
 #define WORD(name, word) word,
@@ -69,7 +71,7 @@ static const char *const words[TUI_MSG_COUNT] = {
 /* ---- writing ------------------------------------------------------------------------- */
 
 /* Text from anywhere; what is no UTF-8 becomes marks, as it would on the screen. */
-static json_t *text_json(const char *text, size_t len)
+json_t *tui_text_json(const char *text, size_t len)
 {
     json_t *value = json_stringn(text, len);
     if (value)
@@ -90,7 +92,7 @@ static void write_fields(json_t *object, const struct field *fields, const void 
             const char *text = *(const char *const *)(const void *)at;
             size_t len = !text ? 0 : f->length ? *(const size_t *)(const void *)((const char *)from + f->length) : strlen(text);
             if (len)
-                json_object_set_new(object, f->name, text_json(text, len));
+                json_object_set_new(object, f->name, tui_text_json(text, len));
         } else if (f->kind == REAL) {
             double n = *(const double *)(const void *)at;
             if (n < 0 || n > 0)
@@ -123,9 +125,9 @@ char *tui_msg_write(const struct tui_msg *msg)
 {
     json_t *object = json_pack("{ss sf}", "type", words[msg->type], "at", msg->at);
     if (msg->id && *msg->id)
-        json_object_set_new(object, "id", text_json(msg->id, strlen(msg->id)));
+        json_object_set_new(object, "id", tui_text_json(msg->id, strlen(msg->id)));
     if (msg->text_len)
-        json_object_set_new(object, "text", text_json(msg->text, msg->text_len));
+        json_object_set_new(object, "text", tui_text_json(msg->text, msg->text_len));
     if (msg->a)
         json_object_set_new(object, "a", json_integer(msg->a));
     if (msg->b)
@@ -137,7 +139,7 @@ char *tui_msg_write(const struct tui_msg *msg)
         json_t *by_status = json_array();
         for (int i = 0; i < ORB_STATUS_COUNT; i++)
             json_array_append_new(by_status, json_integer(msg->counts->by_status[i]));
-        json_object_set_new(object, "counts", json_pack("{so sI}", "by_status", by_status, "memory_bytes", (json_int_t)msg->counts->memory_bytes));
+        json_object_set_new(object, "counts", json_pack("{so sI sf}", "by_status", by_status, "memory_bytes", (json_int_t)msg->counts->memory_bytes, "at", msg->counts->at));
     }
     char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(object);
@@ -161,6 +163,12 @@ void tui_msg_done(struct tui_msg_memory *keep)
     free(keep);
 }
 
+/* Times and the like: what can be counted with. */
+static double moderate(double n)
+{
+    return n < -1e15 ? -1e15 : n > 1e15 ? 1e15 : n;
+}
+
 static void read_fields(const json_t *object, const struct field *fields, void *to)
 {
     for (const struct field *f = fields; f->name; f++) {
@@ -171,7 +179,7 @@ static void read_fields(const json_t *object, const struct field *fields, void *
             if (f->length)
                 *(size_t *)(void *)((char *)to + f->length) = json_string_length(value);
         } else if (f->kind == REAL) {
-            *(double *)(void *)at = json_number_value(value);
+            *(double *)(void *)at = moderate(json_number_value(value));
         } else if (f->kind == INT) {
             json_int_t n = json_integer_value(value);
             *(int *)(void *)at = n < INT32_MIN || n > INT32_MAX ? 0 : (int)n;
@@ -201,7 +209,7 @@ static void read_arrays(const json_t *root, struct tui_msg *out, struct tui_msg_
     for (size_t i = 0; i < TUI_COUNT(carried) && !keep->rows; i++) {
         const json_t *array = json_object_get(root, carried[i].name), *row;
         size_t k;
-        if (!json_array_size(array))
+        if (!json_array_size(array) || !(carried[i].types & 1u << out->type))
             continue;
         keep->rows = tui_alloc(json_array_size(array), carried[i].size);
         out->count = json_array_size(array);
@@ -226,19 +234,20 @@ int tui_msg_read(const char *line, size_t len, struct tui_msg *out, struct tui_m
         tui_msg_done(keep);
         return orb_error_set(err, ORB_E_INVALID, type ? "a message of a type that this version does not know" : "no message of a recording");
     }
-    *out = (struct tui_msg){ .type = (enum tui_msg_type)t, .at = json_number_value(json_object_get(root, "at")), .id = id ? id : "", .text = "" };
+    *out = (struct tui_msg){ .type = (enum tui_msg_type)t, .at = moderate(json_number_value(json_object_get(root, "at"))), .id = id ? id : "", .text = "" };
     if (json_is_string(text)) {
         out->text = json_string_value(text);
         out->text_len = json_string_length(text);
     }
     out->a = json_integer_value(json_object_get(root, "a"));
     out->b = json_integer_value(json_object_get(root, "b"));
-    out->number = json_number_value(json_object_get(root, "number"));
+    out->number = moderate(json_number_value(json_object_get(root, "number")));
     read_arrays(root, out, keep);
     if (counts) {
         for (size_t i = 0; i < ORB_STATUS_COUNT; i++)
             keep->counts.by_status[i] = json_integer_value(json_array_get(json_object_get(counts, "by_status"), i));
         keep->counts.memory_bytes = json_integer_value(json_object_get(counts, "memory_bytes"));
+        keep->counts.at = moderate(json_number_value(json_object_get(counts, "at")));
         out->counts = &keep->counts;
     }
     *kept = keep;
@@ -253,7 +262,33 @@ struct tui_recorder {
     int error;
 };
 
-int tui_recorder_open(const char *file, const char *title, const char *user, struct tui_recorder **out, struct orb_error *err)
+static void add_text(json_t *object, const char *name, const char *text)
+{
+    if (text && *text)
+        json_object_set_new(object, name, tui_text_json(text, strlen(text)));
+}
+
+static json_t *head_json(const struct tui_record_head *head)
+{
+    json_t *object = json_pack("{ss}", "format", FORMAT), *keys = json_object();
+    add_text(object, "title", head->title);
+    add_text(object, "user", head->user);
+    add_text(object, "screen", head->screen);
+    add_text(object, "task", head->task);
+    add_text(object, "filter", head->filter);
+    add_text(object, "hint", head->hint);
+    if (head->is_readonly)
+        json_object_set_new(object, "readonly", json_true());
+    for (int a = 1; a < TUI_ACTION_COUNT && head->keys; a++)
+        if (strcmp(tui_keys_all(head->keys, (enum tui_action)a), tui_actions[a].keys) != 0)
+            json_object_set_new(keys, tui_actions[a].name, json_string(tui_keys_all(head->keys, (enum tui_action)a)));
+    if (json_object_size(keys))
+        json_object_set(object, "keys", keys);
+    json_decref(keys);
+    return object;
+}
+
+int tui_recorder_open(const char *file, const struct tui_record_head *record, struct tui_recorder **out, struct orb_error *err)
 {
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -263,7 +298,7 @@ int tui_recorder_open(const char *file, const char *title, const char *user, str
     r->out = fdopen(fd, "w");
     if (!r->out)
         abort();
-    json_t *head = json_pack("{ss so so}", "format", FORMAT, "title", text_json(title, strlen(title)), "user", text_json(user, strlen(user)));
+    json_t *head = head_json(record);
     char *line = json_dumps(head, 0);
     fprintf(r->out, "%s\n", line);
     free(line);
@@ -280,15 +315,25 @@ void tui_recorder_write(struct tui_recorder *r, const struct tui_msg *msg)
     free(line);
 }
 
+static int is_whole(const struct tui_recorder *r, struct orb_error *err)
+{
+    return !r->error ? 0 : orb_error_set(err, ORB_E_SYSTEM, "%s: the recording is not whole: %s", r->file, strerror(r->error));
+}
+
+int tui_recorder_flush(struct tui_recorder *r, struct orb_error *err)
+{
+    if (fflush(r->out) && !r->error)
+        r->error = errno;
+    return is_whole(r, err);
+}
+
 int tui_recorder_close(struct tui_recorder *r, struct orb_error *err)
 {
-    int rc = 0;
     if (!r)
         return 0;
     if (fclose(r->out) && !r->error)
         r->error = errno;
-    if (r->error)
-        rc = orb_error_set(err, ORB_E_SYSTEM, "%s: the recording is not whole: %s", r->file, strerror(r->error));
+    int rc = is_whole(r, err);
     free(r);
     return rc;
 }
@@ -300,39 +345,51 @@ struct tui_player {
     char *line;
     size_t cap;
     struct tui_msg_memory *keep;
-    json_t *head;
+    json_t *json;       /* of the first line */
+    struct tui_record_head head;
+    struct tui_keys *keys;
 };
 
-const char *tui_player_title(const struct tui_player *p)
+static const char *head_text(const json_t *json, const char *name)
 {
-    const char *title = json_string_value(json_object_get(p->head, "title"));
-    return title ? title : "";
+    return json_string_value(json_object_get(json, name));
 }
 
-const char *tui_player_user(const struct tui_player *p)
+static void read_head(struct tui_player *p)
 {
-    const char *user = json_string_value(json_object_get(p->head, "user"));
-    return user ? user : "";
+    const char *name;
+    json_t *list;
+    p->head = (struct tui_record_head){ .title = head_text(p->json, "title"), .user = head_text(p->json, "user"), .screen = head_text(p->json, "screen"), .task = head_text(p->json, "task"),
+                                        .filter = head_text(p->json, "filter"), .hint = head_text(p->json, "hint"), .is_readonly = json_is_true(json_object_get(p->json, "readonly")),
+                                        .keys = p->keys = tui_keys_new() };
+    json_object_foreach(json_object_get(p->json, "keys"), name, list) {
+        enum tui_action action = tui_action_find(name);
+        if (action && json_is_string(list))
+            tui_keys_set(p->keys, action, json_string_value(list));
+    }
+}
+
+const struct tui_record_head *tui_player_head(const struct tui_player *p)
+{
+    return &p->head;
 }
 
 int tui_player_open(const char *file, struct tui_player **out, struct orb_error *err)
 {
-    char first[1024] = "";
     FILE *in = fopen(file, "re");
     if (!in)
         return orb_error_set(err, ORB_E_SYSTEM, "%s: %s; give --replay a file that --record has written", file, strerror(errno));
-    json_t *head = fgets(first, sizeof first, in) ? json_loads(first, 0, NULL) : NULL;
-    const char *format = json_string_value(json_object_get(head, "format"));
-    if (!format || strcmp(format, FORMAT) != 0) {
-        json_decref(head);
-        fclose(in);
-        return orb_error_set(err, ORB_E_INVALID, "%s:1: this is no recording of this version: it should begin with {\"format\": \"%s\"}", file, FORMAT);
-    }
     struct tui_player *p = tui_alloc(1, sizeof *p);
     tui_set(p->file, sizeof p->file, file);
     p->in = in;
-    p->head = head;
     p->number = 1;
+    p->json = getline(&p->line, &p->cap, in) > 0 ? json_loads(p->line, 0, NULL) : NULL;
+    const char *format = head_text(p->json, "format");
+    if (!format || strcmp(format, FORMAT) != 0) {
+        tui_player_close(p);
+        return orb_error_set(err, ORB_E_INVALID, "%s:1: this is no recording of this version: it should begin with {\"format\": \"%s\"}", file, FORMAT);
+    }
+    read_head(p);
     *out = p;
     return 0;
 }
@@ -342,7 +399,8 @@ void tui_player_close(struct tui_player *p)
     if (!p)
         return;
     tui_msg_done(p->keep);
-    json_decref(p->head);
+    json_decref(p->json);
+    tui_keys_free(p->keys);
     fclose(p->in);
     free(p->line);
     free(p);
@@ -357,6 +415,8 @@ int tui_player_next(struct tui_player *p, struct tui_msg *out, struct orb_error 
     if (len < 0)
         return ferror(p->in) ? orb_error_set(err, ORB_E_SYSTEM, "%s: %s", p->file, strerror(errno)) : 1;
     p->number++;
+    if (p->line[len - 1] != '\n')
+        return 1;
     if (len > LINE_BYTES_MAX)
         return orb_error_set(err, ORB_E_TOO_LARGE, "%s:%d: a line of more than %d bytes", p->file, p->number, LINE_BYTES_MAX);
     int rc = tui_msg_read(p->line, (size_t)len, out, &p->keep, &why);

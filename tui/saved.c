@@ -14,11 +14,13 @@ void tui_saved_done(struct tui_saved *saved)
         free(saved->views[i].name);
         free(saved->views[i].text);
     }
+    for (size_t i = 0; i < saved->deleted_count; i++)
+        free(saved->deleted[i]);
     memset(saved, 0, sizeof *saved);
 }
 
-/* "tasks | state:failed | -age | id state agent error"; of a task "task ID"; of other screens the name alone. */
-static char *describe(struct tui_model *m, int has_columns)
+/* As saved.h says; of a task "task ID"; of other screens the name alone. */
+static char *describe(struct tui_model *m)
 {
     const struct tui_list *list = tui_model_list(m);
     char *text = NULL;
@@ -33,29 +35,23 @@ static char *describe(struct tui_model *m, int has_columns)
         return tui_strdup(tui_views[m->screen]->name);
     fputs(tui_views[m->screen]->name, out);
     if (list) {
-        fprintf(out, " | %s | %s%s |", list->filter, list->is_descending ? "-" : "", list->source->fields[list->sort_field].name);
-        for (size_t i = 0; has_columns && list->is_chosen && i < list->column_count; i++)
+        fprintf(out, " | %s%s |", list->is_descending ? "-" : "", list->source->fields[list->sort_field].name);
+        for (size_t i = 0; list->is_chosen && i < list->column_count; i++)
             fprintf(out, " %s", list->source->fields[list->columns[i].field].name);
+        fprintf(out, " | %s", list->filter);
     }
     fclose(out);
     return text;
 }
 
-/* The next part of a description, up to " |"; filters may have a bar without a blank before it. */
+/* The next part of a description, up to a bar. */
 static char *part(char **at)
 {
-    char *from = *at + strspn(*at, " "), *end = strstr(from, " |");
-    if (!strncmp(from, "|", 1)) {
-        *at = from + 1;
-        *from = 0;
-        return from;
-    }
-    if (end) {
-        *end = 0;
-        *at = end + 2;
-    } else {
-        *at = from + strlen(from);
-    }
+    char *from = *at + strspn(*at, " "), *bar = from + strcspn(from, "|"), *end = bar;
+    *at = bar + (*bar == '|');
+    while (end > from && end[-1] == ' ')
+        end--;
+    *end = 0;
     return from;
 }
 
@@ -81,20 +77,23 @@ static int go(struct tui_model *m, const char *text)
     struct orb_error err;
     int screen = 0, rc = 0;
     if (!strncmp(name, "task ", 5)) {
-        tui_go_task(m, name + 5);
+        if (orb_id_is_valid(name + 5))
+            tui_go_task(m, name + 5);
+        else
+            rc = -1;
         free(copy);
-        return 0;
+        return rc;
     }
     while (screen < TUI_SCREENS && strcmp(tui_views[screen]->name, name) != 0)
         screen++;
-    if (screen == TUI_SCREENS) {
+    if (screen == TUI_SCREENS || screen == TUI_TASK) {
         free(copy);
         return -1;
     }
     tui_go(m, (enum tui_screen)screen);
     struct tui_list *list = tui_model_list(m);
     if (list) {
-        char *filter = part(&at), *sort = part(&at), *columns = part(&at);
+        char *sort = part(&at), *columns = part(&at), *filter = at + strspn(at, " ");
         int field = tui_field_find(list->source, sort + (*sort == '-'));
         rc = tui_list_filter(list, filter, &err);
         if (field >= 0)
@@ -110,7 +109,7 @@ void tui_bookmark(struct tui_model *m, char letter, int is_jump)
     char **place = &m->saved.bookmarks[(unsigned char)letter & (TUI_LETTERS - 1)];
     if (!is_jump) {
         free(*place);
-        *place = describe(m, 1);
+        *place = describe(m);
         m->saved.is_changed = 1;
         tui_toast(m, 0, "bookmark %c: %.60s", letter, *place);
     } else if (!*place) {
@@ -144,17 +143,45 @@ void tui_saved_add(struct tui_saved *s, const char *name, const char *text)
     s->views[i].text = tui_strdup(text);
 }
 
+int tui_view_name_is_valid(const char *name)
+{
+    return *name && strlen(name) <= 40 && !strpbrk(name, "=|#[] ");
+}
+
+static int is_deleted(const struct tui_saved *s, const char *name)
+{
+    for (size_t i = 0; i < s->deleted_count; i++)
+        if (!strcmp(s->deleted[i], name))
+            return 1;
+    return 0;
+}
+
+void tui_saved_merge(struct tui_saved *s, const struct tui_saved *other)
+{
+    int is_there;
+    for (size_t i = 0; i < TUI_LETTERS; i++)
+        if (!s->bookmarks[i] && other->bookmarks[i])
+            s->bookmarks[i] = tui_strdup(other->bookmarks[i]);
+    for (size_t i = 0; i < other->view_count; i++) {
+        find(s, other->views[i].name, &is_there);
+        if (!is_there && !is_deleted(s, other->views[i].name))
+            tui_saved_add(s, other->views[i].name, other->views[i].text);
+    }
+}
+
 void tui_views_save(struct tui_model *m, const char *name)
 {
-    if (strpbrk(name, "=|#[] ") || strlen(name) > 40) {
+    int is_there;
+    if (!tui_view_name_is_valid(name)) {
         tui_toast(m, 1, "'%.40s' is no name for a view: one word without = | # [ ]", name);
         return;
     }
-    if (m->saved.view_count == TUI_VIEWS_MAX) {
+    find(&m->saved, name, &is_there);
+    if (!is_there && m->saved.view_count == TUI_VIEWS_MAX) {
         tui_toast(m, 1, "there are %d views: :delete-view NAME makes room", TUI_VIEWS_MAX);
         return;
     }
-    char *text = describe(m, 1);
+    char *text = describe(m);
     tui_saved_add(&m->saved, name, text);
     free(text);
     m->saved.is_changed = 1;
@@ -179,6 +206,8 @@ void tui_views_delete(struct tui_model *m, const char *name)
         tui_toast(m, 1, "no view '%.40s'", name);
         return;
     }
+    if (m->saved.deleted_count < TUI_VIEWS_MAX)
+        m->saved.deleted[m->saved.deleted_count++] = tui_strdup(name);
     free(m->saved.views[i].name);
     free(m->saved.views[i].text);
     memmove(&m->saved.views[i], &m->saved.views[i + 1], (--m->saved.view_count - i) * sizeof *m->saved.views);

@@ -25,13 +25,13 @@ struct screen {
     int has_unseen_key;         /* one whose effect has not been painted */
     int64_t painted_ms;
     double painted_at;          /* wall clock: once a second ages move */
-    struct tui_player *player;
     struct tui_msg next;        /* of the replay */
     int has_next, is_replay_over, is_held;
     double replay_from;         /* time of its first message */
     double replay_at, replay_clock, speed; /* seconds into it, at that time of the clock */
     char *input;                /* to be edited, when it has come */
     size_t input_len;
+    int input_serial;
     char theme_file[4096];
     struct timespec theme_time;
 };
@@ -65,24 +65,21 @@ static int steer(struct screen *s, const char *key)
     struct orb_error err;
     enum tui_action action = tui_keys_action(s->session->keys, key);
     char text[80];
-    if (!s->player || s->session->model->prompt.use != TUI_PROMPT_NONE)
+    if (!s->session->player || s->session->model->prompt.use != TUI_PROMPT_NONE || s->session->model->menu.use != TUI_MENU_NONE)
         return 0;
     switch (action) {
     case TUI_DO_PAUSE: s->is_held ^= 1; break;
     case TUI_DO_SLOWER: s->speed /= s->speed > 0.1 ? 2 : 1; break;
     case TUI_DO_FASTER: s->speed *= s->speed < 500 ? 2 : 1; break;
     case TUI_DO_FORWARD: s->replay_at += SEEK_S; break;
-    case TUI_DO_REWIND: {
-        struct tui_player *again;
-        if (tui_player_open(s->session->options->replay, &again, &err))
-            break;
-        tui_player_close(s->player);
-        s->player = again;
-        tui_session_reset(s->session);
+    case TUI_DO_REWIND:
+        if (tui_session_rewind(s->session, &err)) {
+            note(s, orb_error_message(&err));
+            return 1;
+        }
         take_size(s);
         start_player(s, s->replay_at > SEEK_S ? s->replay_at - SEEK_S : 0);
         break;
-    }
     default: return 0;
     }
     char at[16];
@@ -94,7 +91,7 @@ static int steer(struct screen *s, const char *key)
 
 static int next_message(struct screen *s, struct orb_error *err)
 {
-    int rc = s->has_next ? 0 : tui_player_next(s->player, &s->next, err);
+    int rc = s->has_next ? 0 : tui_player_next(s->session->player, &s->next, err);
     s->has_next = !rc;
     if (!rc && s->replay_from <= 0)
         s->replay_from = s->next.at;
@@ -112,7 +109,7 @@ static int play(struct screen *s, struct orb_error *err)
     while (!s->is_replay_over && !(rc = next_message(s, err)) && s->next.at - s->replay_from <= s->replay_at) {
         s->has_next = 0;
         if (s->next.type != TUI_MSG_RESIZE) /* of this terminal, not of that one */
-            tui_session_send(s->session, &s->next);
+            tui_session_replay(s->session, &s->next);
     }
     if (rc == 1) {
         s->is_replay_over = 1;
@@ -193,42 +190,38 @@ static void on_input(void *arg, int fd)
 static void run_editor(struct screen *s, const char *text, size_t len)
 {
     const struct tui_options *o = s->session->options;
-    struct tui_msg msg = { .type = TUI_MSG_EDITED, .at = orb_now(), .id = "", .text = "", .b = s->session->model->edit_serial, .a = -1 };
+    struct tui_model *m = s->session->model;
+    struct orb_error err = { 0 };
     char *out = NULL;
-    s->session->model->edit_serial = 0;
+    size_t out_len = 0;
     tui_term_leave(s->term);
-    int rc = o->edit ? o->edit(o->edit_arg, text, len, &out, &msg.text_len) : ORB_E_INTERNAL;
+    int rc = o->edit(o->edit_arg, text, len, &out, &out_len, &err);
     tui_term_return(s->term);
     take_size(s);
-    msg.at = orb_now();
-    if (rc) {
-        msg.text = "the editor did not end well: nothing was sent";
-        msg.text_len = strlen(msg.text);
-    } else if (out && (msg.text_len != len || memcmp(out, text, len) != 0)) {
-        msg.text = out;
-        msg.a = 0;
-    } else {
-        msg.text_len = 0;
-    }
+    int is_changed = !rc && (m->is_edit_again || out_len != len || (len && memcmp(out, text, len) != 0));
+    struct tui_msg msg = { .type = TUI_MSG_EDITED, .at = orb_now(), .id = "", .a = is_changed ? 0 : -1, .b = m->edit_serial };
+    msg.text = is_changed && out ? out : err.code ? orb_error_message(&err) : "";
+    msg.text_len = is_changed ? out_len : strlen(msg.text);
     tui_session_send(s->session, &msg);
+    m->edit_serial = 0;
     free(out);
 }
 
-/* Kept until the turn is over: the editor turns the loop itself. */
-static void on_edit_input(void *arg, const char *text, size_t len, const struct orb_error *err)
+/* Kept until the turn is over: the editor turns the loop itself. An answer that something else was asked for since is for nobody. */
+static void on_edit_input(void *arg, int serial, const char *text, size_t len, const struct orb_error *err)
 {
     struct screen *s = arg;
-    int serial = s->session->model->edit_serial;
-    if (!serial)
+    if (s->session->model->edit_serial != serial)
         return;
     s->must_paint = 1;
-    if (!err) {
-        s->input = tui_dup(text, len);
-        s->input_len = len;
+    if (err) {
+        tui_session_key(s->session, TUI_MSG_EDITED, orb_error_message(err), -1, serial);
         return;
     }
-    s->session->model->edit_serial = 0;
-    tui_session_key(s->session, TUI_MSG_EDITED, orb_error_message(err), -1, serial);
+    free(s->input);
+    s->input = tui_dup(text, len);
+    s->input_len = len;
+    s->input_serial = serial;
 }
 
 static void edit(struct screen *s)
@@ -236,16 +229,16 @@ static void edit(struct screen *s)
     struct tui_model *m = s->session->model;
     struct orb_error err = { 0 };
     if (m->edit_text) {
-        run_editor(s, m->edit_text, strlen(m->edit_text));
-    } else if (s->input) {
+        run_editor(s, m->edit_text, m->edit_len);
+    } else if (s->input && s->input_serial == m->edit_serial) {
         char *text = s->input;
         s->input = NULL;
         run_editor(s, text, s->input_len);
         free(text);
-    } else if (!m->is_edit_asked) {
-        m->is_edit_asked = 1;
-        if (!s->session->data || tui_data_input(s->session->data, m->edit_id, on_edit_input, s, &err))
-            on_edit_input(s, NULL, 0, &err);
+    } else if (m->edit_asked != m->edit_serial) {
+        m->edit_asked = m->edit_serial;
+        if (tui_data_input(s->session->data, m->edit_id, m->edit_serial, on_edit_input, s, &err))
+            on_edit_input(s, m->edit_serial, NULL, 0, &err);
     }
 }
 
@@ -271,8 +264,6 @@ static void serve(struct screen *s)
         copy(s);
     if (m->edit_serial)
         edit(s);
-    if (!m->edit_serial)
-        m->is_edit_asked = 0;
     tui_term_mouse(s->term, m->is_mouse_on);
     if (m->wants_redraw) {
         m->wants_redraw = 0;
@@ -330,7 +321,7 @@ static int turn(struct screen *s, struct orb_error *err)
 {
     int rc = 0;
     serve(s);
-    if (s->player && (rc = play(s, err)) < 0)
+    if (s->session->player && (rc = play(s, err)) < 0)
         return rc;
     int64_t wait = wait_ms(s);
     if (!wait) {
@@ -339,7 +330,7 @@ static int turn(struct screen *s, struct orb_error *err)
         paint(s);
         wait = wait_ms(s);
     }
-    if (s->player && wait > 20)
+    if (s->session->player && wait > 20)
         wait = 20;
     orb_timer_start(s->timer, wait);
     return orb_loop_turn(s->session->options->loop, -1) ? orb_error_set(err, ORB_E_SYSTEM, "the event loop failed") : 0;
@@ -350,11 +341,9 @@ int tui_screen(struct tui_session *session, struct orb_error *err)
     const struct tui_options *o = session->options;
     struct screen s = { .session = session };
     struct tui_term_options options = { .in = STDIN_FILENO, .out = STDOUT_FILENO, .depth = TUI_DEPTHS, .has_mouse = !o->no_mouse };
-    int rc = o->replay ? tui_player_open(o->replay, &s.player, err) : 0;
-    if (!rc)
-        rc = tui_term_open(&options, &s.term, err);
+    int rc = tui_term_open(&options, &s.term, err);
     if (rc)
-        goto out;
+        return rc;
     if (!tui_term_is_utf8(s.term))
         tui_ascii(1);
     s.watch = orb_watch_new(o->loop, tui_term_fd(s.term), on_input, &s);
@@ -369,11 +358,9 @@ int tui_screen(struct tui_session *session, struct orb_error *err)
     } else {
         rc = orb_error_set(err, ORB_E_SYSTEM, "out of memory or descriptors");
     }
-out:
     orb_watch_free(s.watch);
     orb_timer_free(s.timer);
     tui_term_close(s.term);
-    tui_player_close(s.player);
     free(s.input);
     return rc;
 }

@@ -18,11 +18,52 @@ void tui_session_send(struct tui_session *s, const struct tui_msg *msg)
     s->is_changed = 1;
 }
 
-/* In a replay what the user does has the time of the recording. */
+/* In a replay what the user does has the time of the recording, and changes nothing. */
 void tui_session_key(struct tui_session *s, enum tui_msg_type type, const char *text, int64_t a, int64_t b)
 {
-    struct tui_msg msg = { .type = type, .at = s->options->replay ? s->model->now : orb_now(), .id = "", .text = text, .text_len = strlen(text), .a = a, .b = b };
+    struct tui_model *m = s->model;
+    int is_readonly = m->is_readonly;
+    struct tui_msg msg = { .type = type, .at = s->player ? m->now : orb_now(), .id = "", .text = text, .text_len = strlen(text), .a = a, .b = b };
+    m->is_readonly |= s->player != NULL;
     tui_session_send(s, &msg);
+    m->is_readonly = is_readonly;
+}
+
+/* By a name, or by a path, which is kept whole: it may be loaded again from elsewhere. */
+static int load_theme(struct tui_session *s, const char *name, struct orb_error *err)
+{
+    struct tui_theme *theme;
+    int rc = tui_theme_load(name, &theme, err);
+    if (rc)
+        return rc;
+    char *path = strchr(name, '/') ? realpath(name, NULL) : NULL;
+    tui_set(s->theme_name, sizeof s->theme_name, path ? path : name);
+    free(path);
+    tui_theme_free(s->theme);
+    s->theme = theme;
+    return 0;
+}
+
+/* What somebody else asked of his shell then is not done here, now: files, the clipboard, an editor, the end. */
+static void drop_requests(struct tui_model *m)
+{
+    free(m->copy);
+    free(m->export_path);
+    free(m->export_text);
+    m->copy = m->export_path = m->export_text = NULL;
+    m->wants_quit = m->wants_redraw = m->wants_suspend = m->wants_refresh = m->wants_catch_up = m->edit_serial = 0;
+    m->wants_theme[0] = 0;
+}
+
+void tui_session_replay(struct tui_session *s, const struct tui_msg *msg)
+{
+    struct orb_error err;
+    s->model->keys = tui_player_head(s->player)->keys;
+    tui_session_send(s, msg);
+    s->model->keys = s->keys;
+    drop_requests(s->model);
+    if (msg->type == TUI_MSG_THEME && !strchr(msg->text, '/'))
+        (void)!load_theme(s, msg->text, &err);
 }
 
 static void on_data(void *arg, const struct tui_msg *msg)
@@ -48,9 +89,8 @@ const char *const *tui_screen_names(void)
     return names;
 }
 
-static int go_to_screen(struct tui_session *s, struct orb_error *err)
+static int go_to_screen(struct tui_session *s, const struct tui_options *o, struct orb_error *err)
 {
-    const struct tui_options *o = s->options;
     int screen = o->task ? TUI_TASK : TUI_OVERVIEW, rc = 0;
     if (o->screen)
         for (screen = 0; screen < TUI_SCREENS && strcmp(tui_views[screen]->name, o->screen) != 0; screen++)
@@ -89,45 +129,61 @@ static void list_themes(struct tui_session *s)
     s->model->themes = s->theme_names;
 }
 
-/* The header of a replay is that of the recording. */
-static int read_head(struct tui_session *s, struct orb_error *err)
+/* A replay begins as the recording did, unless something else is asked for. */
+static struct tui_options as_recorded(const struct tui_session *s)
 {
-    struct tui_player *player;
-    int rc = tui_player_open(s->options->replay, &player, err);
-    if (!rc) {
-        tui_set(s->model->title, sizeof s->model->title, tui_player_title(player));
-        tui_set(s->model->user, sizeof s->model->user, tui_player_user(player));
-        tui_player_close(player);
+    struct tui_options o = *s->options;
+    const struct tui_record_head *head = s->player ? tui_player_head(s->player) : NULL;
+    if (!head)
+        return o;
+    o.title = head->title;
+    o.user = head->user;
+    o.hint = head->hint;
+    o.is_readonly = head->is_readonly;
+    if (!o.screen && !o.task && !o.filter) {
+        o.screen = head->screen;
+        o.task = head->task;
+        o.filter = head->filter;
     }
-    return rc;
+    return o;
 }
 
 static int fill_model(struct tui_session *s, struct orb_error *err)
 {
-    const struct tui_options *o = s->options;
+    struct tui_options o = as_recorded(s);
     struct tui_model *m = s->model;
-    tui_set(m->title, sizeof m->title, o->title ? o->title : "");
-    tui_set(m->user, sizeof m->user, o->user ? o->user : "");
-    tui_set(m->hint, sizeof m->hint, o->hint ? o->hint : "");
-    tui_set(m->theme, sizeof m->theme, tui_theme_name(s->theme));
-    m->is_readonly = o->is_readonly || o->replay;
-    m->is_mouse_on = !o->no_mouse && !s->state.is_mouse_off;
-    if (o->rows > 0)
-        m->rows = o->rows;
-    if (o->cols > 0)
-        m->cols = o->cols;
+    tui_set(m->title, sizeof m->title, o.title ? o.title : "");
+    tui_set(m->user, sizeof m->user, o.user ? o.user : "");
+    tui_set(m->model, sizeof m->model, o.model ? o.model : "");
+    tui_set(m->hint, sizeof m->hint, o.hint ? o.hint : "");
+    tui_set(m->theme, sizeof m->theme, s->theme_name);
+    m->is_readonly = o.is_readonly;
+    m->is_mouse_on = !o.no_mouse && !s->state.is_mouse_off;
+    if (o.rows > 0)
+        m->rows = o.rows;
+    if (o.cols > 0)
+        m->cols = o.cols;
     list_themes(s);
-    int rc = o->replay ? read_head(s, err) : 0;
-    return rc ? rc : go_to_screen(s, err);
+    int rc = go_to_screen(s, &o, err);
+    if (*m->hint == 0 && o.hint)
+        tui_set(m->hint, sizeof m->hint, o.hint); /* that a screen was asked for is no key yet */
+    return rc;
 }
 
 /* A theme that was chosen once and is not there any more is no reason not to start. */
 static int open_theme(struct tui_session *s, struct orb_error *err)
 {
     const char *name = s->options->theme;
-    if (!name && *s->state.theme && !tui_theme_load(s->state.theme, &s->theme, err))
+    if (!name && *s->state.theme && !load_theme(s, s->state.theme, err))
         return 0;
-    return tui_theme_load(name ? name : TUI_THEME_DEFAULT, &s->theme, err);
+    return load_theme(s, name ? name : TUI_THEME_DEFAULT, err);
+}
+
+static int open_recorder(struct tui_session *s, struct orb_error *err)
+{
+    const struct tui_options *o = s->options;
+    struct tui_record_head head = { .title = o->title, .user = o->user, .screen = o->screen, .task = o->task, .filter = o->filter, .hint = o->hint, .is_readonly = o->is_readonly, .keys = s->keys };
+    return tui_recorder_open(o->record, &head, &s->recorder, err);
 }
 
 int tui_session_open(struct tui_session *s, const struct tui_options *o, struct orb_error *err)
@@ -144,12 +200,14 @@ int tui_session_open(struct tui_session *s, const struct tui_options *o, struct 
     int rc = keys ? tui_keys_load(s->keys, keys, err) : 0;
     if (!rc)
         rc = open_theme(s, err);
+    if (!rc && o->replay)
+        rc = tui_player_open(o->replay, &s->player, err);
     if (!rc) {
         s->model->now = o->replay ? 0 : orb_now();
         rc = fill_model(s, err);
     }
     if (!rc && o->record)
-        rc = tui_recorder_open(o->record, s->model->title, s->model->user, &s->recorder, err);
+        rc = open_recorder(s, err);
     if (!rc && !o->replay)
         rc = tui_data_new(o->loop, o->redis, s->model, on_data, s, &s->data, err);
     if (!rc && s->recorder) /* a replay begins with the same size and theme */
@@ -157,28 +215,29 @@ int tui_session_open(struct tui_session *s, const struct tui_options *o, struct 
     return rc;
 }
 
-static void keep_state(struct tui_session *s)
+/* At once, so that a crash or another console takes nothing away. */
+static int keep_state(struct tui_session *s, struct orb_error *err)
 {
-    struct orb_error err = { 0 };
     struct tui_model *m = s->model;
     int is_mouse_off = s->options->no_mouse ? s->state.is_mouse_off : !m->is_mouse_on, is_theme_new = s->is_theme_chosen && strcmp(s->state.theme, m->theme) != 0;
-    if (!m->saved.is_changed && is_mouse_off == s->state.is_mouse_off && !is_theme_new)
-        return;
+    if (!s->keeps_state || (!m->saved.is_changed && is_mouse_off == s->state.is_mouse_off && !is_theme_new))
+        return 0;
+    m->saved.is_changed = 0;
     s->state.is_mouse_off = is_mouse_off;
     if (is_theme_new)
         tui_set(s->state.theme, sizeof s->state.theme, m->theme);
-    if (tui_state_save(&s->state, &m->saved, &err))
-        fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
+    return tui_state_save(&s->state, &m->saved, err);
 }
 
 void tui_session_close(struct tui_session *s)
 {
     struct orb_error err = { 0 };
     tui_data_free(s->data);
-    if (s->keeps_state && s->theme)
-        keep_state(s);
+    if (s->theme && keep_state(s, &err))
+        fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
     if (tui_recorder_close(s->recorder, &err))
         fprintf(stderr, "orbiter: %s\n", orb_error_message(&err));
+    tui_player_close(s->player);
     tui_model_free(s->model);
     tui_theme_free(s->theme);
     tui_keys_free(s->keys);
@@ -188,15 +247,20 @@ void tui_session_close(struct tui_session *s)
     memset(s, 0, sizeof *s);
 }
 
-void tui_session_reset(struct tui_session *s)
+int tui_session_rewind(struct tui_session *s, struct orb_error *err)
 {
-    struct orb_error err;
+    struct tui_player *again;
+    int rc = tui_player_open(s->options->replay, &again, err);
+    if (rc)
+        return rc;
+    tui_player_close(s->player);
+    s->player = again;
     int rows = s->model->rows, cols = s->model->cols;
     tui_model_free(s->model);
     s->model = tui_model_new(s->keys);
     s->model->rows = rows;
     s->model->cols = cols;
-    (void)!fill_model(s, &err); /* the same as before, when there was nothing wrong with it */
+    return fill_model(s, err);
 }
 
 /* ---- what the model asks for --------------------------------------------------------- */
@@ -208,19 +272,16 @@ static void note(struct tui_session *s, int is_error, const char *text)
 
 static void show_theme(struct tui_session *s)
 {
-    struct tui_theme *theme;
     struct orb_error err = { 0 };
-    char name[64];
+    char name[TUI_THEME_NAME];
     memcpy(name, s->model->wants_theme, sizeof name);
     s->model->wants_theme[0] = 0;
-    if (tui_theme_load(name, &theme, &err)) {
+    if (load_theme(s, name, &err)) {
         note(s, 1, orb_error_message(&err));
         return;
     }
-    tui_theme_free(s->theme);
-    s->theme = theme;
-    s->is_theme_chosen = 1;
-    tui_session_key(s, TUI_MSG_THEME, tui_theme_name(theme), 0, 0);
+    s->is_theme_chosen |= strcmp(s->theme_name, s->model->theme) != 0; /* the same again: its file was changed */
+    tui_session_key(s, TUI_MSG_THEME, s->theme_name, 0, 0);
 }
 
 /* A file that is there is not overwritten. */
@@ -242,7 +303,7 @@ static void export(struct tui_session *s)
     if (is_whole)
         snprintf(text, sizeof text, "written: %s", m->export_path);
     else
-        snprintf(text, sizeof text, "%.400s: %s", m->export_path, strerror(error));
+        snprintf(text, sizeof text, error == EEXIST ? "%.400s is there already: e again, and another name" : "%.400s: %s", m->export_path, strerror(error));
     free(m->export_path);
     free(m->export_text);
     m->export_path = m->export_text = NULL;
@@ -251,6 +312,11 @@ static void export(struct tui_session *s)
 
 void tui_session_serve(struct tui_session *s)
 {
+    struct orb_error err = { 0 };
+    if (!*s->model->theme_before && keep_state(s, &err)) /* a theme that is looked at is not chosen yet */
+        note(s, 1, orb_error_message(&err));
+    if (s->recorder && tui_recorder_flush(s->recorder, &err) && !s->has_told_record++)
+        note(s, 1, orb_error_message(&err));
     if (*s->model->wants_theme)
         show_theme(s);
     if (s->model->export_path)

@@ -90,23 +90,58 @@ void tui_tasks_settled(struct tui_tasks *t)
     }
 }
 
-/* Full: the oldest that has ended makes room. Rarely needed, so that it may look at all. */
+#define THIN 64   /* that part of all goes at once */
+#define SLICES 1024
+
+static int has_ended(const struct tui_task *task)
+{
+    return task->is_there && orb_status_is_final(task->state);
+}
+
+/* When those were made that have to go: so many in each slice of the time between the oldest and the newest. */
+static double find_cut(const struct tui_tasks *t, uint32_t want)
+{
+    uint32_t slices[SLICES] = { 0 };
+    double from = INFINITY, to = -INFINITY;
+    for (uint32_t row = 0; row < t->limit; row++)
+        if (has_ended(&t->rows[row])) {
+            from = fmin(from, t->rows[row].created_at);
+            to = fmax(to, t->rows[row].created_at);
+        }
+    if (!(to > from))
+        return to;
+    double width = (to - from) / SLICES;
+    for (uint32_t row = 0; row < t->limit; row++)
+        if (has_ended(&t->rows[row])) {
+            size_t slice = (size_t)((t->rows[row].created_at - from) / width);
+            slices[slice < SLICES ? slice : SLICES - 1]++;
+        }
+    size_t slice = 0;
+    for (uint32_t sum = slices[0]; sum < want && slice + 1 < SLICES;)
+        sum += slices[++slice];
+    return from + (double)(slice + 1) * width;
+}
+
+/* Full: a part of those that have ended makes room, the oldest. The rows themselves are free after the next frame. */
 static void make_room(struct tui_tasks *t)
 {
-    uint32_t oldest = UINT32_MAX;
-    for (uint32_t row = 0; row < t->limit; row++)
-        if (t->rows[row].is_there && orb_status_is_final(t->rows[row].state) &&
-            (oldest == UINT32_MAX || t->rows[row].created_at < t->rows[oldest].created_at))
-            oldest = row;
-    if (oldest != UINT32_MAX)
-        unlink_row(t, oldest);
-    /* the row itself is free after the next frame */
+    uint32_t want = t->max / THIN + 1, n = 0;
+    double cut = find_cut(t, want);
+    for (uint32_t row = 0; row < t->limit && n < want; row++)
+        if (has_ended(&t->rows[row]) && t->rows[row].created_at <= cut) {
+            unlink_row(t, row);
+            n++;
+        }
+    if (n)
+        t->cut = fmax(t->cut, cut);
+    t->is_thinned |= n > 0;
 }
 
 static uint32_t add(struct tui_tasks *t, const char *id)
 {
-    if (!t->free_row && t->limit == TUI_TASKS_MAX) {
-        make_room(t);
+    if (!t->free_row && t->limit == t->max) {
+        if (!t->dropped_row)
+            make_room(t);
         return UINT32_MAX; /* this one is told again by the walk */
     }
     uint32_t row = t->free_row ? t->free_row - 1 : t->limit;
@@ -140,6 +175,7 @@ static uint32_t add(struct tui_tasks *t, const char *id)
 void tui_tasks_init(struct tui_tasks *t)
 {
     memset(t, 0, sizeof *t);
+    t->max = TUI_TASKS_MAX;
 }
 
 void tui_tasks_done(struct tui_tasks *t)
@@ -172,10 +208,19 @@ static void set_state(struct tui_tasks *t, struct tui_task *task, int is_new, en
     t->by_state[state]++;
 }
 
+/* What the feed told meanwhile may be newer than an answer that was on its way, and what a row had told newer than the feed. One that had ended
+ * and was made (again) since then is another task under the same id. */
+static int is_old(const struct tui_task *task, int64_t attempt, double made_at)
+{
+    return attempt < task->attempt && !(has_ended(task) && attempt == 0 && made_at > task->completed_at);
+}
+
 uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const struct orb_task_info *info, int *was)
 {
     uint32_t row = tui_tasks_find(t, info->id);
     int is_new = row == UINT32_MAX;
+    if (is_new && t->cut > 0 && orb_status_is_final(info->status) && info->created_at <= t->cut)
+        return row;
     if (is_new)
         row = add(t, info->id);
     if (row == UINT32_MAX)
@@ -183,8 +228,7 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     struct tui_task *task = &t->rows[row];
     *was = is_new ? -1 : task->state;
     task->generation = t->generation;
-    /* What the feed told meanwhile may be newer than an answer that was on its way. */
-    if (!is_new && info->attempt < task->attempt)
+    if (!is_new && is_old(task, info->attempt, info->created_at))
         return UINT32_MAX;
     set_state(t, task, is_new, info->status);
     task->priority = (uint8_t)info->priority;
@@ -194,7 +238,7 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     task->agent = tui_texts_number(texts, info->agent);
     task->queue = tui_texts_number(texts, *info->queue ? info->queue : ORB_QUEUE_DEFAULT);
     task->worker = tui_texts_number(texts, info->worker_id);
-    task->error = tui_texts_number(texts, info->error);
+    task->error = tui_texts_error(texts, info->error);
     task->error_type = tui_texts_number(texts, info->error_type);
     task->created_at = info->created_at > 0 ? info->created_at : info->started_at;
     task->started_at = info->started_at;
@@ -205,9 +249,9 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     return row;
 }
 
-static void note_stale(struct tui_tasks *t, uint32_t row)
+void tui_tasks_note(struct tui_tasks *t, uint32_t row)
 {
-    if (t->rows[row].is_stale)
+    if (!t->rows[row].is_there || t->rows[row].is_stale)
         return;
     t->rows[row].is_stale = 1;
     t->stale = tui_grow(t->stale, t->stale_count, &t->stale_cap, sizeof *t->stale);
@@ -228,8 +272,10 @@ uint32_t tui_tasks_change(struct tui_tasks *t, struct tui_texts *texts, const st
     double at = (double)change->at_ms / 1000;
     *was = is_new ? -1 : task->state;
     task->generation = t->generation;
-    if (!is_new && (change->attempt < task->attempt || (task->completed_at > at && orb_status_is_final(task->state))))
+    if (!is_new && (is_old(task, change->attempt, at) || (task->completed_at > at && has_ended(task))))
         return UINT32_MAX;
+    if (change->status == ORB_STATUS_PENDING && has_ended(task))
+        task->created_at = at;
     set_state(t, task, is_new, (enum orb_status)change->status);
     task->attempt = small(change->attempt);
     task->queue = tui_texts_number(texts, *change->queue ? change->queue : ORB_QUEUE_DEFAULT);
@@ -240,10 +286,12 @@ uint32_t tui_tasks_change(struct tui_tasks *t, struct tui_texts *texts, const st
     if (change->status == ORB_STATUS_RUNNING) {
         task->started_at = at;
         task->completed_at = 0;
+    } else if (change->status == ORB_STATUS_PENDING) {
+        task->completed_at = 0;
     } else if (orb_status_is_final((enum orb_status)change->status)) {
         task->completed_at = at;
     }
-    note_stale(t, row);
+    tui_tasks_note(t, row);
     return row;
 }
 
@@ -258,6 +306,8 @@ uint32_t tui_tasks_drop(struct tui_tasks *t, const char *id)
 void tui_tasks_walk(struct tui_tasks *t)
 {
     t->generation++;
+    if (t->count < t->max - t->max / THIN * 4)
+        t->cut = 0; /* there is room again */
 }
 
 uint32_t tui_tasks_untold(const struct tui_tasks *t, uint32_t *from)

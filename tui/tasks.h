@@ -6,7 +6,7 @@
 #include "field.h"
 #include "msg.h"
 
-#define TUI_TASKS_MAX 1000000   /* rows; the oldest that have ended make room */
+#define TUI_TASKS_MAX 1000000   /* rows; the oldest that have ended make room, many at a time */
 #define TUI_REFRESH_MAX 200     /* rows asked for at a time */
 
 struct tui_task {
@@ -26,6 +26,7 @@ struct tui_task {
 
 struct tui_tasks {
     struct tui_task *rows;
+    uint32_t max;               /* TUI_TASKS_MAX */
     uint32_t limit, cap;        /* rows used, also free ones */
     uint32_t free_row;          /* first free row + 1, chained by next */
     uint32_t dropped_row;       /* likewise those that lists may still show: free once these have settled */
@@ -35,6 +36,8 @@ struct tui_tasks {
     uint32_t by_state[ORB_STATUS_COUNT];
     uint8_t generation;         /* of the walk that is under way, or was the last */
     int is_filled;              /* a walk has ended */
+    double cut;                 /* there were too many: what has ended and was made before that is not kept; 0 = all is */
+    int is_thinned;             /* many went at once: lists have to look at all rows */
     uint32_t *stale;            /* rows to be asked for */
     size_t stale_count, stale_cap;
 };
@@ -59,10 +62,12 @@ uint32_t tui_tasks_change(struct tui_tasks *tasks, struct tui_texts *texts, cons
 uint32_t tui_tasks_drop(struct tui_tasks *tasks, const char *id);
 /* The lists have settled: rows that were dropped may be used again. */
 void tui_tasks_settled(struct tui_tasks *tasks);
-/* All tasks are about to be told; all have been: one that is there and was not told, nor has changed meanwhile, is returned, UINT32_MAX when there
+/* All tasks are about to be told. When all have been: one that is there and was not told, nor has changed meanwhile; UINT32_MAX when there
  * is none (left). *from is where to go on, 0 at first. */
 void tui_tasks_walk(struct tui_tasks *tasks);
 uint32_t tui_tasks_untold(const struct tui_tasks *tasks, uint32_t *from);
+/* This row is to be asked for. */
+void tui_tasks_note(struct tui_tasks *tasks, uint32_t row);
 /* Takes up to max rows that are to be asked for. */
 size_t tui_tasks_stale(struct tui_tasks *tasks, uint32_t *out, size_t max);
 

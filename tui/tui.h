@@ -17,6 +17,7 @@ struct tui_options {
     const char *task;           /* id of the task that is opened */
     const char *filter;         /* of the list */
     const char *theme, *keys;   /* name or path; path of a keys file */
+    const char *model;          /* of new tasks, as the form has it at first */
     const char *hint;           /* something to try, in the status line until a key is pressed */
     int is_readonly, is_ascii, no_mouse;
     enum tui_depth depth;       /* of headless frames */
@@ -30,8 +31,8 @@ struct tui_options {
     const char *record, *replay; /* files */
     double speed;               /* of a replay; 0 = as fast as it goes */
     int test_fd;                /* >= 0: one line there whenever all that has come is painted */
-    /* The user's editor: 0, or a code with *why (static) said to the user. *out is new memory. */
-    int (*edit)(void *arg, const char *text, size_t len, char **out, size_t *out_len);
+    /* The user's editor: 0 and what it left, new memory; or an error, which is shown. */
+    int (*edit)(void *arg, const char *text, size_t len, char **out, size_t *out_len, struct orb_error *err);
     void *edit_arg;
 };
 

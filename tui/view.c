@@ -81,7 +81,7 @@ int tui_list_mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_re
         tui_list_sort(list, field, field == list->sort_field ? !list->is_descending : list->source->fields[field].kind > TUI_STATE_FIELD);
     else if (place < 0)
         return 0;
-    else if (!strcmp(msg->text, "double") || (size_t)place == list->cursor)
+    else if ((size_t)place == list->cursor) /* again: open it */
         tui_model_do(m, TUI_DO_OPEN, "");
     else
         tui_list_go(list, m, (size_t)place);

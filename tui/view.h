@@ -12,6 +12,7 @@ struct tui_view {
     const char *sort;           /* field that its list is sorted by at first */
     int is_descending;
     int panes;                  /* how many take the keys in turn */
+    int can_zoom;
     void (*draw)(struct tui_model *m, struct tui_grid *grid, struct tui_rect body);
     /* 1 = done; 0 = what every screen does with it. May be NULL. */
     int (*act)(struct tui_model *m, enum tui_action action);

@@ -8,7 +8,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 {
     struct tui_list *list = &m->lists[TUI_EVENTS];
     tui_list_draw(list, m, grid, body, tui_age_now(m));
-    const char *why = *list->filter ? "no event matches the filter: Esc clears it" : "nothing has happened since the console was opened";
+    const char *why = *m->troubles[TUI_TROUBLE_FEED] ? m->troubles[TUI_TROUBLE_FEED] : *list->filter ? "no event matches the filter: Esc clears it" : "nothing has happened since the console was opened";
     if (!list->count)
         tui_put(grid, body.row + 2, 2, body.cols - 2, TUI_DIM, why, strlen(why));
 }
@@ -22,9 +22,11 @@ static int act(struct tui_model *m, enum tui_action action)
     const char *type = tui_texts_get(m->texts, line->type);
     if (!strncmp(type, "worker.", 7)) {
         tui_go(m, TUI_WORKERS);
+        tui_list_settle(&m->lists[TUI_WORKERS], m);
         tui_list_go_id(&m->lists[TUI_WORKERS], m, line->subject);
     } else if (!strncmp(type, "queue.", 6)) {
         tui_go(m, TUI_QUEUES);
+        tui_list_settle(&m->lists[TUI_QUEUES], m);
         tui_list_go_id(&m->lists[TUI_QUEUES], m, line->subject);
     } else if (tui_tasks_find(&m->tasks, line->subject) != UINT32_MAX) {
         tui_go_task(m, line->subject);

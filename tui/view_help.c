@@ -20,7 +20,7 @@ static void add_keys(struct tui_model *m, const char *title, int where, int writ
     add_line(&m->help, TUI_TITLE, TUI_LINE_STEP, title);
     for (int a = 1; a < TUI_ACTION_COUNT; a++) {
         const struct tui_action_row *row = &tui_actions[a];
-        if (row->where != where || row->writes != writes)
+        if (row->where != where || row->writes != writes) /* each is in one group */
             continue;
         snprintf(line, sizeof line, "  %-10s %-17s %s", tui_keys_all(m->keys, (enum tui_action)a), row->name, row->help);
         add_line(&m->help, TUI_TEXT, TUI_LINE_TEXT, line);
@@ -36,8 +36,10 @@ static void fill(struct tui_model *m)
     add_line(&m->help, TUI_DIM, TUI_LINE_TEXT, "key        name for : and the     what it does          (/ searches, Esc goes back)");
     add_line(&m->help, TUI_DIM, TUI_LINE_TEXT, "           keys file");
     add_keys(m, "Everywhere", TUI_AT_ALL, 0);
+    add_keys(m, "Lists and texts", TUI_AT_LISTS | TUI_AT_TEXTS, 0);
     add_keys(m, "Lists", TUI_AT_LISTS, 0);
     add_keys(m, "Texts: streams, inputs, results", TUI_AT_TEXTS, 0);
+    add_keys(m, "Screens with more than one part", TUI_AT_PARTS, 0);
     add_keys(m, "What changes something: always asks first, no is the default", TUI_AT_ALL, 1);
     add_line(&m->help, TUI_TITLE, TUI_LINE_STEP, "Commands behind :");
     for (size_t i = 0; i < n; i++) {

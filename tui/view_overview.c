@@ -78,7 +78,7 @@ static void draw_graph(const struct tui_model *m, struct tui_grid *grid, int row
 static int by_depth(const void *a, const void *b)
 {
     const struct tui_queue *const *x = a, *const *y = b;
-    int64_t d = (*y)->depth + (*y)->running - ((*x)->depth + (*x)->running);
+    double d = (double)(*y)->depth + (double)(*y)->running - (double)(*x)->depth - (double)(*x)->running;
     return d < 0 ? -1 : d > 0 ? 1 : strcmp((*x)->name, (*y)->name);
 }
 
@@ -104,7 +104,7 @@ static size_t lines_of(const struct tui_model *m, enum pane pane, const void *ou
 
 static const char *name_of(enum pane pane, const void *line)
 {
-    return pane == ATTENTION ? ((const struct tui_alarm *)line)->target : pane == QUEUES ? ((const struct tui_queue *)line)->name : ((const struct tui_tail *)line)->id;
+    return pane == ATTENTION ? ((const struct tui_alarm *)line)->key : pane == QUEUES ? ((const struct tui_queue *)line)->name : ((const struct tui_tail *)line)->id;
 }
 
 #define LINES_MAX 500
@@ -211,6 +211,8 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, int row, int ro
 static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect body)
 {
     int row = body.row, end = body.row + body.rows, cols = body.cols;
+    for (int pane = 0; pane < PANES; pane++)
+        m->overview[pane].row = 0;
     if (m->is_zoomed) {
         draw_pane(m, grid, row, body.rows, cols, (enum pane)m->pane);
         return;
@@ -262,10 +264,13 @@ static int open(struct tui_model *m)
     if (!n)
         return 1;
     const void *line = lines[cursor_of(m, pane, lines, n)];
-    enum tui_subject subject = pane == ATTENTION ? ((const struct tui_alarm *)line)->subject : pane == QUEUES ? TUI_OF_QUEUE : TUI_OF_TASK;
-    char name[400];
-    tui_set(name, sizeof name, name_of(pane, line));
-    if (subject == TUI_OF_TASK) {
+    const struct tui_alarm *alarm = pane == ATTENTION ? line : NULL;
+    enum tui_subject subject = alarm ? alarm->subject : pane == QUEUES ? TUI_OF_QUEUE : TUI_OF_TASK;
+    char name[TUI_TARGET_MAX];
+    tui_set(name, sizeof name, alarm ? alarm->target : name_of(pane, line));
+    if (subject == TUI_OF_LINK) {
+        tui_toast(m, 1, "%s: %s", alarm->name, alarm->text);
+    } else if (subject == TUI_OF_TASK) {
         tui_go_task(m, name);
     } else if (subject == TUI_OF_TASKS) {
         tui_go_filter(m, "%s", name);
@@ -283,6 +288,8 @@ static int act(struct tui_model *m, enum tui_action action)
     switch (action) {
     case TUI_DO_DOWN: return move(m, 1);
     case TUI_DO_UP: return move(m, -1);
+    case TUI_DO_HALF_DOWN: return move(m, 5);
+    case TUI_DO_HALF_UP: return move(m, -5);
     case TUI_DO_PAGE_DOWN: return move(m, 10);
     case TUI_DO_PAGE_UP: return move(m, -10);
     case TUI_DO_FIRST: return move(m, -LINES_MAX);
@@ -295,7 +302,7 @@ static int act(struct tui_model *m, enum tui_action action)
 static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect body)
 {
     (void)body;
-    if (strcmp(msg->text, "press") != 0 && strcmp(msg->text, "double") != 0)
+    if (strcmp(msg->text, "press") != 0)
         return move(m, msg->text[0] == 'u' ? -1 : 1);
     for (int pane = PANES - 1; pane >= 0; pane--) {
         int row = m->overview[pane].row;
@@ -308,7 +315,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
         int is_again = m->pane == pane && cursor_of(m, (enum pane)pane, lines, n) == at;
         m->pane = pane;
         tui_set(m->overview[pane].id, sizeof m->overview[pane].id, name_of((enum pane)pane, lines[at]));
-        return is_again || !strcmp(msg->text, "double") ? open(m) : 1;
+        return is_again ? open(m) : 1;
     }
     return 0;
 }
@@ -322,8 +329,8 @@ static const char *target(struct tui_model *m, enum tui_subject subject)
     if (pane == STREAMS)
         return subject == TUI_OF_TASK ? id : "";
     for (size_t i = 0; i < m->attention.count; i++)
-        if (m->attention.alarms[i].subject == subject && !strcmp(m->attention.alarms[i].target, id))
-            return id;
+        if (m->attention.alarms[i].subject == subject && !strcmp(m->attention.alarms[i].key, id))
+            return m->attention.alarms[i].target;
     return "";
 }
 
@@ -335,15 +342,15 @@ static void painted(struct tui_model *m)
 
 static void want(const struct tui_model *m, struct tui_want *w)
 {
-    for (size_t i = 0; i < TUI_TAILS; i++)
+    for (size_t i = 0; i < TUI_COUNT(m->attention.tails); i++)
         if (*m->attention.tails[i].id)
             w->tail_ids[w->tail_count++] = m->attention.tails[i].id;
 }
 
 const struct tui_view tui_view_overview = {
-    .name = "overview", .title = "Overview", .action = TUI_DO_OVERVIEW, .panes = PANES,
+    .name = "overview", .title = "Overview", .action = TUI_DO_OVERVIEW, .panes = PANES, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse, .want = want, .target = target, .painted = painted,
-    .keys = "help find command open next-pane cancel pause-queue drain follow pause quit",
+    .keys = "help find command open next-pane cancel pause-queue drain pause copy quit",
     .help = "How many tasks are in each state, who works, what has happened over the last minutes, and what needs attention: lost workers, queues that grow or that nobody "
             "serves, failures with the same error together, tasks that run and say nothing. Tab goes from list to list, Enter opens what a line is about.",
 };

@@ -50,9 +50,11 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 static int act(struct tui_model *m, enum tui_action action)
 {
     uint32_t row = tui_list_row(&m->lists[TUI_QUEUES]);
+    char name[2 * ORB_ID_MAX + 8];
     if (action != TUI_DO_OPEN || row == UINT32_MAX)
         return 0;
-    tui_go_filter(m, "queue:\"%s\"", m->fleet.queues[row].name);
+    tui_query_quote(m->fleet.queues[row].name, name, sizeof name);
+    tui_go_filter(m, "queue=%s", name);
     return 1;
 }
 
@@ -62,7 +64,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
 }
 
 const struct tui_view tui_view_queues = {
-    .name = "queues", .title = "Queues", .action = TUI_DO_QUEUES, .source = &tui_queue_source, .sort = "queue", .panes = 1,
+    .name = "queues", .title = "Queues", .action = TUI_DO_QUEUES, .source = &tui_queue_source, .sort = "queue", .panes = 1, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse,
     .keys = "help find command open pause-queue replay purge sort-next columns quit",
     .help = "Queues that have had a task or a worker. DEPTH are tasks that may begin and that nobody has been given, UNACKED those that workers "

@@ -82,7 +82,7 @@ static int draw_tabs(const struct tui_model *m, struct tui_grid *grid, int row, 
     }
     const struct tui_pane *p = &m->open.panes[m->open.tab];
     if (grid && *p->search && col + 12 < cols)
-        tui_putf(grid, row, col + 1, cols - col - 1, TUI_DIM, "search %s: %zu lines", p->search, p->matches);
+        tui_putf(grid, row, col + 1, cols - col - 1, TUI_DIM, p->match_place ? "search %s: %zu of %zu" : "search %s: none", p->search, p->match_place, p->matches);
     return -1;
 }
 
@@ -147,7 +147,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
 }
 
 const struct tui_view tui_view_task = {
-    .name = "task", .title = "Task", .panes = TUI_TABS,
+    .name = "task", .title = "Task", .panes = TUI_TABS, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse,
     .keys = "back find next-pane follow wrap fold next-step cancel resubmit edit copy export help",
     .help = "One task: its stream from the first event on and live; what it was asked; its result; its steps over time; its events; its JSON. Tab goes through them. The line "

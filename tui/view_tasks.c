@@ -18,7 +18,7 @@ static struct tui_rect list_rect(const struct tui_model *m, struct tui_rect body
 
 static void draw_empty(const struct tui_model *m, const struct tui_list *list, struct tui_grid *grid, struct tui_rect rect)
 {
-    const char *why = *list->filter ? "no task matches the filter: Esc clears it" :
+    const char *why = *m->troubles[TUI_TROUBLE_TASKS] ? m->troubles[TUI_TROUBLE_TASKS] : *list->filter ? "no task matches the filter: Esc clears it" :
                       m->tasks.is_filled ? "no tasks: submit one with 'orbiter submit', or S here" : m->link.is_up ? "asking ..." : "";
     tui_put(grid, rect.row + 2, 2, rect.cols - 2, TUI_DIM, why, strlen(why));
 }
@@ -89,7 +89,7 @@ static void want(const struct tui_model *m, struct tui_want *w)
 }
 
 const struct tui_view tui_view_tasks = {
-    .name = "tasks", .title = "Tasks", .action = TUI_DO_TASKS, .source = &tui_task_source, .sort = "age", .is_descending = 1, .panes = 1,
+    .name = "tasks", .title = "Tasks", .action = TUI_DO_TASKS, .source = &tui_task_source, .sort = "age", .is_descending = 1, .panes = 1, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse, .want = want,
     .keys = "help find command open mark cancel resubmit edit copy sort-next columns follow quit",
     .help = "All tasks, newest first, kept up to date by the fleet's feed. / filters: words that must be somewhere, field:value, field~regex, !not, "

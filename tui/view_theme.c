@@ -1,6 +1,7 @@
 /* Theme: which there are, and how things look in the one under the cursor, at once. */
 #include "view.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,9 +47,15 @@ static void draw_sample(struct tui_grid *grid, struct tui_rect r)
     }
 }
 
+static size_t first_shown(const struct tui_model *m, struct tui_rect body)
+{
+    size_t at = present(m), page = body.rows > 2 ? (size_t)body.rows - 2 : 1;
+    return at >= page ? at - page + 1 : 0;
+}
+
 static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect body)
 {
-    size_t n = count(m), at = present(m), page = body.rows > 2 ? (size_t)body.rows - 2 : 1, top = at >= page ? at - page + 1 : 0;
+    size_t n = count(m), at = present(m), page = body.rows > 2 ? (size_t)body.rows - 2 : 1, top = first_shown(m, body);
     tui_put(grid, body.row, 1, body.cols, TUI_DIM, "moving shows it at once; Enter keeps it, Esc brings back the one before", 71);
     for (size_t i = top; i < n && i < top + page; i++) {
         int row = body.row + 2 + (int)(i - top);
@@ -60,36 +67,52 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
         draw_sample(grid, (struct tui_rect){ body.row + 2, 32, body.rows - 2, body.cols - 33 });
 }
 
-static int act(struct tui_model *m, enum tui_action action)
+/* Shows it; what was shown before comes back with Esc. */
+static int choose(struct tui_model *m, long at)
 {
-    size_t n = count(m), at = present(m);
+    long n = (long)count(m);
+    if (!n)
+        return 1;
     if (!*m->theme_before)
         tui_set(m->theme_before, sizeof m->theme_before, m->theme);
-    if (action == TUI_DO_DOWN && at + 1 < n)
-        at++;
-    else if (action == TUI_DO_UP && at)
-        at--;
-    else if (action == TUI_DO_FIRST)
-        at = 0;
-    else if (action == TUI_DO_LAST && n)
-        at = n - 1;
-    else if (action == TUI_DO_OPEN || action == TUI_DO_BACK) {
-        if (action == TUI_DO_BACK)
-            tui_set(m->wants_theme, sizeof m->wants_theme, m->theme_before);
-        m->theme_before[0] = 0;
-        tui_model_do(m, TUI_DO_HISTORY_BACK, "");
-        return 1;
-    } else {
-        return 0;
-    }
-    if (n)
-        tui_set(m->wants_theme, sizeof m->wants_theme, m->themes[at]);
+    at = at < 0 ? 0 : at >= n ? n - 1 : at;
+    tui_set(m->wants_theme, sizeof m->wants_theme, m->themes[at]);
     return 1;
+}
+
+static int act(struct tui_model *m, enum tui_action action)
+{
+    long at = (long)present(m);
+    switch (action) {
+    case TUI_DO_DOWN: return choose(m, at + 1);
+    case TUI_DO_UP: return choose(m, at - 1);
+    case TUI_DO_HALF_DOWN:
+    case TUI_DO_PAGE_DOWN: return choose(m, at + 5);
+    case TUI_DO_HALF_UP:
+    case TUI_DO_PAGE_UP: return choose(m, at - 5);
+    case TUI_DO_FIRST: return choose(m, 0);
+    case TUI_DO_LAST: return choose(m, LONG_MAX);
+    case TUI_DO_OPEN: tui_back(m, ""); return 1;
+    case TUI_DO_BACK:
+        if (*m->theme_before)
+            tui_set(m->wants_theme, sizeof m->wants_theme, m->theme_before);
+        return 0; /* and back */
+    default: return 0;
+    }
+}
+
+static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect body)
+{
+    long at = (long)present(m);
+    if (strcmp(msg->text, "press") != 0)
+        return choose(m, at + (msg->text[0] == 'u' ? -1 : 1));
+    long row = msg->a - body.row - 2 + (long)first_shown(m, body);
+    return msg->a < body.row + 2 || row >= (long)count(m) ? 0 : row == at ? act(m, TUI_DO_OPEN) : choose(m, row);
 }
 
 const struct tui_view tui_view_theme = {
     .name = "theme", .title = "Themes", .action = TUI_DO_THEMES, .panes = 1,
-    .draw = draw, .act = act,
+    .draw = draw, .act = act, .mouse = mouse,
     .keys = "down up open back help quit",
     .help = "The themes there are: those that come with the program and your own files (docs/console.md).",
 };

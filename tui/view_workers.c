@@ -51,9 +51,11 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 static int act(struct tui_model *m, enum tui_action action)
 {
     uint32_t row = tui_list_row(&m->lists[TUI_WORKERS]);
+    char id[2 * ORB_ID_MAX + 8];
     if (action != TUI_DO_OPEN || row == UINT32_MAX)
         return 0;
-    tui_go_filter(m, "worker:\"%s\" state:running", m->fleet.workers[row].id);
+    tui_query_quote(m->fleet.workers[row].id, id, sizeof id);
+    tui_go_filter(m, "worker=%s state:running", id);
     return 1;
 }
 
@@ -63,7 +65,7 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
 }
 
 const struct tui_view tui_view_workers = {
-    .name = "workers", .title = "Workers", .action = TUI_DO_WORKERS, .source = &tui_worker_source, .sort = "state", .panes = 1,
+    .name = "workers", .title = "Workers", .action = TUI_DO_WORKERS, .source = &tui_worker_source, .sort = "state", .panes = 1, .can_zoom = 1,
     .draw = draw, .act = act, .mouse = mouse,
     .keys = "help find command open drain sort-next columns follow quit",
     .help = "Workers by their heartbeats and leases. One whose lease has run out is lost: its tasks go to others within seconds. BEAT is ok, or how long "

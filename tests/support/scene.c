@@ -111,6 +111,8 @@ static void add_stream(struct console *c)
     say(c, (struct orb_event){ .type = ORB_EVENT_TOOL_RESULT, .word = "read_file", .tool_call_id = "c1", .ok = 1, .text = "2024-Mar-07,12\n2024-03-07,13\n07.03.2024,14\n" }, &seq, 36.5);
     say(c, (struct orb_event){ .type = ORB_EVENT_STEP, .word = "completed", .step_number = 1 }, &seq, 36);
     say(c, (struct orb_event){ .type = ORB_EVENT_STEP, .word = "started", .step_number = 2 }, &seq, 35.9);
+    c->m->open.head_at = 0;
+    c->m->open.is_joined = 1; /* the rest is live */
     say(c, (struct orb_event){ .type = ORB_EVENT_TEXT, .text = "The archive uses three spellings of the month. I will normalise them first and keep the original text for error messages.\n\n"
                                                                "static int parse(const char *s, size_t n)\n{\n    if (!s || n < 8)\n        return -1;\n" }, &seq, 20);
     say(c, (struct orb_event){ .type = ORB_EVENT_TEXT, .text = "    /* \xe6\x97\xa5\xe4\xbb\x98, \xd7\xaa\xd7\x90\xd7\xa8\xd7\x99\xd7\x9a, \xf0\x9f\x97\x93\xef\xb8\x8f and \x1b[2Jcontrols */\n" }, &seq, 10);
@@ -132,7 +134,6 @@ void console_scene(struct console *c)
     console_send(c, (struct tui_msg){ .type = TUI_MSG_TAILS, .id = SCENE_TASK, .text = "static int parse(const char *s, size_t n) { if (!s || n < 8) return -1;", .number = 41.2, .a = (int64_t)(c->now * 1000) });
     console_send(c, (struct tui_msg){ .type = TUI_MSG_TAILS, .id = tasks[5].id, .text = "so the second constraint removes option B, which", .number = 0, .a = (int64_t)((c->now - 95) * 1000) });
     tui_open_task(c->m, SCENE_TASK);
-    c->m->open.opened_at = c->now - 30;
     add_stream(c);
     struct orb_task_info detail = {
         .id = SCENE_TASK, .agent = "coder", .queue = "orbiter:tasks", .worker_id = "w-05@gpu2", .status = ORB_STATUS_RUNNING, .created_at = c->now - 238, .started_at = c->now - 41, .attempt = 2, .retries = 1,
