@@ -236,7 +236,7 @@ static size_t kept_by_turn(struct orb_store *dead, struct orb_event_stream *stre
 static void what_comes_soon_after_many_waits_for_a_moment(void **state)
 {
     struct orb_event_stream streams[10];
-    char ids[10][8];
+    char ids[10][16];
     struct orb_store *dead = dead_store();
     struct orb_publisher *other = orb_publisher_new(fleet.loop, dead);
     (void)state;
