@@ -103,6 +103,7 @@ static void on_feed(struct tui_model *m, const struct tui_msg *msg)
             tui_fleet_moved(&m->fleet, was, (enum orb_status)change->status);
         tui_list_touch(&m->lists[TUI_TASKS], row);
         tui_fleet_happened(&m->fleet, change);
+        m->lists[TUI_QUEUES].must_rebuild |= !m->fleet.queues_at;
         tui_log_change(m, change);
         if (!strcmp(change->task_id, m->open.id))
             m->open.is_stale = 1;
