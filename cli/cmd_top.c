@@ -20,7 +20,7 @@ static const struct top_options defaults = {.test_fd = -1};
 static const struct orb_option rows[] = {
     {"screen", 's', ORB_OPTION_TEXT, AT(screen), "SCREEN", "what is shown first: overview, queues, workers, tasks, events, task, help or theme", 0, 0},
     {"task", 't', ORB_OPTION_TEXT, AT(task), "ID", "open this task", 0, 0},
-    {"filter", 'f', ORB_OPTION_TEXT, AT(filter), "FILTER", "filter the list, as / does", 0, 0},
+    {"filter", 'f', ORB_OPTION_TEXT, AT(filter), "FILTER", "filter the list, as / does, or the lines of --plain", 0, 0},
     {"readonly", 'r', ORB_OPTION_FLAG, AT(is_readonly), NULL, "change nothing: no act is offered, nothing is written to Redis", 0, 0},
     {"theme", 0, ORB_OPTION_TEXT, AT(theme), "NAME", "a theme's name or file (orbiter theme list)", 0, 0},
     {"keys", 0, ORB_OPTION_TEXT, AT(keys), "FILE", "a keys file", 0, 0},
@@ -73,6 +73,33 @@ static int read_depth(const char *word, enum tui_depth *out)
     return word ? cli_fail(ORB_E_USAGE, "--depth needs 24-bit, 256, 16 or mono, not '%s'", word) : 0;
 }
 
+/* No option is taken and then ignored. */
+static int check_together(const struct top_options *o)
+{
+    const struct { int is_wrong; const char *text; } rules[] = {
+        {o->is_plain && o->is_once, "--plain and --once do not go together"},
+        {o->record && o->replay, "--record and --replay do not go together"},
+        {o->size && !o->is_once, "--size goes with --once: a terminal has a size of its own"},
+        {o->depth && !o->is_once, "--depth goes with --once: colours of a terminal are found by TERM and COLORTERM"},
+        {o->timeout > 0 && (!o->is_once || o->replay), "--timeout goes with --once, and a replay waits for nothing"},
+        {o->speed > 0 && (!o->replay || o->is_once || o->is_plain), "--speed goes with --replay on a screen"},
+        {o->no_mouse && (o->is_once || o->is_plain), "--no-mouse is for a screen, not for --once or --plain"},
+        {o->is_plain && o->task, "--task is for a screen or --once; orbiter task stream ID prints what a task says as it comes"},
+        {o->is_plain && o->screen && strcmp(o->screen, "events"), "--plain prints events, and no other --screen"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].is_wrong)
+            return cli_fail(ORB_E_USAGE, "%s", rules[i].text);
+    return 0;
+}
+
+/* Set, and neither empty nor 0. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value && strcmp(value, "0") ? value : NULL;
+}
+
 static int edit(void *arg, const char *text, size_t len, char **out, size_t *out_len, struct orb_error *err)
 {
     return cli_edit(arg, text, len, out, out_len, err);
@@ -83,6 +110,22 @@ static int needs_ascii(void)
 {
     const char *locale = setlocale(LC_CTYPE, NULL);
     return !locale || !strcmp(locale, "C") || !strcmp(locale, "POSIX");
+}
+
+/* Which Redis, in short: its namespace, or where it is. */
+static void name_redis(const struct cli *cli, char *out, size_t cap)
+{
+    char masked[256];
+    orb_redis_url_mask(cli->redis.url, masked, sizeof masked);
+    char *host = strstr(masked, "://"), *rest = host ? strchr(host + 3, '/') : NULL;
+    if (rest)
+        *rest = 0;
+    if (cli->redis.ns && *cli->redis.ns)
+        snprintf(out, cap, "%s", cli->redis.ns);
+    else if (cli->is_dev)
+        snprintf(out, cap, "dev");
+    else
+        snprintf(out, cap, "%s", !host ? masked : !strcmp(host + 3, "***") ? "unix socket" : host + 3);
 }
 
 static void who_acts(char *out, size_t cap)
@@ -104,8 +147,8 @@ static int run(struct cli *cli, const void *options, int argc, char **argv)
     (void)argc;
     (void)argv;
     struct tui_options top = {
-        .screen = o->screen, .task = o->task, .filter = o->filter, .theme = o->theme ? o->theme : getenv("ORBITER_THEME"), .keys = o->keys ? o->keys : getenv("ORBITER_KEYS"),
-        .is_readonly = o->is_readonly || getenv("ORBITER_READONLY"), .is_ascii = o->is_ascii || (!o->is_once && needs_ascii()), .no_mouse = o->no_mouse, .is_once = o->is_once,
+        .screen = o->screen, .task = o->task, .filter = o->filter, .theme = o->theme ? o->theme : variable("ORBITER_THEME"), .keys = o->keys ? o->keys : variable("ORBITER_KEYS"),
+        .is_readonly = o->is_readonly || variable("ORBITER_READONLY"), .is_ascii = o->is_ascii || (!o->is_once && needs_ascii()), .no_mouse = o->no_mouse, .is_once = o->is_once,
         .is_plain = o->is_plain, .record = o->record, .replay = o->replay, .speed = o->speed > 0 ? o->speed : 1, .timeout = o->timeout, .test_fd = o->test_fd,
         .edit = edit, .edit_arg = cli, .hint = o->hint,
     };
@@ -114,8 +157,8 @@ static int run(struct cli *cli, const void *options, int argc, char **argv)
         rc = read_output(cli, o, &top);
     if (!rc)
         rc = read_depth(o->depth, &top.depth);
-    if (!rc && o->record && o->replay)
-        rc = cli_fail(ORB_E_USAGE, "--record and --replay do not go together");
+    if (!rc)
+        rc = check_together(o);
     if (!rc && !o->replay)
         rc = cli_find_redis(cli);
     if (!rc)
@@ -127,10 +170,9 @@ static int run(struct cli *cli, const void *options, int argc, char **argv)
     who_acts(user, sizeof user);
     top.user = user;
     if (!o->replay) {
-        orb_redis_url_mask(cli->redis.url, title, sizeof title);
-        const char *host = strstr(title, "://");
         top.model = cli->is_dev ? CLI_DEV_MODEL : CLI_MODEL;
-        top.title = cli->redis.ns && *cli->redis.ns ? cli->redis.ns : cli->is_dev ? "dev" : host ? host + 3 : title;
+        name_redis(cli, title, sizeof title);
+        top.title = title;
         cli->redis.is_read_only = top.is_readonly;
         top.redis = &cli->redis;
     }

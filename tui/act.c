@@ -432,7 +432,10 @@ static void confirm(struct tui_model *m)
             continue;
         *slot = acts->asking;
         memset(&acts->asking, 0, sizeof acts->asking);
-        mark(m, slot, 0); /* who marks others meanwhile keeps them */
+        if (m->screen == screen_of(subject_of(slot->kind)))
+            tui_list_unmark_all(&m->lists[m->screen]); /* also those that had nothing to do; who marks others from now on keeps them */
+        else
+            mark(m, slot, 0);
         slot->send_at = m->now + (slot->count >= TUI_BULK ? TUI_UNDO_S : 0);
         return;
     }

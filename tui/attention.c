@@ -75,7 +75,12 @@ static void look_at_workers(struct tui_model *m, double now)
         if (!w->is_lost || (now - since > RECENT_S && !w->pending))
             continue;
         tui_show_age(now, since, age, sizeof age);
-        add(&m->attention, TUI_OF_WORKER, WEIGH_LOST + (w->pending > 0), "lost", w->id, w->id, "lost %s ago, %lld tasks to be taken over", since > 0 ? age : "some time", (long long)w->pending);
+        if (since <= 0)
+            snprintf(age, sizeof age, "some time");
+        if (w->pending > 0)
+            add(&m->attention, TUI_OF_WORKER, WEIGH_LOST + 1, "lost", w->id, w->id, "lost %s ago, %lld tasks to be taken over", age, (long long)w->pending);
+        else
+            add(&m->attention, TUI_OF_WORKER, WEIGH_LOST, "lost", w->id, w->id, "lost %s ago, others have what it ran", age);
     }
 }
 
@@ -89,7 +94,7 @@ static void look_at_queue(struct tui_model *m, const struct tui_queue *q, double
 {
     struct tui_attention *a = &m->attention;
     char depth[24], oldest[16] = "?", eta[16];
-    double left = tui_queue_eta(q, now);
+    double left = tui_queue_eta(&m->fleet, q, now);
     tui_show_count((double)q->depth, depth, sizeof depth);
     if (q->oldest_at > 0)
         tui_show_age(now, q->oldest_at, oldest, sizeof oldest);
@@ -118,7 +123,7 @@ static void look_at_failures(struct tui_model *m, double now)
     size_t n = 0;
     for (uint32_t row = 0; row < m->tasks.limit; row++) {
         const struct tui_task *t = &m->tasks.rows[row];
-        if (!t->is_there || (t->state != ORB_STATUS_FAILED && t->state != ORB_STATUS_RETRYING) || (t->state == ORB_STATUS_FAILED && now - t->completed_at > RECENT_S))
+        if (!t->is_there || (t->is_stale && !t->error) || (t->state != ORB_STATUS_FAILED && t->state != ORB_STATUS_RETRYING) || (t->state == ORB_STATUS_FAILED && now - t->completed_at > RECENT_S))
             continue;
         size_t k = 0;
         while (k < n && groups[k].error != t->error)

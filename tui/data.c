@@ -8,6 +8,8 @@
 #define POLL_MS 2000
 #define POLL_DOWN_MS 300      /* while Redis is away */
 #define REFRESH_MS 250
+#define REFRESH_ROUNDS 5      /* in that time, when there is much to ask for */
+#define FEED_PAST "-900"      /* entries: what has happened before it was opened */
 #define WALK_FAST 200         /* tasks of a slice: about a millisecond of Redis */
 #define WALK_SLOW 100
 #define WALK_SLOW_MS 300
@@ -81,6 +83,9 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
     msg.changes = batch->events;
     msg.text = batch->position;
     msg.text_len = strlen(msg.text);
+    msg.a = batch->is_behind;
+    if (batch->is_up && *batch->position && !batch->is_behind && !d->has_joined++)
+        orb_timer_start(d->refresh, 0);
     if (batch->count || (batch->is_up && *batch->position))
         tui_data_send(d, &msg);
 }
@@ -304,6 +309,8 @@ static void on_poll(void *arg)
         d->is_auditing = !orb_fleet_audit(d->client, &audit, on_audit, d, &err);
 }
 
+static void ask_rows(struct tui_data *d);
+
 static void on_rows(void *arg, const struct orb_task_info *tasks, size_t count, const char *const *gone, size_t gone_count, const struct orb_error *err)
 {
     struct tui_data *d = arg;
@@ -320,30 +327,43 @@ static void on_rows(void *arg, const struct orb_task_info *tasks, size_t count, 
         tui_data_send(d, &msg);
     for (size_t i = 0; i < gone_count; i++)
         tui_data_tell(d, TUI_MSG_GONE, gone[i], "");
+    ask_rows(d);
 }
 
-/* Rows that the feed has told of, and the last words of the busiest. */
+/* Rows that the feed has told of. */
+static void ask_rows(struct tui_data *d)
+{
+    const char *ids[TUI_REFRESH_MAX];
+    struct orb_error err;
+    if (d->is_refreshing || d->rounds == REFRESH_ROUNDS)
+        return;
+    d->rounds++;
+    size_t n = d->asked_count = tui_tasks_stale(&d->model->tasks, d->asked, TUI_REFRESH_MAX);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = tui_task_id(&d->model->tasks, d->asked[i]);
+    d->is_refreshing = n && !orb_fleet_rows(d->client, ids, n, on_rows, d, &err);
+}
+
+int tui_data_is_settled(const struct tui_data *d)
+{
+    return d->has_joined && !d->is_refreshing && !d->model->tasks.stale_count;
+}
+
 static void on_refresh(void *arg)
 {
     struct tui_data *d = arg;
     struct orb_error err;
     struct tui_want want;
-    const char *ids[TUI_REFRESH_MAX];
     orb_timer_start(d->refresh, REFRESH_MS);
+    d->rounds = 0;
     if (!d->is_up)
         return;
     tui_data_detail(d);
     tui_model_want(d->model, &want);
     if (want.tail_count && !d->is_tailing)
         d->is_tailing = !orb_fleet_tails(d->client, want.tail_ids, want.tail_count, TAIL_EVENTS, on_tails, d, &err);
-    if (d->model->is_paused)
-        return;
-    if (!d->is_refreshing) {
-        size_t n = d->asked_count = tui_tasks_stale(&d->model->tasks, d->asked, TUI_REFRESH_MAX);
-        for (size_t i = 0; i < n; i++)
-            ids[i] = tui_task_id(&d->model->tasks, d->asked[i]);
-        d->is_refreshing = n && !orb_fleet_rows(d->client, ids, n, on_rows, d, &err);
-    }
+    if (!d->model->is_paused)
+        ask_rows(d);
 }
 
 /* ---- life --------------------------------------------------------------------------- */
@@ -371,7 +391,7 @@ void tui_data_serve(struct tui_data *d)
     tui_data_acts(d);
 }
 
-int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, struct tui_model *model, tui_sink sink, void *arg, struct tui_data **out,
+int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, struct tui_model *model, int has_past, tui_sink sink, void *arg, struct tui_data **out,
                  struct orb_error *err)
 {
     struct tui_data *d = tui_alloc(1, sizeof *d);
@@ -385,7 +405,7 @@ int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, s
     d->walk_timer = orb_timer_new(loop, on_walk_timer, d);
     d->poll = orb_timer_new(loop, on_poll, d);
     d->refresh = orb_timer_new(loop, on_refresh, d);
-    follow(d, "");
+    follow(d, has_past ? FEED_PAST : "");
     orb_timer_start(d->poll, 0);
     orb_timer_start(d->refresh, REFRESH_MS);
     *out = d;

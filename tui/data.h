@@ -10,11 +10,14 @@ typedef void (*tui_sink)(void *arg, const struct tui_msg *msg);
 typedef void (*tui_input_cb)(void *arg, int serial, const char *text, size_t len, const struct orb_error *err);
 
 /* sink gets the messages, from the loop. model is read, never changed, but for its flags of what is wanted. */
-int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, struct tui_model *model, tui_sink sink, void *arg,
+/* has_past: what has happened lately is told first. */
+int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, struct tui_model *model, int has_past, tui_sink sink, void *arg,
                  struct tui_data **out, struct orb_error *err) ORB_MUST_CHECK;
 void tui_data_free(struct tui_data *data);
 /* After every turn: what the model wants now. */
 void tui_data_serve(struct tui_data *data);
+/* The feed's past has been told, and every row that is known is as Redis has it. */
+int tui_data_is_settled(const struct tui_data *data);
 int tui_data_input(struct tui_data *data, const char *id, int serial, tui_input_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 
 #endif

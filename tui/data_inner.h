@@ -28,6 +28,8 @@ struct tui_data {
     int is_refused[TUI_TROUBLES];
     uint32_t asked[TUI_REFRESH_MAX]; /* rows whose answer is to come */
     size_t asked_count;
+    int rounds;                 /* of such questions since the last timer */
+    int has_joined;             /* the feed has told all that was there when it was opened */
     /* the open task */
     struct orb_task_handle *handle;
     char open_id[ORB_ID_MAX + 1];

@@ -163,10 +163,28 @@ void tui_fleet_counts(struct tui_fleet *f, const struct tui_msg *msg)
     f->counts_at = msg->at;
 }
 
+/* Before the queues are told the first time, what happened in them is kept all the same. */
+static struct tui_queue *queue_of(struct tui_fleet *f, const char *name)
+{
+    struct tui_queue *q = tui_fleet_queue(f, name);
+    size_t at = 0;
+    if (q || f->queues_at > 0 || f->queue_count == TUI_QUEUES_MAX)
+        return q;
+    while (at < f->queue_count && strcmp(f->queues[at].name, name) < 0)
+        at++;
+    f->queues = tui_resize(f->queues, f->queue_count + 1, sizeof *f->queues);
+    memmove(&f->queues[at + 1], &f->queues[at], (f->queue_count++ - at) * sizeof *f->queues);
+    memset(&f->queues[at], 0, sizeof *f->queues);
+    tui_set(f->queues[at].name, sizeof f->queues[at].name, name);
+    return &f->queues[at];
+}
+
 void tui_fleet_happened(struct tui_fleet *f, const struct orb_feed_event *change)
 {
     double at = (double)change->at_ms / 1000;
-    struct tui_queue *q = tui_fleet_queue(f, *change->queue ? change->queue : ORB_QUEUE_DEFAULT);
+    if (!f->watched_at)
+        f->watched_at = at;
+    struct tui_queue *q = queue_of(f, *change->queue ? change->queue : ORB_QUEUE_DEFAULT);
     enum orb_status is = (enum orb_status)change->status;
     if (is == ORB_STATUS_PENDING && !change->attempt) {
         tui_history_add(&f->in, at, 1);
@@ -192,11 +210,19 @@ void tui_fleet_moved(struct tui_fleet *f, int was, enum orb_status is)
     f->by_state[is]++;
 }
 
+#define RATE_S 60
+
 /* ---- what can be said of them --------------------------------------------------- */
 
-double tui_queue_eta(const struct tui_queue *q, double now)
+double tui_fleet_rate(const struct tui_fleet *f, const struct tui_history *h, double now)
 {
-    double out = tui_history_rate(&q->out, now, 60), in = tui_history_rate(&q->in, now, 60);
+    double watched = f->watched_at > 0 ? now - f->watched_at : 0;
+    return tui_history_rate(h, now, watched >= RATE_S ? RATE_S : watched > 0 ? (int)watched : 0);
+}
+
+double tui_queue_eta(const struct tui_fleet *f, const struct tui_queue *q, double now)
+{
+    double out = tui_fleet_rate(f, &q->out, now), in = tui_fleet_rate(f, &q->in, now);
     if (q->depth <= 0)
         return 0;
     if (out <= 0)
@@ -238,8 +264,8 @@ static const struct tui_field worker_fields[W_FIELDS] = {
     [W_STATE] = { "state", "STATE", TUI_STATE_FIELD, 10, 0, 3, "busy, idle, draining, lost" },
     [W_SLOTS] = { "slots", "SLOTS", TUI_TEXT_FIELD, 7, 0, 4, "tasks that it runs, of those that it may run at a time" },
     [W_BEAT] = { "beat", "BEAT", TUI_TEXT_FIELD, 4, 0, 5, "ok, or how long ago its last heartbeat was" },
-    [W_DONE] = { "tasks", "TASKS", TUI_COUNT_FIELD, 6, 0, 6, "tasks that it has ended" },
-    [W_FAIL] = { "fail", "FAIL%", TUI_PERCENT_FIELD, 5, 0, 7, "how many of them failed, percent" },
+    [W_DONE] = { "tasks", "TASKS", TUI_COUNT_FIELD, 6, 0, 6, "tasks that it has completed" },
+    [W_FAIL] = { "fail", "FAIL%", TUI_PERCENT_FIELD, 5, 0, 7, "how many of its attempts failed, percent" },
     [W_TOKENS] = { "tok", "TOK/S", TUI_RATE_FIELD, 6, 0, 8, "tokens a second" },
     [W_RSS] = { "rss", "RSS", TUI_BYTES_FIELD, 6, 0, 9, "its memory" },
     [W_VERSION] = { "version", "VERSION", TUI_TEXT_FIELD, 8, 0, 101, "of its program; a Python worker tells none" },
@@ -324,7 +350,7 @@ static void worker_value(const struct tui_model *m, uint32_t row, size_t field, 
     case W_SLOTS: set_slots(out, w); break;
     case W_BEAT: set_beat(out, w, now); break;
     case W_DONE: out->number = (double)w->done; break;
-    case W_FAIL: out->number = w->done + w->failed > 0 ? (double)w->failed / (double)(w->done > w->failed ? w->done : w->failed) : NAN; break;
+    case W_FAIL: out->number = w->done > 0 || w->failed > 0 ? (double)w->failed / ((double)w->done + (double)w->failed) : NAN; break;
     case W_TOKENS: out->number = w->is_lost ? NAN : w->tok_s; break;
     case W_RSS: out->number = w->rss_kb > 0 ? (double)w->rss_kb * 1024 : NAN; break;
     case W_VERSION: set_text(out, w->version); break;
@@ -393,11 +419,11 @@ static void queue_value(const struct tui_model *m, uint32_t row, size_t field, s
     case Q_RUNNING: out->number = (double)q->running; break;
     case Q_WORKERS: out->number = (double)q->workers; break;
     case Q_OLDEST: out->number = q->oldest_at > 0 ? q->oldest_at : NAN; break;
-    case Q_IN: out->number = tui_history_rate(&q->in, now, 60); break;
-    case Q_OUT: out->number = tui_history_rate(&q->out, now, 60); break;
-    case Q_ETA: out->number = tui_queue_eta(q, now); break;
+    case Q_IN: out->number = tui_fleet_rate(&m->fleet, &q->in, now); break;
+    case Q_OUT: out->number = tui_fleet_rate(&m->fleet, &q->out, now); break;
+    case Q_ETA: out->number = tui_queue_eta(&m->fleet, q, now); break;
     case Q_TREND: set_spark(out, &q->waiting, now, 12); break;
-    case Q_FAIL: out->number = tui_history_rate(&q->failed, now, 60); break;
+    case Q_FAIL: out->number = tui_fleet_rate(&m->fleet, &q->failed, now); break;
     case Q_DELAYED: out->number = (double)q->delayed; break;
     case Q_DEAD: out->number = (double)q->dead; break;
     case Q_CONSUMERS: out->number = (double)q->consumers; break;

@@ -65,6 +65,14 @@ static const struct tui_worker *worker(const struct tui_model *m, const char *id
     return row == UINT32_MAX ? NULL : &m->fleet.workers[row];
 }
 
+static void log_lost(struct tui_model *m, double at, const struct orb_worker_info *w)
+{
+    char text[60] = "others have what it ran";
+    if (w->pending > 0)
+        snprintf(text, sizeof text, "%lld tasks of it go to others", (long long)w->pending);
+    tui_log_add(m, at, 2, "worker.lost", w->id, "", w->queue, w->id, "%s", text);
+}
+
 void tui_log_workers(struct tui_model *m, const struct tui_msg *msg)
 {
     if (msg->text_len || !m->fleet.workers_at)
@@ -75,7 +83,7 @@ void tui_log_workers(struct tui_model *m, const struct tui_msg *msg)
         if (!was && !is->is_lost)
             tui_log_add(m, msg->at, 0, "worker.joined", is->id, "", is->queue, is->id, "%s", is->hostname);
         else if (was && is->is_lost && !was->is_lost)
-            tui_log_add(m, msg->at, 2, "worker.lost", is->id, "", is->queue, is->id, "%lld tasks of it go to others", (long long)is->pending);
+            log_lost(m, msg->at, is);
         else if (was && !is->is_lost && was->is_lost)
             tui_log_add(m, msg->at, 0, "worker.back", is->id, "", is->queue, is->id, "%s", "");
         else if (was && !strcmp(is->status, "draining") && strcmp(was->status, "draining") != 0)

@@ -103,6 +103,7 @@ static void on_feed(struct tui_model *m, const struct tui_msg *msg)
             tui_fleet_moved(&m->fleet, was, (enum orb_status)change->status);
         tui_list_touch(&m->lists[TUI_TASKS], row);
         tui_fleet_happened(&m->fleet, change);
+        m->lists[TUI_QUEUES].must_rebuild |= !m->fleet.queues_at;
         tui_log_change(m, change);
         if (!strcmp(change->task_id, m->open.id))
             m->open.is_stale = 1;
@@ -353,8 +354,9 @@ void tui_model_want(const struct tui_model *m, struct tui_want *want)
     want->wants_workers = want->wants_queues = want->wants_counts = 1;
     if (m->screen == TUI_TASK)
         want->open_id = m->open.id;
-    if (tui_views[m->screen]->want)
-        tui_views[m->screen]->want(m, want);
+    for (int i = 0; i < TUI_SCREENS; i++)
+        if (tui_views[i]->want && (i == (int)m->screen || (m->is_plain && i <= TUI_EVENTS && i != TUI_TASKS)))
+            tui_views[i]->want(m, want);
     if (*want->open_id && m->open.head_at < 0 && want->tail_count < TUI_COUNT(want->tail_ids))
         want->tail_ids[want->tail_count++] = m->open.id;
 }

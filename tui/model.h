@@ -46,6 +46,7 @@ struct tui_model {
     char user[80];              /* who acts: user@host */
     char model[256];            /* of new tasks, "" = none is better than another */
     int is_readonly;
+    int is_plain;               /* lines: what overview and events want is wanted together */
     int is_wide_forced;         /* layout: 0 by the width, 1 wide, -1 narrow */
     /* what is known */
     struct tui_link link;

@@ -14,7 +14,7 @@
     X(MOUSE, "mouse")       /* text: "press", "up", "down"; a, b: row and column */ \
     X(RESIZE, "resize")     /* a, b: rows and columns */ \
     X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not; text: why; number: Unix seconds of the next try */ \
-    X(FEED, "feed")         /* changes: tasks have changed their state; text: where the feed stands behind them */ \
+    X(FEED, "feed")         /* changes: tasks have changed their state; text: where the feed stands behind them; a: 1 = more has been written already */ \
     X(FEED_GAP, "feed-gap") /* some changes were missed: what is known has to be looked through again */ \
     X(TASKS, "tasks")       /* tasks: rows as they are now */ \
     X(GONE, "gone")         /* text: id of a task that is not there any more */ \

@@ -10,7 +10,9 @@
 static int is_complete(const struct tui_session *s)
 {
     const struct tui_model *m = s->model;
-    if (!s->has.link || !s->has.counts || !s->has.workers || !s->has.queues || !s->has.walk)
+    int has_counts = s->has.counts || *m->troubles[TUI_TROUBLE_TOTALS], has_tasks = s->has.walk || *m->troubles[TUI_TROUBLE_TASKS];
+    int is_settled = tui_data_is_settled(s->data) || *m->troubles[TUI_TROUBLE_FEED] || *m->troubles[TUI_TROUBLE_TASKS];
+    if (!s->has.link || !has_counts || !s->has.workers || !s->has.queues || !has_tasks || !is_settled)
         return 0;
     return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && m->open.is_joined && (s->has.stream_end || !orb_status_is_final(m->open.state)));
 }
@@ -74,6 +76,17 @@ static int play(struct tui_session *s, struct orb_error *err)
     return rc == 1 ? 0 : rc;
 }
 
+/* What this user may not see is missing in the frame, which says so. */
+static int find_refusal(const struct tui_model *m, struct orb_error *err)
+{
+    for (int i = 0; i < TUI_TROUBLES; i++)
+        if (*m->troubles[i])
+            return orb_error_set(err, ORB_E_REFUSED, "%s: %s", tui_trouble_names[i], m->troubles[i]);
+    if (*m->fleet.workers_error || *m->fleet.queues_error)
+        return orb_error_set(err, ORB_E_REFUSED, "%s", *m->fleet.workers_error ? m->fleet.workers_error : m->fleet.queues_error);
+    return 0;
+}
+
 int tui_once(struct tui_session *s, struct orb_error *err)
 {
     double until = orb_now() + (s->options->timeout > 0 ? s->options->timeout : 10);
@@ -89,7 +102,8 @@ int tui_once(struct tui_session *s, struct orb_error *err)
     }
     if (!rc && *s->model->open.missing && s->model->screen == TUI_TASK)
         return orb_error_set(err, ORB_E_NOT_FOUND, "%s", s->model->open.missing);
-    if (!rc)
-        print(s);
-    return rc;
+    if (rc)
+        return rc;
+    print(s);
+    return s->options->replay ? 0 : find_refusal(s->model, err);
 }

@@ -6,17 +6,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SUMMARY_S 60
-#define LINES_A_SECOND 20   /* at most; what is more is counted */
+#define BYTES_A_SECOND 800  /* on a terminal, which may be one of 9,600 baud, or be read aloud; what is more is counted */
+#define BYTES_KEPT 400      /* of them, for failures */
+#define ATTENTION_LINES 5
 
 struct plain {
     struct tui_session *session;
     uint64_t said;              /* number of the log line that was said last */
     double second, summed_at;
-    int lines;
-    uint64_t left_out;
-    int is_over, has_failed;
+    int is_limited, room;       /* bytes that are left in this second */
+    uint64_t left_out, failures_left_out;
+    int is_over;
     struct orb_signal *interrupt, *end;
 };
 
@@ -24,6 +27,7 @@ static void say(struct plain *p, const char *line)
 {
     char safe[1024];
     orb_safe_text(line, strlen(line), ORB_SAFE_LINE, safe, sizeof safe);
+    p->room -= (int)strlen(safe) + 1;
     if (puts(safe) < 0)
         p->is_over = 1;
 }
@@ -41,54 +45,72 @@ static void say_summary(struct plain *p)
              (long long)m->fleet.by_state[ORB_STATUS_RETRYING], (long long)m->fleet.by_state[ORB_STATUS_COMPLETED], (long long)m->fleet.by_state[ORB_STATUS_FAILED],
              (long long)m->fleet.by_state[ORB_STATUS_CANCELLED], m->fleet.worker_count - lost, lost);
     say(p, line);
-    for (size_t i = 0; i < m->attention.count && i < 10; i++) {
+    for (size_t i = 0; i < m->attention.count && i < ATTENTION_LINES; i++) {
         snprintf(line, sizeof line, "  attention: %s: %s", m->attention.alarms[i].name, m->attention.alarms[i].text);
+        say(p, line);
+    }
+    if (m->attention.count + m->attention.hidden > ATTENTION_LINES) {
+        snprintf(line, sizeof line, "  attention: and %zu more", m->attention.count + m->attention.hidden - ATTENTION_LINES);
         say(p, line);
     }
     p->summed_at = m->now;
 }
 
-static void say_line(struct plain *p, const struct tui_log_line *l)
+static void put_line(const struct plain *p, const struct tui_log_line *l, char *line, size_t cap)
 {
     const struct tui_model *m = p->session->model;
     const struct tui_task *task = tui_log_task(m, l);
-    char line[1000], clock[16], more[TUI_TEXT_MAX + 60];
+    char clock[16], more[TUI_TEXT_MAX + 60];
     const char *agent = tui_texts_get(m->texts, task ? task->agent : l->agent), *worker = tui_texts_get(m->texts, l->worker);
     tui_show_clock(l->at, 1, clock, sizeof clock);
-    int n = snprintf(line, sizeof line, "%s  %s %s", clock, tui_texts_get(m->texts, l->type), l->subject);
+    int n = snprintf(line, cap, "%s  %s %s", clock, tui_texts_get(m->texts, l->type), l->subject);
     if (*agent)
-        n += snprintf(line + n, sizeof line - (size_t)n, ", agent %s", agent);
+        n += snprintf(line + n, cap - (size_t)n, ", agent %s", agent);
     if (*worker && strcmp(worker, l->subject) != 0)
-        n += snprintf(line + n, sizeof line - (size_t)n, ", worker %.60s", worker);
+        n += snprintf(line + n, cap - (size_t)n, ", worker %.60s", worker);
     tui_log_text(m, l, more, sizeof more);
     if (*more)
-        snprintf(line + n, sizeof line - (size_t)n, ", %s", more);
-    say(p, line);
+        snprintf(line + n, cap - (size_t)n, ", %s", more);
+}
+
+static void say_line(struct plain *p, uint64_t number)
+{
+    struct tui_model *m = p->session->model;
+    const struct tui_log_line *l = &m->log.lines[number % TUI_LOG_MAX];
+    char line[1000];
+    if (!tui_query_matches(m->lists[TUI_EVENTS].query, &tui_log_source, m, (uint32_t)(number % TUI_LOG_MAX), tui_age_now(m)))
+        return;
+    put_line(p, l, line, sizeof line);
+    if (!p->is_limited || p->room - (int)strlen(line) - 1 >= (l->level == 2 ? 0 : BYTES_KEPT)) {
+        say(p, line);
+        return;
+    }
+    p->left_out++;
+    p->failures_left_out += l->level == 2;
+}
+
+static void begin_second(struct plain *p)
+{
+    char text[100];
+    p->second = p->session->model->now;
+    p->room = p->room < 0 ? p->room + BYTES_A_SECOND : BYTES_A_SECOND; /* what was too much has to be made up for */
+    if (!p->left_out)
+        return;
+    snprintf(text, sizeof text, "  ... and %llu more, of which %llu failures", (unsigned long long)p->left_out, (unsigned long long)p->failures_left_out);
+    say(p, text);
+    p->left_out = p->failures_left_out = 0;
 }
 
 static void say_new(struct plain *p)
 {
     const struct tui_model *m = p->session->model;
-    char text[80];
-    if (m->now - p->second >= 1) {
-        if (p->left_out) {
-            snprintf(text, sizeof text, "  ... and %llu more", (unsigned long long)p->left_out);
-            say(p, text);
-        }
-        p->second = m->now;
-        p->lines = 0;
-        p->left_out = 0;
-    }
+    if (m->now - p->second >= 1 || m->now < p->second)
+        begin_second(p);
     if (p->said + TUI_LOG_MAX < m->log.next)
         p->said = m->log.next - TUI_LOG_MAX;
-    for (; p->said + 1 < m->log.next; p->said++) {
-        const struct tui_log_line *l = &m->log.lines[(p->said + 1) % TUI_LOG_MAX];
-        if (p->lines++ < LINES_A_SECOND || l->level)
-            say_line(p, l);
-        else
-            p->left_out++;
-    }
-    if (p->session->has.counts && p->session->has.workers && (!p->summed_at || m->now - p->summed_at >= SUMMARY_S))
+    for (; p->said + 1 < m->log.next; p->said++)
+        say_line(p, p->said + 1);
+    if (p->session->has.counts && p->session->has.workers && (!p->summed_at || m->now - p->summed_at >= SUMMARY_S || m->now < p->summed_at))
         say_summary(p);
     if (fflush(stdout))
         p->is_over = 1;
@@ -118,7 +140,8 @@ static int play(struct plain *p, struct orb_error *err)
 
 int tui_plain(struct tui_session *session, struct orb_error *err)
 {
-    struct plain p = { .session = session };
+    struct plain p = { .session = session, .is_limited = isatty(STDOUT_FILENO) };
+    session->model->is_plain = 1;
     struct orb_loop *loop = session->options->loop;
     int rc = 0;
     if (session->options->replay)

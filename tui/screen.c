@@ -341,6 +341,8 @@ int tui_screen(struct tui_session *session, struct orb_error *err)
     const struct tui_options *o = session->options;
     struct screen s = { .session = session };
     struct tui_term_options options = { .in = STDIN_FILENO, .out = STDOUT_FILENO, .depth = TUI_DEPTHS, .has_mouse = !o->no_mouse };
+    if (!isatty(options.in) || !isatty(options.out))
+        return orb_error_set(err, ORB_E_CONFIG, "%s is no terminal: run it in one; --once prints one frame, and --plain lines as things happen", isatty(options.in) ? "stdout" : "stdin");
     int rc = tui_term_open(&options, &s.term, err);
     if (rc)
         return rc;

@@ -91,7 +91,7 @@ const char *const *tui_screen_names(void)
 
 static int go_to_screen(struct tui_session *s, const struct tui_options *o, struct orb_error *err)
 {
-    int screen = o->task ? TUI_TASK : TUI_OVERVIEW, rc = 0;
+    int screen = o->task ? TUI_TASK : o->is_plain && o->filter ? TUI_EVENTS : TUI_OVERVIEW, rc = 0;
     if (o->screen)
         for (screen = 0; screen < TUI_SCREENS && strcmp(tui_views[screen]->name, o->screen) != 0; screen++)
             ;
@@ -209,7 +209,7 @@ int tui_session_open(struct tui_session *s, const struct tui_options *o, struct 
     if (!rc && o->record)
         rc = open_recorder(s, err);
     if (!rc && !o->replay)
-        rc = tui_data_new(o->loop, o->redis, s->model, on_data, s, &s->data, err);
+        rc = tui_data_new(o->loop, o->redis, s->model, !o->is_plain, on_data, s, &s->data, err);
     if (!rc && s->recorder) /* a replay begins with the same size and theme */
         tui_session_key(s, TUI_MSG_RESIZE, "", s->model->rows, s->model->cols);
     return rc;

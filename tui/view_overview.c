@@ -62,7 +62,7 @@ static void draw_graph(const struct tui_model *m, struct tui_grid *grid, int row
     char spark[TUI_HISTORY * 4], figure[16];
     int room = cols - 17;
     size_t n = room > TUI_HISTORY - 1 ? TUI_HISTORY - 1 : room > 0 ? (size_t)room : 0;
-    double max = tui_history_get(h, now, values, n), last = is_rate ? tui_history_rate(h, now, 60) : n ? values[n - 1] : 0;
+    double max = tui_history_get(h, now, values, n), last = is_rate ? tui_fleet_rate(&m->fleet, h, now) : n ? values[n - 1] : 0;
     if (last < 99.95)
         snprintf(figure, sizeof figure, "%.1f", last);
     else
@@ -135,9 +135,9 @@ static void draw_line(const struct tui_model *m, struct tui_grid *grid, int row,
         tui_show_short((double)q->depth, depth, sizeof depth);
         if (q->oldest_at > 0)
             tui_show_age(now, q->oldest_at, oldest, sizeof oldest);
-        snprintf(in, sizeof in, "%.1f", tui_history_rate(&q->in, now, 60));
-        snprintf(out, sizeof out, "%.1f", tui_history_rate(&q->out, now, 60));
-        double left = tui_queue_eta(q, now);
+        snprintf(in, sizeof in, "%.1f", tui_fleet_rate(&m->fleet, &q->in, now));
+        snprintf(out, sizeof out, "%.1f", tui_fleet_rate(&m->fleet, &q->out, now));
+        double left = tui_queue_eta(&m->fleet, q, now);
         if (isinf(left))
             snprintf(eta, sizeof eta, "grows");
         else

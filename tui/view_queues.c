@@ -23,7 +23,7 @@ static void draw_detail(const struct tui_model *m, const struct tui_queue *q, st
     tui_draw_pair(grid, rect.row + 1, 0, rect.cols, "workers", TUI_TEXT, text);
     snprintf(text, sizeof text, "%lld delayed or waiting for another attempt, %lld dead letters", (long long)q->delayed, (long long)q->dead);
     tui_draw_pair(grid, rect.row + 2, 0, rect.cols, "beside ", q->dead ? TUI_WARNING : TUI_TEXT, text);
-    snprintf(fail, sizeof fail, "%.1f", tui_history_rate(&q->failed, now, 60));
+    snprintf(fail, sizeof fail, "%.1f", tui_fleet_rate(&m->fleet, &q->failed, now));
     if (q->is_paused) {
         tui_show_age(now, q->paused_at, age, sizeof age);
         snprintf(text, sizeof text, "paused%s%s %s ago: workers of orbiter begin nothing", *q->paused_by ? " by " : "", q->paused_by, q->paused_at > 0 ? age : "?");

@@ -22,11 +22,14 @@ static void draw_detail(const struct tui_model *m, const struct tui_worker *w, s
     snprintf(text, sizeof text, "%s%s%s", *w->queue ? w->queue : "not told", *w->version ? "   version " : "", w->version);
     tui_draw_pair(grid, rect.row + 1, 0, rect.cols, "queue ", TUI_TEXT, text);
     tui_show_age(now, w->started_at, age, sizeof age);
-    snprintf(text, sizeof text, "up %s on %s, %lld ended, %lld failed", w->started_at > 0 ? age : "?", *w->host ? w->host : "?", (long long)w->done, (long long)w->failed);
+    snprintf(text, sizeof text, "up %s on %s, %lld completed, %lld attempts failed", w->started_at > 0 ? age : "?", *w->host ? w->host : "?", (long long)w->done, (long long)w->failed);
     tui_draw_pair(grid, rect.row + 2, 0, rect.cols, "since ", TUI_TEXT, text);
     if (w->is_lost) {
         tui_show_age(now, w->lost_at > 0 ? w->lost_at : w->last_beat, age, sizeof age);
-        snprintf(text, sizeof text, "lost %s ago; %lld tasks of it go to other workers", age, (long long)w->pending);
+        if (w->pending > 0)
+            snprintf(text, sizeof text, "lost %s ago; %lld tasks of it go to other workers", age, (long long)w->pending);
+        else
+            snprintf(text, sizeof text, "lost %s ago; other workers have what it ran", age);
         tui_draw_pair(grid, rect.row + 3, 0, rect.cols, "state ", TUI_LOST, text);
     } else {
         tui_set(text, sizeof text, *w->task ? w->task : "none");

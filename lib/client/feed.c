@@ -14,6 +14,7 @@
 #define BACKOFF_MAX_MS 500     /* one program, not a fleet: it may come back soon */
 #define APART_MS 20            /* of two reads: what happens fast comes together */
 #define AGAIN_MS 1000          /* after a refusal */
+#define BACK_MAX 10000
 #define LATE_MS 2000           /* an answer that comes so late may have waited here: its place may be trimmed already */
 
 struct orb_feed {
@@ -25,6 +26,7 @@ struct orb_feed {
     orb_feed_cb cb;
     void *arg;
     char position[48];             /* "": not known yet */
+    int64_t back;                  /* so many of the last entries are to be told first, once it is known where they begin */
     int is_up;
     int64_t asked_ms;
     unsigned refs;                 /* the owner, an answer to come, a callback that runs */
@@ -250,6 +252,12 @@ static int find_gap(struct orb_feed *f, const struct orb_reply *info)
     return place_read(first_id, &first) || place_compare(first, at) > 0;
 }
 
+static int is_behind(const struct orb_feed *f, const struct orb_reply *info)
+{
+    struct place at, last;
+    return !place_read(orb_reply_str(orb_reply_field(info, "last-generated-id"), NULL), &last) && !place_read(f->position, &at) && place_compare(last, at) > 0;
+}
+
 static void on_info(void *arg, const struct orb_reply *reply, const struct orb_error *err)
 {
     struct orb_feed *f = arg;
@@ -262,14 +270,50 @@ static void on_info(void *arg, const struct orb_reply *reply, const struct orb_e
         f->is_up = 1;
         next(f, read_on, 0);
         if (is_gap || is_new)
-            tell(f, &(struct orb_feed_batch){ .is_gap = is_gap }, NULL);
+            tell(f, &(struct orb_feed_batch){ .is_gap = is_gap, .is_behind = is_behind(f, reply) }, NULL);
     }
     unref(f);
+}
+
+/* One more than was asked for: behind that one they begin. */
+static void on_back(void *arg, const struct orb_reply *reply, const struct orb_error *err)
+{
+    struct orb_feed *f = arg;
+    size_t n = orb_reply_count(reply);
+    if (f->is_freed) {
+        ;
+    } else if (err) {
+        fail(f, err);
+    } else {
+        const char *first = orb_reply_str(orb_reply_at(orb_reply_at(reply, n - 1), 0), NULL);
+        snprintf(f->position, sizeof f->position, "%s", (int64_t)n > f->back ? first : "0-0");
+        f->back = 0;
+        check(f);
+    }
+    unref(f);
+}
+
+static void go_back(struct orb_feed *f)
+{
+    struct orb_buf b;
+    orb_buf_init(&b, 4096);
+    orb_cmd_start(&b, 6);
+    orb_cmd_str(&b, "XREVRANGE");
+    orb_store_key_arg(f->client->store, &b, "orbiter:feed", "");
+    orb_cmd_str(&b, "+");
+    orb_cmd_str(&b, "-");
+    orb_cmd_str(&b, "COUNT");
+    orb_cmd_int(&b, f->back + 1);
+    ask(f, &b, on_back);
 }
 
 static void check(struct orb_feed *f)
 {
     struct orb_buf b;
+    if (f->back) {
+        go_back(f);
+        return;
+    }
     orb_buf_init(&b, 4096);
     orb_cmd_start(&b, 3);
     orb_cmd_str(&b, "XINFO");
@@ -293,15 +337,17 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
 int orb_feed_follow(struct orb_client *client, const char *from_id, orb_feed_cb cb, void *arg, struct orb_feed **out, struct orb_error *err)
 {
     struct place place;
-    if (from_id && place_read(from_id, &place))
-        return orb_error_set(err, ORB_E_USAGE, "\"%s\" is no id of an entry of the feed: use one that the feed gave, or 0", from_id);
+    int64_t back = from_id && *from_id == '-' ? strtoll(from_id + 1, NULL, 10) : 0;
+    if (from_id && ((*from_id == '-' && (back < 1 || back > BACK_MAX || from_id[1 + strspn(from_id + 1, "0123456789")])) || (*from_id != '-' && place_read(from_id, &place))))
+        return orb_error_set(err, ORB_E_USAGE, "\"%s\" is no id of an entry of the feed: use one that the feed gave, 0, or -1 to -%d for the last ones", from_id, BACK_MAX);
     struct orb_feed *f = orb_alloc(sizeof *f);
     f->client = client;
     f->loop = client->loop;
     f->cb = cb;
     f->arg = arg;
     f->refs = 1;
-    if (from_id)
+    f->back = back;
+    if (from_id && !back)
         snprintf(f->position, sizeof f->position, "%" PRIu64 "-%" PRIu64, place.ms, place.seq);
     f->timer = orb_timer_new(f->loop, on_timer, f);
     struct orb_redis_config mine = client->config;

@@ -168,10 +168,34 @@ static void it_goes_on_from_a_position(void **state)
     assert_string_equal(heard.text, "UP, pending c");
 }
 
+static void the_last_ones_are_told_first(void **state)
+{
+    (void)state;
+    follow(fleet.client, "-3"); /* there is no feed yet */
+    submit("a");
+    until_events(1);
+    assert_string_equal(heard.text, "UP, pending a");
+    orb_feed_free(feed);
+    for (char id[2] = "b"; *id <= 'e'; ++*id)
+        submit(id);
+    memset(&heard, 0, sizeof heard);
+    follow(fleet.client, "-3");
+    until_events(3);
+    submit("f");
+    until_events(4);
+    assert_string_equal(heard.text, "UP, pending c, pending d, pending e, pending f");
+    assert_int_equal(heard.behind, 1); /* where it begins */
+    orb_feed_free(feed);
+    memset(&heard, 0, sizeof heard);
+    follow(fleet.client, "-10000");
+    until_events(6);
+    assert_string_equal(heard.text, "UP, pending a, pending b, pending c, pending d, pending e, pending f");
+}
+
 static void a_position_must_be_one(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", "x", "5-", "-5", "5-x", "$", "5-5-5", "(5-0", "1234567890123456789012345678901234567890123456789" };
+    static const char *const bad[] = { "", "x", "5-", "-", "-0", "--5", "-5x", "-10001", "5-x", "$", "5-5-5", "(5-0", "1234567890123456789012345678901234567890123456789" };
     struct orb_error err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(orb_feed_follow(fleet.client, bad[i], on_feed, &heard, &feed, &err), ORB_E_USAGE);
@@ -198,7 +222,7 @@ static void much_comes_in_batches(void **state)
     until_events(1200);
     assert_int_equal(heard.events, 1200);
     assert_int_equal(heard.batches, 3);
-    assert_int_equal(heard.behind, 2);
+    assert_int_equal(heard.behind, 3); /* where it begins, too */
     assert_int_equal(heard.most, ORB_FEED_ENTRIES_MAX);
     assert_non_null(strstr(heard.text, "UP, pending t1, pending t2,"));
     assert_non_null(strstr(heard.text, "pending t500, pending t501,"));
@@ -412,7 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_happens_is_told_as_it_happens),
         TEST(it_goes_on_from_a_position),
-        TEST(a_position_must_be_one),
+        TEST(the_last_ones_are_told_first), TEST(a_position_must_be_one),
         TEST(one_entry_may_be_about_many_and_hold_anything),
         TEST(much_comes_in_batches),
         TEST(what_happens_fast_comes_together),

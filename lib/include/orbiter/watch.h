@@ -30,7 +30,7 @@ struct orb_feed_batch {
     const char *position;      /* behind these events: go on from here, in another process too; "" = not known yet */
     int is_up;                 /* connected: nothing is missing up to position. 0: the connection is lost, and is made again */
     int is_gap;                /* what happened before these events was trimmed, or Redis has lost it: what is known must be looked through */
-    int is_behind;             /* more has been written already, the next batch has it */
+    int is_behind;             /* more has been written already, or may have been: a next batch has it */
 };
 /* Called for each batch, and with count 0 when the connection is made (is_up 1; also for the first time) or lost (is_up 0).
  * err: why it was lost or made no progress, else NULL; it is tried again for as long as the feed is there, unless it was
@@ -40,8 +40,8 @@ typedef void (*orb_feed_cb)(void *arg, const struct orb_feed_batch *batch, const
 
 struct orb_feed;
 /* Follow the feed on a connection of its own, from behind from_id (an entry's id, "0" = all that is kept, about
- * 100,000 entries; NULL = from now on). A lost connection leaves no gap. Batches are at least 20 ms apart; while nothing
- * happens it costs one command a second. ORB_E_USAGE: from_id is no entry's id. To be freed before its client. */
+ * 100,000 entries; "-500" = the last 500, at most 10,000; NULL = from now on). A lost connection leaves no gap. Batches are at least 20 ms apart; while nothing
+ * happens it costs one command a second. ORB_E_USAGE: from_id is none of these. To be freed before its client. */
 ORB_API int orb_feed_follow(struct orb_client *client, const char *from_id, orb_feed_cb cb, void *arg,
                             struct orb_feed **out, struct orb_error *err) ORB_MUST_CHECK;
 /* No callback comes any more. May be called inside one. */
