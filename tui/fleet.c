@@ -216,8 +216,14 @@ void tui_fleet_moved(struct tui_fleet *f, int was, enum orb_status is)
 
 double tui_fleet_rate(const struct tui_fleet *f, const struct tui_history *h, double now)
 {
-    double watched = f->watched_at > 0 ? now - f->watched_at : 0;
-    return tui_history_rate(h, now, watched >= RATE_S ? RATE_S : watched > 0 ? (int)watched : 0);
+    int64_t slots = (int64_t)(now / TUI_SLOT_S) - (int64_t)ceil(f->watched_at / TUI_SLOT_S); /* whole ones */
+    double values[2] = { 0 };
+    if (f->watched_at <= 0 || slots * TUI_SLOT_S >= RATE_S)
+        return tui_history_rate(h, now, RATE_S);
+    if (slots >= 1)
+        return tui_history_rate(h, now, (int)slots * TUI_SLOT_S);
+    tui_history_get(h, now + TUI_SLOT_S, values, TUI_COUNT(values)); /* with the one under way */
+    return (values[0] + values[1]) / fmax(now - f->watched_at, 1);
 }
 
 double tui_queue_eta(const struct tui_fleet *f, const struct tui_queue *q, double now)
