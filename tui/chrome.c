@@ -19,27 +19,42 @@ struct tui_rect tui_chrome_body(const struct tui_model *m)
 
 /* ---- header ----------------------------------------------------------------- */
 
+/* At most four columns: a number that is cut would be another one. */
+static void show_brief(double n, char *out, size_t cap)
+{
+    if (n < 1000)
+        snprintf(out, cap, "%.0f", n);
+    else
+        snprintf(out, cap, n < 1e6 ? "%.0fk" : "%.0fM", floor(n / (n < 1e6 ? 1e3 : 1e6)));
+}
+
+static void show_stale(double age, char *out, size_t cap)
+{
+    age = fmin(age, 9999 * 3600.0);
+    if (age < 1000)
+        snprintf(out, cap, "STALE %.0fs", floor(age));
+    else
+        snprintf(out, cap, age < 60000 ? "STALE %.0fm" : "STALE %.0fh", floor(age / (age < 60000 ? 60 : 3600)));
+}
+
 static int draw_link(struct tui_model *m, struct tui_grid *grid, int col)
 {
     const struct tui_link *link = &m->link;
-    char span[24];
+    char text[24], newer[8];
     if (m->is_paused) {
-        tui_show_span(m->now - m->paused_at, span, sizeof span);
-        return tui_putf(grid, 0, col, grid->cols - col, TUI_STALE, m->newer ? "PAUSED, %llu newer" : "PAUSED", (unsigned long long)m->newer);
+        show_brief((double)m->newer, newer, sizeof newer);
+        return tui_putf(grid, 0, col, grid->cols - col, TUI_STALE, m->newer ? "PAUSED %s" : "PAUSED", newer);
     }
     if (link->is_up) {
         /* While it is up a question is asked every two seconds: a silence means that answers do not come. */
         double age = link->heard_at > 0 ? m->now - link->heard_at : 0;
-        if (age < 3)
-            return tui_put(grid, 0, col, grid->cols - col, TUI_LIVE, "LIVE", 4);
-        return tui_putf(grid, 0, col, grid->cols - col, TUI_STALE, "STALE %.0fs", floor(age));
+        show_stale(age, text, sizeof text);
+        return tui_put(grid, 0, col, grid->cols - col, age < 3 ? TUI_LIVE : TUI_STALE, age < 3 ? "LIVE" : text, age < 3 ? 4 : strlen(text));
     }
     if (!link->was_up)
         return tui_put(grid, 0, col, grid->cols - col, TUI_STALE, "CONNECTING", 10);
-    double age = floor(m->now - link->since), retry = link->retry_at - m->now;
-    if (retry >= 1 && grid->cols >= 100)
-        return tui_putf(grid, 0, col, grid->cols - col, TUI_OFFLINE, "STALE %.0fs, retry in %.0fs", age, ceil(retry));
-    return tui_putf(grid, 0, col, grid->cols - col, TUI_OFFLINE, "STALE %.0fs", age);
+    show_stale(m->now - link->since, text, sizeof text);
+    return tui_put(grid, 0, col, grid->cols - col, TUI_OFFLINE, text, strlen(text));
 }
 
 /* The screens' names with their keys; returns the column behind. With a place of the mouse: which one is there, or -1. */
@@ -151,6 +166,8 @@ static void draw_status(struct tui_model *m, struct tui_grid *grid, int row)
         tui_putf(grid, row, 0, grid->cols, m->toast_is_error ? TUI_ERROR : TUI_TOAST, "%s", m->toast);
     else if (*m->hint)
         tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "%s", m->hint);
+    else if (m->is_paused)
+        tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "frozen: %s goes on with the %llu changes that have come since", tui_keys_first(m->keys, TUI_DO_PAUSE), (unsigned long long)m->newer);
     else
         draw_list_status(m, grid, row);
     if (undo > 0) {
