@@ -194,8 +194,10 @@ void tui_prompt_draw(const struct tui_prompt *p, struct tui_grid *grid, int row)
 {
     int col = tui_put(grid, row, 0, grid->cols, TUI_PROMPT, p->label, strlen(p->label));
     int room = grid->cols - col - 1;
-    size_t from = 0;
-    /* What is before the cursor has to be seen. */
+    size_t from = p->cursor;
+    /* What is before the cursor has to be seen: as much as there is room for, from the cursor back. */
+    for (int used = 0; from && used < room; from = before(p, from))
+        used += tui_columns(p->text + before(p, from), from - before(p, from));
     while (from < p->cursor && tui_columns(p->text + from, p->cursor - from) > room)
         from = behind(p, from);
     int end = tui_put(grid, row, col, grid->cols - col, TUI_TEXT, p->text + from, p->len - from);
