@@ -43,8 +43,9 @@ static void draw_figures(const struct tui_model *m, struct tui_grid *grid, int r
         tui_show_span(o->started_at - o->created_at, span, sizeof span);
         col = tui_draw_pair(grid, row, col, cols - col, "queued", TUI_TEXT, span) + 2;
     }
-    if (o->first_token_at > 0 && o->started_at > 0 && o->first_token_at >= o->started_at) {
-        tui_show_span(o->first_token_at - o->started_at, span, sizeof span);
+    double first = o->first_token_at > 0 && o->started_at > 0 ? o->first_token_at - o->started_at : (double)NAN;
+    if (first > -0.01) { /* ids of events have whole milliseconds; of an attempt before this one it says nothing */
+        tui_show_span(first, span, sizeof span);
         col = tui_draw_pair(grid, row, col, cols - col, "first token", TUI_TEXT, span) + 2;
     }
     if (o->started_at > 0) {

@@ -30,14 +30,15 @@ static void draw_detail(const struct tui_model *m, uint32_t row, struct tui_grid
     const char *state = orb_status_word(t->state);
     snprintf(text, sizeof text, "%.8s  %s", tui_task_id(&m->tasks, row), tui_texts_get(m->texts, t->agent));
     tui_draw_rule(grid, rect, text, NULL, 0);
+    struct tui_value value = { 0 };
     tui_show_age(tui_age_now(m), t->created_at, age, sizeof age);
-    double now = tui_age_now(m);
-    tui_show_span(t->started_at <= 0 ? (double)NAN : t->completed_at > 0 ? t->completed_at - t->started_at : now - t->started_at, took, sizeof took);
+    tui_task_source.value(m, row, TUI_TASK_TOOK, &value);
+    tui_show_span(value.number, took, sizeof took);
     snprintf(text, sizeof text, "%s %s", tui_state_glyph(state), state);
     int col = tui_put(grid, rect.row + 1, rect.col, rect.cols, tui_state_role(state), text, strlen(text));
     if (!isnan(t->cost))
         snprintf(cost, sizeof cost, "  $%.4f", (double)t->cost);
-    tui_putf(grid, rect.row + 1, col, rect.cols - (col - rect.col), TUI_TEXT, "  try %u  %s old  took %s%s", t->attempt, age, took, cost);
+    tui_putf(grid, rect.row + 1, col, rect.cols - (col - rect.col), TUI_TEXT, "  try %u  %s old  took %s%s", t->attempt, t->created_at > 0 ? age : "?", took, cost);
     snprintf(text, sizeof text, "%s  worker %s", tui_texts_get(m->texts, t->queue), t->worker ? tui_texts_get(m->texts, t->worker) : "none");
     tui_draw_pair(grid, rect.row + 2, rect.col, rect.cols, "queue", TUI_TEXT, text);
     snprintf(text, sizeof text, "%u in, %u out%s", t->tokens_in, t->tokens_out, t->recoveries ? "   recovered from a dead worker" : "");
