@@ -243,14 +243,14 @@ static void redis_ended(struct dev *dev, int status)
     stop(dev, ORB_E_SYSTEM);
 }
 
-/* Who leaves the console is done. */
-static void console_ended(struct dev *dev)
+/* Who leaves the console is done. One that could not start has said why. */
+static void console_ended(struct dev *dev, int status)
 {
     dev->console = 0;
     if (dev->stop_ms)
         go_on_stopping(dev);
     else
-        stop(dev, 0);
+        stop(dev, WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : ORB_E_SYSTEM);
 }
 
 static void on_child(void *arg, int signo)
@@ -263,7 +263,7 @@ static void on_child(void *arg, int signo)
         if (pid == dev->redis)
             redis_ended(dev, status);
         if (pid == dev->console)
-            console_ended(dev);
+            console_ended(dev, status);
         for (int i = 0; i < dev->options->workers; i++)
             if (pid == dev->workers[i].pid)
                 worker_ended(&dev->workers[i], status);

@@ -50,7 +50,7 @@ int dev_console_tasks(struct cli *cli)
 
 pid_t dev_console_start(const struct cli *cli, const char *url, struct orb_error *err)
 {
-    static const char hint[] = "try: 4 tasks, Enter opens one with its live stream, C cancels, / filters, ? help, q leaves and stops the demo";
+    static const char hint[] = "try: 4 tasks, Enter opens one live, C cancels, / filters, ? help, q stops it";
     const char *argv[] = {"orbiter", "top", "-q", "--hint", hint, "--redis-url", url, NULL, NULL, NULL};
     pid_t parent = getpid();
     sigset_t all, before, none;

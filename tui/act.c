@@ -13,14 +13,14 @@ static const struct kind {
 } kinds[TUI_ACT_KINDS] = {
     [TUI_CANCEL] = { "Cancel", "cancelled", "task", 0 },
     [TUI_RESUBMIT] = { "Resubmit", "resubmitted", "task", 0 },
-    [TUI_RESUBMIT_EDITED] = { "Resubmit, with the edited prompt,", "resubmitted", "task", 0 },
+    [TUI_RESUBMIT_EDITED] = { "Resubmit, edited,", "resubmitted", "task", 0 },
     [TUI_SUBMIT] = { "Submit", "submitted", "task", 0 },
     [TUI_PAUSE_QUEUE] = { "Pause", "paused", "queue", 0 },
     [TUI_RESUME_QUEUE] = { "Let go on", "resumed", "queue", 0 },
     [TUI_DRAIN] = { "Drain", "asked to drain:", "worker", 0 },
     [TUI_REPLAY_TASK] = { "Replay the dead letter of", "replayed", "task", 0 },
     [TUI_REPLAY_QUEUE] = { "Replay all dead letters of", "replayed the dead letters of", "queue", 0 },
-    [TUI_PURGE] = { "Cancel everything that waits in", "purged", "queue", 1 },
+    [TUI_PURGE] = { "Cancel all that waits in", "purged", "queue", 1 },
 };
 
 static void asking_done(struct tui_asking *a)
@@ -164,12 +164,19 @@ static void say_form(struct tui_asking *a)
         snprintf(a->question, sizeof a->question, "Submit a new task to %.40s, %.40s, %zu bytes?", form.queue, form.model, form.prompt_len);
 }
 
+/* As much of the target as leaves the answers in sight; hex digits as in the lists. */
+static int id_room(const struct tui_model *m, const struct tui_asking *a)
+{
+    int is_made = subject_of(a->kind) == TUI_OF_TASK && strlen(a->acts[0].target) == 32;
+    return m->cols >= 110 ? 60 : is_made ? 8 : 24;
+}
+
 static void open_question(struct tui_model *m)
 {
     struct tui_asking *a = &m->acts.asking;
     const struct kind *k = &kinds[a->kind];
     int is_of_tasks = a->kind <= TUI_RESUBMIT_EDITED;
-    char who[120] = "", label[200];
+    char who[120] = "", label[300], tail[60];
     if (a->count == 1) {
         if (is_of_tasks)
             say_agents(m, a, who, sizeof who);
@@ -177,9 +184,9 @@ static void open_question(struct tui_model *m)
         if (a->kind == TUI_SUBMIT)
             say_form(a);
         else if (*who || *a->acts[0].seen)
-            snprintf(a->question, sizeof a->question, "%s %s %.40s (%.30s%s%.20s)?", k->verb, k->noun, a->acts[0].target, who, *who && *a->acts[0].seen ? ", " : "", a->acts[0].seen);
+            snprintf(a->question, sizeof a->question, "%s %s %.*s (%.30s%s%.20s)?", k->verb, k->noun, id_room(m, a), a->acts[0].target, who, *who && *a->acts[0].seen ? ", " : "", a->acts[0].seen);
         else
-            snprintf(a->question, sizeof a->question, "%s %s %.40s?", k->verb, k->noun, a->acts[0].target);
+            snprintf(a->question, sizeof a->question, "%s %s %.*s?", k->verb, k->noun, id_room(m, a), a->acts[0].target);
     } else {
         if (is_of_tasks)
             say_agents(m, a, who, sizeof who);
@@ -196,9 +203,12 @@ static void open_question(struct tui_model *m)
     else if (a->count >= TUI_TYPE_NUMBER_FROM)
         snprintf(a->must_type, sizeof a->must_type, "%zu", a->count);
     if (*a->must_type)
-        snprintf(label, sizeof label, "%.120s  type %.24s: ", a->question, k->must_type ? "its name" : a->must_type);
+        snprintf(tail, sizeof tail, "  type %.24s: ", k->must_type ? "its name" : a->must_type);
     else
-        snprintf(label, sizeof label, "%.140s   [N]o  [y]es%s ", a->question, a->count > 1 ? "  [v]iew" : "");
+        snprintf(tail, sizeof tail, "   [N]o  [y]es%s ", a->count > 1 ? "  [v]iew" : "");
+    /* The answers are in sight whatever the width; so is some of what is typed. */
+    size_t fit = tui_fit(a->question, strlen(a->question), m->cols - tui_columns(tail, strlen(tail)) - (*a->must_type ? 8 : 1), &(int){ 0 });
+    snprintf(label, sizeof label, "%.*s%s", (int)fit, a->question, tail);
     tui_prompt_open(&m->prompt, TUI_PROMPT_QUESTION, label, "");
 }
 
@@ -498,7 +508,7 @@ static void sum_up(struct tui_model *m, struct tui_asking *a)
     if (a->kind == TUI_SUBMIT && a->done)
         at += (size_t)snprintf(text, sizeof text, "submitted task %.130s", a->last_word);
     else if (a->count == 1 && a->done)
-        at += (size_t)snprintf(text, sizeof text, "%s %s %.36s%s%.60s", k->done, k->noun, a->acts[0].target, !*a->last_word ? "" : a->kind == TUI_PURGE ? ": " : " as ", a->last_word);
+        at += (size_t)snprintf(text, sizeof text, "%s %s %.*s%s%.60s", k->done, k->noun, id_room(m, a), a->acts[0].target, !*a->last_word ? "" : a->kind == TUI_PURGE ? ": " : " as ", a->last_word);
     else if (a->done)
         at += (size_t)snprintf(text, sizeof text, "%s %zu %ss", k->done, a->done, k->noun);
     if (a->changed)

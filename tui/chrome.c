@@ -29,16 +29,34 @@ struct header {
     int clock_col;
 };
 
+/* At most four columns: a number that is cut would be another one. */
+static void show_brief(double n, char *out, size_t cap)
+{
+    if (n < 1000)
+        snprintf(out, cap, "%.0f", n);
+    else
+        snprintf(out, cap, n < 1e6 ? "%.0fk" : "%.0fM", floor(n / (n < 1e6 ? 1e3 : 1e6)));
+}
+
+static void show_stale(double age, char *out, size_t cap)
+{
+    age = fmin(age, 9999 * 3600.0);
+    if (age < 1000)
+        snprintf(out, cap, "STALE %.0fs", floor(age));
+    else
+        snprintf(out, cap, age < 60000 ? "STALE %.0fm" : "STALE %.0fh", floor(age / (age < 60000 ? 60 : 3600)));
+}
+
 static void say_link(const struct tui_model *m, int cols, char *out, size_t cap, enum tui_role *role)
 {
     const struct tui_link *link = &m->link;
     int is_long = cols > 20;
     char newer[24];
     /* While it is up a question is asked every two seconds: a silence means that answers do not come. */
-    double silent = link->heard_at > 0 ? m->now - link->heard_at : 0, retry = link->retry_at - m->now;
+    double silent = link->heard_at > 0 ? m->now - link->heard_at : 0;
     *role = TUI_STALE;
     if (m->is_paused && m->newer) {
-        tui_show_short((double)m->newer, newer, sizeof newer);
+        show_brief((double)m->newer, newer, sizeof newer);
         snprintf(out, cap, is_long ? "PAUSED, %s newer" : "PAUSED +%s", newer);
     } else if (m->is_paused) {
         snprintf(out, cap, "PAUSED");
@@ -46,13 +64,11 @@ static void say_link(const struct tui_model *m, int cols, char *out, size_t cap,
         snprintf(out, cap, "LIVE");
         *role = TUI_LIVE;
     } else if (link->is_up) {
-        snprintf(out, cap, "STALE %.0fs", floor(silent));
+        show_stale(silent, out, cap);
     } else if (!link->was_up) {
         snprintf(out, cap, "CONNECTING");
     } else {
-        int n = snprintf(out, cap, "STALE %.0fs", floor(m->now - link->since));
-        if (is_long && retry >= 1)
-            snprintf(out + n, cap - (size_t)n, ", retry in %.0fs", ceil(retry));
+        show_stale(m->now - link->since, out, cap);
         *role = TUI_OFFLINE;
     }
 }
@@ -220,6 +236,8 @@ static void draw_status(struct tui_model *m, struct tui_grid *grid, int row)
         tui_putf(grid, row, 0, grid->cols, m->toast_is_error ? TUI_ERROR : TUI_TOAST, "%s", m->toast);
     else if (*m->hint)
         tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "%s", m->hint);
+    else if (m->is_paused)
+        tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "frozen: %s goes on with the %llu changes that have come since", tui_keys_first(m->keys, TUI_DO_PAUSE), (unsigned long long)m->newer);
     else
         draw_list_status(m, grid, row);
     if (undo > 0) {

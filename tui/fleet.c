@@ -217,8 +217,14 @@ void tui_fleet_moved(struct tui_fleet *f, double at, int was, enum orb_status is
 
 double tui_fleet_rate(const struct tui_fleet *f, const struct tui_history *h, double now)
 {
-    double watched = f->watched_at > 0 ? now - f->watched_at : 0;
-    return tui_history_rate(h, now, watched >= RATE_S ? RATE_S : watched > 0 ? (int)watched : 0);
+    int64_t slots = (int64_t)(now / TUI_SLOT_S) - (int64_t)ceil(f->watched_at / TUI_SLOT_S); /* whole ones */
+    double values[2] = { 0 };
+    if (f->watched_at <= 0 || slots * TUI_SLOT_S >= RATE_S)
+        return tui_history_rate(h, now, RATE_S);
+    if (slots >= 1)
+        return tui_history_rate(h, now, (int)slots * TUI_SLOT_S);
+    tui_history_get(h, now + TUI_SLOT_S, values, TUI_COUNT(values)); /* with the one under way */
+    return (values[0] + values[1]) / fmax(now - f->watched_at, 1);
 }
 
 double tui_queue_eta(const struct tui_fleet *f, const struct tui_queue *q, double now)
@@ -260,21 +266,21 @@ static void set_spark(struct tui_value *out, const struct tui_history *h, double
 
 enum worker_field { W_ID, W_HOST, W_STATE, W_SLOTS, W_BEAT, W_DONE, W_FAIL, W_TOKENS, W_RSS, W_VERSION, W_QUEUE, W_TASK, W_UP, W_BUSY, W_HELD, W_FIELDS };
 static const struct tui_field worker_fields[W_FIELDS] = {
-    [W_ID] = { "worker", "WORKER", TUI_ID_FIELD, 19, 1, 1, "its id" },
-    [W_HOST] = { "host", "HOST", TUI_TEXT_FIELD, 8, 0, 2, "the machine" },
-    [W_STATE] = { "state", "STATE", TUI_STATE_FIELD, 10, 0, 3, "busy, idle, draining, lost" },
-    [W_SLOTS] = { "slots", "SLOTS", TUI_TEXT_FIELD, 6, 0, 4, "tasks that it runs, of those that it may run at a time" },
-    [W_BEAT] = { "beat", "BEAT", TUI_TEXT_FIELD, 4, 0, 5, "ok, or how long ago its last heartbeat was" },
-    [W_DONE] = { "tasks", "TASKS", TUI_COUNT_FIELD, 6, 0, 6, "tasks that it has completed" },
-    [W_FAIL] = { "fail", "FAIL%", TUI_PERCENT_FIELD, 5, 0, 7, "how many of its attempts failed, percent" },
-    [W_TOKENS] = { "tok", "TOK/S", TUI_RATE_FIELD, 6, 0, 8, "tokens a second" },
-    [W_RSS] = { "rss", "RSS", TUI_BYTES_FIELD, 6, 0, 9, "its memory" },
-    [W_VERSION] = { "version", "VERSION", TUI_TEXT_FIELD, 8, 0, 101, "of its program; a Python worker tells none" },
-    [W_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 16, 0, 102, "the queue it serves" },
-    [W_TASK] = { "task", "TASK", TUI_ID_FIELD, 8, 1, 103, "a task that it runs" },
-    [W_UP] = { "up", "UP", TUI_AGE_FIELD, 4, 0, 104, "since when it runs" },
-    [W_BUSY] = { "busy", "BUSY", TUI_COUNT_FIELD, 5, 0, 0, "tasks that it runs" },
-    [W_HELD] = { "held", "HELD", TUI_COUNT_FIELD, 5, 0, 0, "queue entries that it has been given and that have not ended" },
+    [W_ID] = { "worker", "WORKER", TUI_ID_FIELD, 19, 1, 1, "its id", 0 },
+    [W_HOST] = { "host", "HOST", TUI_TEXT_FIELD, 8, 0, 2, "the machine", 0 },
+    [W_STATE] = { "state", "STATE", TUI_STATE_FIELD, 10, 0, 3, "busy, idle, draining, lost", 0 },
+    [W_SLOTS] = { "slots", "SLOTS", TUI_TEXT_FIELD, 6, 0, 4, "tasks that it runs, of those that it may run at a time", 0 },
+    [W_BEAT] = { "beat", "BEAT", TUI_TEXT_FIELD, 4, 0, 5, "ok, or how long ago its last heartbeat was", 0 },
+    [W_DONE] = { "tasks", "TASKS", TUI_COUNT_FIELD, 6, 0, 6, "tasks that it has completed", 0 },
+    [W_FAIL] = { "fail", "FAIL%", TUI_PERCENT_FIELD, 5, 0, 7, "how many of its attempts failed, percent", 0 },
+    [W_TOKENS] = { "tok", "TOK/S", TUI_RATE_FIELD, 6, 0, 8, "tokens a second", 0 },
+    [W_RSS] = { "rss", "RSS", TUI_BYTES_FIELD, 6, 0, 9, "its memory", 0 },
+    [W_VERSION] = { "version", "VERSION", TUI_TEXT_FIELD, 8, 0, 101, "of its program; a Python worker tells none", 0 },
+    [W_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 16, 0, 102, "the queue it serves", 0 },
+    [W_TASK] = { "task", "TASK", TUI_ID_FIELD, 8, 1, 103, "a task that it runs", 0 },
+    [W_UP] = { "up", "UP", TUI_AGE_FIELD, 4, 0, 104, "since when it runs", 0 },
+    [W_BUSY] = { "busy", "BUSY", TUI_COUNT_FIELD, 5, 0, 0, "tasks that it runs", 0 },
+    [W_HELD] = { "held", "HELD", TUI_COUNT_FIELD, 5, 0, 0, "queue entries that it has been given and that have not ended", 0 },
 };
 
 static uint32_t worker_limit(const struct tui_model *m)
@@ -371,20 +377,20 @@ const struct tui_source tui_worker_source = {
 
 enum queue_field { Q_NAME, Q_STATE, Q_DEPTH, Q_RUNNING, Q_WORKERS, Q_OLDEST, Q_IN, Q_OUT, Q_ETA, Q_TREND, Q_FAIL, Q_DELAYED, Q_DEAD, Q_CONSUMERS, Q_FIELDS };
 static const struct tui_field queue_fields[Q_FIELDS] = {
-    [Q_NAME] = { "queue", "QUEUE", TUI_TEXT_FIELD, 14, 1, 1, "its name" },
-    [Q_STATE] = { "state", "STATE", TUI_STATE_FIELD, 9, 0, 2, "running or paused" },
-    [Q_DEPTH] = { "depth", "DEPTH", TUI_COUNT_FIELD, 6, 0, 3, "tasks that wait and may begin" },
-    [Q_RUNNING] = { "unacked", "UNACKED", TUI_COUNT_FIELD, 7, 0, 4, "tasks that workers have been given and that have not ended" },
-    [Q_WORKERS] = { "workers", "WORKERS", TUI_COUNT_FIELD, 7, 0, 5, "workers that serve it" },
-    [Q_OLDEST] = { "oldest", "OLDEST", TUI_AGE_FIELD, 6, 0, 6, "how long the one that waits longest has waited" },
-    [Q_IN] = { "in", "IN/S", TUI_RATE_FIELD, 5, 0, 7, "tasks that came, a second, over the last minute" },
-    [Q_OUT] = { "out", "OUT/S", TUI_RATE_FIELD, 5, 0, 8, "tasks that ended, a second, over the last minute" },
-    [Q_ETA] = { "eta", "ETA", TUI_SPAN_FIELD, 6, 0, 9, "when it will be empty at these rates, or that it grows" },
-    [Q_TREND] = { "trend", "TREND", TUI_SPARK_FIELD, 12, 1, 101, "the depth over time" },
-    [Q_FAIL] = { "fail", "FAIL/S", TUI_RATE_FIELD, 6, 0, 102, "tasks that failed, a second, over the last minute" },
-    [Q_DELAYED] = { "delayed", "DELAYED", TUI_COUNT_FIELD, 7, 0, 103, "not due yet, or waiting for another attempt" },
-    [Q_DEAD] = { "dead", "DEAD", TUI_COUNT_FIELD, 5, 0, 104, "dead letters" },
-    [Q_CONSUMERS] = { "consumers", "CONSUMERS", TUI_COUNT_FIELD, 9, 0, 0, "of its group, Python's too" },
+    [Q_NAME] = { "queue", "QUEUE", TUI_TEXT_FIELD, 14, 1, 1, "its name", 0 },
+    [Q_STATE] = { "state", "STATE", TUI_STATE_FIELD, 9, 0, 2, "running or paused", 0 },
+    [Q_DEPTH] = { "depth", "DEPTH", TUI_COUNT_FIELD, 6, 0, 3, "tasks that wait and may begin", 0 },
+    [Q_RUNNING] = { "unacked", "UNACKED", TUI_COUNT_FIELD, 7, 0, 4, "tasks that workers have been given and that have not ended", 0 },
+    [Q_WORKERS] = { "workers", "WORKERS", TUI_COUNT_FIELD, 7, 0, 5, "workers that serve it", 0 },
+    [Q_OLDEST] = { "oldest", "OLDEST", TUI_AGE_FIELD, 6, 0, 6, "how long the one that waits longest has waited", 0 },
+    [Q_IN] = { "in", "IN/S", TUI_RATE_FIELD, 5, 0, 7, "tasks that came, a second, over the last minute", 0 },
+    [Q_OUT] = { "out", "OUT/S", TUI_RATE_FIELD, 5, 0, 8, "tasks that ended, a second, over the last minute", 0 },
+    [Q_ETA] = { "eta", "ETA", TUI_SPAN_FIELD, 6, 0, 9, "when it will be empty at these rates, or that it grows", 0 },
+    [Q_TREND] = { "trend", "TREND", TUI_SPARK_FIELD, 12, 1, 101, "the depth over time", 0 },
+    [Q_FAIL] = { "fail", "FAIL/S", TUI_RATE_FIELD, 6, 0, 102, "tasks that failed, a second, over the last minute", 0 },
+    [Q_DELAYED] = { "delayed", "DELAYED", TUI_COUNT_FIELD, 7, 0, 103, "not due yet, or waiting for another attempt", 0 },
+    [Q_DEAD] = { "dead", "DEAD", TUI_COUNT_FIELD, 5, 0, 104, "dead letters", 0 },
+    [Q_CONSUMERS] = { "consumers", "CONSUMERS", TUI_COUNT_FIELD, 9, 0, 0, "of its group, Python's too", 0 },
 };
 
 static uint32_t queue_limit(const struct tui_model *m)

@@ -128,15 +128,15 @@ void tui_log_audits(struct tui_model *m, const struct tui_msg *msg)
 
 enum log_field { L_TIME, L_TYPE, L_ID, L_AGENT, L_QUEUE, L_WORKER, L_TEXT, L_LEVEL, L_NUMBER, L_FIELDS };
 static const struct tui_field fields[L_FIELDS] = {
-    [L_TIME] = { "time", "TIME", TUI_CLOCK_FIELD, 8, 0, 1, "when it happened" },
+    [L_TIME] = { "time", "TIME", TUI_CLOCK_FIELD, 8, 0, 1, "when it happened", 0 },
     [L_TYPE] = { "type", "TYPE", TUI_TEXT_FIELD, 15, 0, 2, "task.running, worker.lost, queue.paused, act.cancel and so on", 1 },
-    [L_ID] = { "id", "ID", TUI_ID_FIELD, 10, 0, 3, "the task, worker or queue" },
+    [L_ID] = { "id", "ID", TUI_ID_FIELD, 10, 0, 3, "the task, worker or queue", 0 },
     [L_AGENT] = { "agent", "AGENT", TUI_TEXT_FIELD, 10, 0, 4, "the task's agent", 1 },
     [L_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 13, 0, 101, "the queue", 1 },
     [L_WORKER] = { "worker", "WORKER", TUI_ID_FIELD, 18, 0, 102, "the worker", 1 },
-    [L_TEXT] = { "text", "WHAT", TUI_TEXT_FIELD, 20, 1, 5, "more about it" },
-    [L_LEVEL] = { "level", "LEVEL", TUI_COUNT_FIELD, 5, 0, 0, "0 information, 1 warning, 2 error" },
-    [L_NUMBER] = { "number", "NO", TUI_COUNT_FIELD, 7, 0, 0, "in the order in which they came" },
+    [L_TEXT] = { "text", "WHAT", TUI_TEXT_FIELD, 20, 1, 5, "more about it", 0 },
+    [L_LEVEL] = { "level", "LEVEL", TUI_COUNT_FIELD, 5, 0, 0, "0 information, 1 warning, 2 error", 0 },
+    [L_NUMBER] = { "number", "NO", TUI_COUNT_FIELD, 7, 0, 0, "in the order in which they came", 0 },
 };
 
 static uint32_t limit(const struct tui_model *m)

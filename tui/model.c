@@ -146,7 +146,6 @@ static void on_link(struct tui_model *m, const struct tui_msg *msg)
     }
     m->link.is_up = is_up;
     m->link.was_up |= is_up;
-    m->link.retry_at = msg->number;
     tui_set(m->link.why, sizeof m->link.why, msg->text);
 }
 

@@ -33,7 +33,6 @@ extern const char *const tui_trouble_names[TUI_TROUBLES];
 struct tui_link {
     int is_up, was_up;
     double since;               /* since when it is up or down */
-    double retry_at;            /* 0 = not known */
     double heard_at;            /* the last message from Redis */
     char why[200];
 };

@@ -337,6 +337,7 @@ static void count(struct tui_open *o, const struct orb_event *e)
         }
         o->attempt = e->attempt;
         o->seq = 0;
+        o->first_token_at = 0;
         o->speaker[0] = 0;
     }
     if (e->seq && e->seq != o->seq + 1)

@@ -198,10 +198,12 @@ static void draw_candidates(const struct tui_prompt *p, struct tui_grid *grid, i
 
 void tui_prompt_draw(const struct tui_prompt *p, struct tui_grid *grid, struct tui_rect line)
 {
-    int end = line.col + line.cols, col = tui_put_cut(grid, line.row, line.col, line.cols - 2, p->use == TUI_PROMPT_QUESTION ? TUI_QUESTION : TUI_PROMPT, p->label, strlen(p->label));
+    int end = line.col + line.cols, col = tui_put_cut(grid, line.row, line.col, line.cols - 1, p->use == TUI_PROMPT_QUESTION ? TUI_QUESTION : TUI_PROMPT, p->label, strlen(p->label));
     int room = end - col - 1;
-    size_t from = 0;
-    /* What is before the cursor has to be seen. */
+    size_t from = p->cursor;
+    /* What is before the cursor has to be seen: as much as there is room for, from the cursor back. */
+    for (int used = 0; from && used < room; from = before(p, from))
+        used += tui_columns(p->text + before(p, from), from - before(p, from));
     while (from < p->cursor && tui_columns(p->text + from, p->cursor - from) > room)
         from = behind(p, from);
     int behind_text = tui_put(grid, line.row, col, end - col, TUI_TEXT, p->text + from, p->len - from);

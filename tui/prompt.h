@@ -22,7 +22,7 @@ enum tui_prompt_use {
 
 struct tui_prompt {
     enum tui_prompt_use use;
-    char label[200];            /* before the text */
+    char label[300];            /* before the text */
     char text[TUI_PROMPT_MAX + 1];
     size_t len, cursor;         /* bytes */
     char before[TUI_PROMPT_MAX + 1]; /* what was there when it was opened: Esc brings it back */

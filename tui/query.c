@@ -153,6 +153,25 @@ static int read_words(struct reader *r, struct term *t, const struct tui_field *
     return 0;
 }
 
+#define REPEATS_MAX 1000
+
+/* What would take the memory, or the time, that a key may not take. NULL = nothing. */
+static const char *too_much(const char *regex)
+{
+    double repeats = 1;
+    for (const char *at = regex; *at; at++) {
+        if (at[0] == '\\' && at[1] >= '1' && at[1] <= '9')
+            return "it refers to a part of itself";
+        if (at[0] == '\\' && at[1]) {
+            at++;
+        } else if (*at == '{') {
+            const char *comma = at + 1 + strspn(at + 1, "0123456789"), *most = *comma == ',' && comma[1] >= '0' && comma[1] <= '9' ? comma + 1 : at + 1;
+            repeats *= fmax(strtod(most, NULL), 1);
+        }
+    }
+    return repeats > REPEATS_MAX ? "it repeats a part too often" : NULL;
+}
+
 static int read_regex(struct reader *r, struct term *t)
 {
     char word[512], why[80];
@@ -160,6 +179,8 @@ static int read_regex(struct reader *r, struct term *t)
     int rc = read_word(r, "", word, sizeof word);
     if (rc)
         return rc;
+    if (too_much(word))
+        return wrong(r, from, "'%.60s' is no regular expression for a filter: %s", word, too_much(word));
     int bad = regcomp(&t->regex, word, REG_EXTENDED | REG_ICASE | REG_NOSUB);
     if (bad) {
         regerror(bad, &t->regex, why, sizeof why);

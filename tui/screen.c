@@ -314,7 +314,7 @@ static int64_t wait_ms(struct screen *s)
     if (s->session->is_changed)
         return since >= frame ? 0 : frame - since;
     double second = 1 - (orb_now() - s->painted_at);
-    return second <= 0 ? 0 : (int64_t)(second * 1000) + 1;
+    return second <= 0 ? 0 : second < 1 ? (int64_t)(second * 1000) + 1 : 1000; /* more: the clock was set back */
 }
 
 static void on_timer(void *arg)

@@ -46,7 +46,6 @@ static void lose_redis(struct console *c)
 {
     at_scene_task(c);
     console_link(c, 0, "cannot connect to 127.0.0.1:6379: Connection refused");
-    c->m->link.retry_at = c->now + 20;
     console_wait(c, 12);
 }
 

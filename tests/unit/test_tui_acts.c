@@ -114,7 +114,7 @@ static void test_all_marked_workers_and_queues_are_meant(void **state)
     console_keys(&c, "Esc X");
     assert_true(console_shows(&c, "one queue at a time"));
     console_keys(&c, "U X");
-    assert_true(console_shows(&c, "Cancel everything that waits in queue w-00000?  type its name:"));
+    assert_true(console_shows(&c, "Cancel all that waits in queue w-00000?  type its name:"));
     console_close(&c);
 }
 
@@ -207,7 +207,7 @@ static void test_an_edited_prompt(void **state)
     console_keys(&c, "k E");
     assert_null(c.m->edit_text); /* another task, another text */
     edited(&c, "of task 0");
-    assert_true(console_shows(&c, "Resubmit, with the edited prompt, task task-00000 (coder, running)?"));
+    assert_true(console_shows(&c, "Resubmit, edited, task task-00000 (coder, running)?"));
     console_keys(&c, "y");
     const struct tui_act *act = tui_acts_take(&c.m->acts, c.now);
     assert_memory_equal(act->text, "of task 0", 9);
@@ -221,6 +221,29 @@ static void test_an_edited_prompt(void **state)
     assert_true(console_shows(&c, "one task at a time"));
     assert_int_equal(c.m->edit_serial, 0);
     console_close(&c);
+}
+
+static void test_the_answers_are_in_sight_at_any_width(void **state)
+{
+    (void)state;
+    static const struct { const char *keys, *tail; } cases[] = { { "4 E", "" }, { "4 C", "[N]o  [y]es" }, { "4 R", "[N]o  [y]es" }, { "2 X", "type its name:" }, { "2 P", "[N]o  [y]es" }, { "4 A C", "[N]o  [y]es  [v]iew" } };
+    char name[129];
+    memset(name, 'q', 128);
+    name[128] = 0;
+    for (int cols = 40; cols <= 160; cols += 20)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            struct console c;
+            console_open(&c, 24, cols);
+            struct orb_queue_info queue = { .name = name, .paused_by = "", .paused_from = "" };
+            console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = &queue, .count = 1 });
+            console_task(&c, "4ce99611c10242a7b4bf7eb65a2adc1c", "an-agent-with-a-name-that-is-rather-long", ORB_STATUS_RUNNING, 10);
+            console_task(&c, name, "an-agent-with-a-name-that-is-rather-long", ORB_STATUS_RUNNING, 10);
+            console_keys(&c, cases[i].keys);
+            if (!*cases[i].tail)
+                edited(&c, "another prompt");
+            assert_true(console_shows(&c, *cases[i].tail ? cases[i].tail : "[N]o  [y]es"));
+            console_close(&c);
+        }
 }
 
 static void test_what_a_purge_did_is_said(void **state)
@@ -258,7 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
         cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
-        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
+        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

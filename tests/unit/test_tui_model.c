@@ -175,7 +175,7 @@ static void test_ages_and_rates_are_by_the_clock_of_redis(void **state)
     console_wait(&c, 6);
     counts(&c, -3600);
     assert_true(console_shows(&c, "oldest pending 46s"));
-    assert_true(console_shows(&c, "in/s       12.0"));
+    assert_true(console_shows(&c, "in/s       10.0"));
     assert_true(console_shows(&c, "of this machine is 1h00m before that of Redis"));
     console_close(&c);
 }
@@ -198,6 +198,26 @@ static void test_a_clock_that_is_set_back_stops_nothing(void **state)
     assert_true(console_shows(&c, "STALE 10s"));
     console_wait(&c, 20);
     assert_int_equal(c.m->toast[0], 0);
+    console_close(&c);
+}
+
+static void test_numbers_of_the_header_are_whole(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    struct orb_feed_event changes[100];
+    for (int i = 0; i < 100; i++)
+        changes[i] = (struct orb_feed_event){ .entry_id = "", .type = "task.running", .status = ORB_STATUS_RUNNING, .queue = "q", .worker_id = "", .task_id = "x" };
+    console_keys(&c, "p");
+    for (int i = 0; i < 125; i++)
+        console_send(&c, (struct tui_msg){ .type = TUI_MSG_FEED, .changes = changes, .count = 100 });
+    assert_true(console_shows(&c, " PAUSED +12k "));
+    assert_true(console_shows(&c, "frozen: p goes on with the 12500 changes that have come since"));
+    console_keys(&c, "p");
+    console_link(&c, 0, "gone");
+    console_wait(&c, 100000);
+    assert_true(console_shows(&c, "STALE 27h "));
     console_close(&c);
 }
 
@@ -410,7 +430,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_running_task_that_is_silent_is_found), cmocka_unit_test(test_the_busiest_streams_are_the_busiest),
         cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
-        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
+        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole),
+        cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
         cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue),

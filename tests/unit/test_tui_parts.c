@@ -29,7 +29,7 @@ static void test_filters(void **state)
     (void)state;
     static const struct { const char *filter; size_t count; } cases[] = {
         { "", 4 }, { "coder", 2 }, { "CODER", 2 }, { "!coder", 2 }, { "coder pending", 1 }, { "state:failed,running", 2 }, { "state:fail", 0 }, { "!state:failed", 3 },
-        { "agent:cod", 2 }, { "agent:\"coder\"", 2 }, { "id:aaaa", 1 }, { "id:a-name", 1 }, { "error~529|timeout", 1 }, { "error~^HTTP", 1 }, { "age<1m", 2 }, { "age>1h", 1 }, { "age>=90s", 2 },
+        { "agent:cod", 2 }, { "agent:\"coder\"", 2 }, { "id:aaaa", 1 }, { "id:a-name", 1 }, { "error~529|timeout", 1 }, { "error~^HTTP", 1 }, { "error~5{1}2[0-9]{1,3}", 1 }, { "queue=orbiter", 0 }, { "queue=orbiter:tasks", 4 }, { "agent=CODER,nobody", 2 }, { "agent!=cod", 4 }, { "age<1m", 2 }, { "age>1h", 1 }, { "age>=90s", 2 },
         { "tok>100", 4 }, { "tok>1k", 0 }, { "tok=120", 4 }, { "tok!=120", 0 }, { "try>=1", 3 }, { "try=0", 1 }, { "cost>0", 0 }, { "queue:\"orbiter:tasks\"", 4 },
         { "worker:w-03", 3 }, { "\"529 over\"", 1 }, { "   coder   ", 2 }, { "agent!=coder", 2 }, { "-coder", 2 }, { "took>20s", 2 },
     };
@@ -51,7 +51,8 @@ static void test_wrong_filters_say_what_is_wrong(void **state)
     (void)state;
     static const struct { const char *filter, *error; } cases[] = {
         { "stat:failed", "1: 'stat' is no field: id state agent" }, { "coder age<soon", "11: 'soon' is no time for age: 30s, 5m, 1h, 2d" }, { "tok>many", "5: 'many' is no number for tok" },
-        { "error~(", "7: '(' is no regular expression" }, { "\"open", "1: no \" at the end" }, { "state:", "7: state: what?" }, { "tok~5", "4: tok is a number" }, { "agent<5", "6: agent is a text" },
+        { "error~(", "7: '(' is no regular expression" }, { "error~((a{1,100}){1,100}){1,100}", "7: '((a{1,100}){1,100}){1,100}' is no regular expression for a filter: it repeats" },
+        { "error~(.*)\\1", "7: '(.*)\\1' is no regular expression for a filter: it refers" }, { "error~a{1001}", "7: 'a{1001}' is no regular" }, { "\"open", "1: no \" at the end" }, { "state:", "7: state: what?" }, { "tok~5", "4: tok is a number" }, { "agent<5", "6: agent is a text" },
         { "!", "1: a word is missing" }, { "agent:a,", "9: agent: what?" },
     };
     struct console c;
