@@ -19,16 +19,6 @@ struct tui_rect tui_chrome_body(const struct tui_model *m)
 
 /* ---- header ----------------------------------------------------------------- */
 
-enum { BRAND_COLS = 8, TITLE_MAX = 16, CLOCK_COLS = 5 };
-enum tabs { TABS_ALL, TABS_DIGITS /* of the others only the key */, TABS_ONE };
-
-/* Where things are: the same on all screens, so that nothing jumps. */
-struct header {
-    int has_brand, title_cols, link_col, link_cols, tabs_col, gap;
-    enum tabs tabs;
-    int clock_col;
-};
-
 /* At most four columns: a number that is cut would be another one. */
 static void show_brief(double n, char *out, size_t cap)
 {
@@ -47,30 +37,35 @@ static void show_stale(double age, char *out, size_t cap)
         snprintf(out, cap, age < 60000 ? "STALE %.0fm" : "STALE %.0fh", floor(age / (age < 60000 ? 60 : 3600)));
 }
 
-static void say_link(const struct tui_model *m, int cols, char *out, size_t cap, enum tui_role *role)
+enum { BRAND_COLS = 8, TITLE_MAX = 16, LINK_COLS = 12, CLOCK_COLS = 5 };
+enum tabs { TABS_ALL, TABS_DIGITS /* of the others only the key */, TABS_ONE };
+
+/* Where things are: the same on all screens, so that nothing jumps. */
+struct header {
+    int has_brand, title_cols, link_col, tabs_col, gap;
+    enum tabs tabs;
+    int clock_col;
+};
+
+static enum tui_role say_link(const struct tui_model *m, char *out, size_t cap)
 {
     const struct tui_link *link = &m->link;
-    int is_long = cols > 20;
-    char newer[24];
+    char newer[8];
     /* While it is up a question is asked every two seconds: a silence means that answers do not come. */
     double silent = link->heard_at > 0 ? m->now - link->heard_at : 0;
-    *role = TUI_STALE;
-    if (m->is_paused && m->newer) {
+    if (m->is_paused) {
         show_brief((double)m->newer, newer, sizeof newer);
-        snprintf(out, cap, is_long ? "PAUSED, %s newer" : "PAUSED +%s", newer);
-    } else if (m->is_paused) {
-        snprintf(out, cap, "PAUSED");
-    } else if (link->is_up && silent < 3) {
-        snprintf(out, cap, "LIVE");
-        *role = TUI_LIVE;
-    } else if (link->is_up) {
-        show_stale(silent, out, cap);
+        snprintf(out, cap, m->newer ? "PAUSED %s" : "PAUSED", newer);
     } else if (!link->was_up) {
         snprintf(out, cap, "CONNECTING");
+    } else if (link->is_up && silent < 3) {
+        snprintf(out, cap, "LIVE");
+        return TUI_LIVE;
     } else {
-        show_stale(m->now - link->since, out, cap);
-        *role = TUI_OFFLINE;
+        show_stale(link->is_up ? silent : m->now - link->since, out, cap);
+        return link->is_up ? TUI_STALE : TUI_OFFLINE;
     }
+    return TUI_STALE;
 }
 
 static int tab_text(const struct tui_model *m, enum tabs tabs, int i, char *out, size_t cap)
@@ -94,13 +89,13 @@ static int tabs_cols(const struct tui_model *m, enum tabs tabs, int gap)
 
 static struct header lay_out(const struct tui_model *m)
 {
-    struct header h = { .gap = m->cols >= 100 ? 2 : 1, .link_cols = m->cols >= 100 ? 26 : 12 };
+    struct header h = { .gap = m->cols >= 100 ? 2 : 1 };
     int title = tui_columns(m->title, strlen(m->title));
     h.title_cols = (title < TITLE_MAX ? title : TITLE_MAX) + (m->is_readonly && m->cols < 100 ? 3 : 0);
-    int rest = h.title_cols + 2 + h.link_cols, all = tabs_cols(m, TABS_ALL, h.gap);
+    int rest = h.title_cols + 2 + LINK_COLS, all = tabs_cols(m, TABS_ALL, h.gap);
     h.has_brand = BRAND_COLS + rest + all + 1 + CLOCK_COLS <= m->cols;
     h.link_col = (h.has_brand ? BRAND_COLS : 0) + h.title_cols + 2;
-    h.tabs_col = h.link_col + h.link_cols;
+    h.tabs_col = h.link_col + LINK_COLS;
     while (h.tabs < TABS_ONE && h.tabs_col + tabs_cols(m, h.tabs, h.gap) > m->cols)
         h.tabs++;
     h.clock_col = m->cols - CLOCK_COLS;
@@ -157,14 +152,13 @@ static int draw_crumb(const struct tui_model *m, struct tui_grid *grid, int col)
 static void draw_header(struct tui_model *m, struct tui_grid *grid)
 {
     struct header h = lay_out(m);
-    char clock[16], link[48], who[120];
-    enum tui_role role;
+    char clock[16], link[24], who[120];
     int col = h.has_brand ? tui_put(grid, 0, 0, grid->cols, TUI_TITLE, "orbiter ", BRAND_COLS) : 0;
     col = tui_put_cut(grid, 0, col, TITLE_MAX, TUI_STRONG, m->title, strlen(m->title));
     if (m->is_readonly && grid->cols < 100)
         tui_put(grid, 0, col, grid->cols - col, TUI_WARNING, " ro", 3);
-    say_link(m, h.link_cols, link, sizeof link, &role);
-    tui_put(grid, 0, h.link_col, h.link_cols, role, link, strlen(link));
+    enum tui_role role = say_link(m, link, sizeof link);
+    tui_put(grid, 0, h.link_col, LINK_COLS, role, link, strlen(link));
     int end = has_tabs(m) ? draw_tabs(m, &h, grid, -1) : h.tabs_col;
     end = draw_crumb(m, grid, end);
     tui_show_clock(m->now, 0, clock, sizeof clock);

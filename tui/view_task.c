@@ -37,7 +37,7 @@ static void draw_state(const struct tui_model *m, struct tui_grid *grid, int row
 static int draw_span(struct tui_grid *grid, int row, int col, int end, const char *label, double from, double to)
 {
     char span[16];
-    if (!(from > 0 && to >= from))
+    if (!(from > 0 && to > from - 0.01)) /* ids of events have whole milliseconds; what is of an attempt before this one says nothing */
         return col;
     tui_show_span(to - from, span, sizeof span);
     return tui_draw_fact(grid, row, col, end, label, TUI_TEXT, span);

@@ -61,14 +61,15 @@ static void draw_figures(const struct tui_model *m, const struct tui_task *t, st
 {
     char text[80], in[24], out[24];
     const char *state = orb_status_word(t->state);
-    double now = tui_age_now(m), to = t->completed_at > 0 ? t->completed_at : t->state == ORB_STATUS_RUNNING ? now : (double)NAN;
+    struct tui_value took = { 0 };
     int end = rect.col + rect.cols;
     snprintf(text, sizeof text, "%s %s", tui_state_glyph(state), state);
     int col = tui_put(grid, rect.row, rect.col, rect.cols, tui_state_role(state), text, strlen(text)) + 2;
     snprintf(text, sizeof text, "%u", t->attempt);
     col = tui_draw_fact(grid, rect.row, col, end, "try", TUI_TEXT, text);
-    tui_show_span(to - t->started_at, text, sizeof text);
-    if (t->started_at > 0 && !isnan(to))
+    tui_task_source.value(m, (uint32_t)(t - m->tasks.rows), TUI_TASK_TOOK, &took);
+    tui_show_span(took.number, text, sizeof text);
+    if (!isnan(took.number))
         col = tui_draw_fact(grid, rect.row, col, end, "took", TUI_TEXT, text);
     tui_show_count(t->tokens_in, in, sizeof in);
     tui_show_count(t->tokens_out, out, sizeof out);

@@ -212,7 +212,7 @@ static void test_numbers_of_the_header_are_whole(void **state)
     console_keys(&c, "p");
     for (int i = 0; i < 125; i++)
         console_send(&c, (struct tui_msg){ .type = TUI_MSG_FEED, .changes = changes, .count = 100 });
-    assert_true(console_shows(&c, " PAUSED +12k "));
+    assert_true(console_shows(&c, " PAUSED 12k "));
     assert_true(console_shows(&c, "frozen: p goes on with the 12500 changes that have come since"));
     console_keys(&c, "p");
     console_link(&c, 0, "gone");
@@ -430,8 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_running_task_that_is_silent_is_found), cmocka_unit_test(test_the_busiest_streams_are_the_busiest),
         cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
-        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole),
-        cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
+        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
         cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue),
