@@ -112,20 +112,25 @@ static int needs_ascii(void)
     return !locale || !strcmp(locale, "C") || !strcmp(locale, "POSIX");
 }
 
-/* Which Redis, in short: its namespace, or where it is. */
+/* Which Redis, in few letters: its namespace, "dev", host and port, or the socket's name. */
 static void name_redis(const struct cli *cli, char *out, size_t cap)
 {
     char masked[256];
     orb_redis_url_mask(cli->redis.url, masked, sizeof masked);
-    char *host = strstr(masked, "://"), *rest = host ? strchr(host + 3, '/') : NULL;
-    if (rest)
-        *rest = 0;
+    char *host = strstr(masked, "://") + 3;
+    host[strcspn(host, "/")] = '\0';
     if (cli->redis.ns && *cli->redis.ns)
         snprintf(out, cap, "%s", cli->redis.ns);
     else if (cli->is_dev)
         snprintf(out, cap, "dev");
-    else
-        snprintf(out, cap, "%s", !host ? masked : !strcmp(host + 3, "***") ? "unix socket" : host + 3);
+    else if (strcmp(host, "***") != 0)
+        snprintf(out, cap, "%s", host);
+    else {
+        size_t end = strcspn(cli->redis.url, "?"), from = end;
+        while (from && cli->redis.url[from - 1] != '/')
+            from--;
+        snprintf(out, cap, "%.*s", (int)(end - from), cli->redis.url + from);
+    }
 }
 
 static void who_acts(char *out, size_t cap)

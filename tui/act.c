@@ -470,7 +470,7 @@ void tui_act_undo(struct tui_model *m)
 {
     for (size_t i = TUI_COUNT(m->acts.running); i-- > 0;) {
         struct tui_asking *a = &m->acts.running[i];
-        if (a->serial && !a->sent) {
+        if (a->serial && !a->sent && m->now < a->send_at) {
             tui_toast(m, 0, "taken back: %s of %zu %ss", kinds[a->kind].verb, a->count, kinds[a->kind].noun);
             mark(m, a, 1);
             asking_done(a);

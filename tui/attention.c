@@ -78,7 +78,7 @@ static void look_at_workers(struct tui_model *m, double now)
         if (since <= 0)
             snprintf(age, sizeof age, "some time");
         if (w->pending > 0)
-            add(&m->attention, TUI_OF_WORKER, WEIGH_LOST + 1, "lost", w->id, w->id, "lost %s ago, %lld tasks to be taken over", age, (long long)w->pending);
+            add(&m->attention, TUI_OF_WORKER, WEIGH_LOST + 1, "lost", w->id, w->id, w->pending == 1 ? "lost %s ago, %lld task to be taken over" : "lost %s ago, %lld tasks to be taken over", age, (long long)w->pending);
         else
             add(&m->attention, TUI_OF_WORKER, WEIGH_LOST, "lost", w->id, w->id, "lost %s ago, others have what it ran", age);
     }
@@ -113,13 +113,13 @@ static void look_at_queue(struct tui_model *m, const struct tui_queue *q, double
         add(a, TUI_OF_QUEUE, WEIGH_GROWS - 50, "retrying", q->name, q->name, "backlog: %s wait, empty in %s", depth, eta);
     }
     if (q->dead > 0)
-        add(a, TUI_OF_QUEUE, WEIGH_DEAD, "failed", q->name, q->name, "%lld dead letters: L replays them", (long long)q->dead);
+        add(a, TUI_OF_QUEUE, WEIGH_DEAD, "failed", q->name, q->name, q->dead == 1 ? "%lld dead letter: L replays it" : "%lld dead letters: L replays them", (long long)q->dead);
 }
 
 /* Failures of late, those with the same error together. */
 static void look_at_failures(struct tui_model *m, double now)
 {
-    struct group { uint32_t error, type; size_t count; double since; } groups[GROUPS_MAX];
+    struct group { uint32_t error, type; size_t count, failed; double since; } groups[GROUPS_MAX];
     size_t n = 0;
     for (uint32_t row = 0; row < m->tasks.limit; row++) {
         const struct tui_task *t = &m->tasks.rows[row];
@@ -131,8 +131,9 @@ static void look_at_failures(struct tui_model *m, double now)
         if (k == GROUPS_MAX)
             continue;
         if (k == n)
-            groups[n++] = (struct group){ t->error, t->error_type, 0, INFINITY };
+            groups[n++] = (struct group){ t->error, t->error_type, 0, 0, INFINITY };
         groups[k].count++;
+        groups[k].failed += t->state == ORB_STATUS_FAILED;
         if (t->completed_at > 0)
             groups[k].since = fmin(groups[k].since, t->completed_at);
     }
@@ -142,10 +143,11 @@ static void look_at_failures(struct tui_model *m, double now)
         tui_set(error, sizeof error, text);
         tui_query_quote(error, word, sizeof word);
         snprintf(filter, sizeof filter, *error ? "state:failed,retrying error:%s" : "state:failed,retrying", word);
-        snprintf(name, sizeof name, "%zu failed", groups[k].count);
+        const char *state = groups[k].failed ? "failed" : "retrying"; /* the one that is worse */
+        snprintf(name, sizeof name, "%zu %s", groups[k].count, state);
         if (isfinite(groups[k].since))
             tui_show_clock(groups[k].since, 0, clock, sizeof clock);
-        add(&m->attention, TUI_OF_TASKS, WEIGH_FAILED + (groups[k].count > 50 ? 50 : (int)groups[k].count), "failed", name, filter, "%.70s%s%s",
+        add(&m->attention, TUI_OF_TASKS, WEIGH_FAILED + (groups[k].count > 50 ? 50 : (int)groups[k].count), state, name, filter, "%.70s%s%s",
             *text ? text : tui_texts_get(m->texts, groups[k].type), *clock ? " since " : "", clock);
     }
 }
@@ -295,8 +297,10 @@ void tui_attention_update(struct tui_model *m)
 {
     struct tui_attention *a = &m->attention;
     double now = tui_age_now(m);
-    if (m->now - a->at < (m->tasks.limit > MANY ? 5 : 1))
+    int known = (m->fleet.counts_at > 0) + (m->fleet.workers_at > 0) + (m->fleet.queues_at > 0) + (m->tasks.is_filled != 0);
+    if (known == a->known && m->now - a->at < (m->tasks.limit > MANY ? 5 : 1))
         return;
+    a->known = known;
     a->at = m->now;
     a->count = a->hidden = 0;
     look_at_link(m);

@@ -27,7 +27,7 @@ struct tui_alarm {
 #define TUI_PROBES 8
 struct tui_tail {
     char id[ORB_ID_MAX + 1];
-    char text[200];
+    char text[400];
     double tok_s, at;           /* at: of its last event, 0 = none */
     double told_at;             /* 0 = not yet */
 };
@@ -38,6 +38,7 @@ struct tui_attention {
     size_t count;
     size_t hidden;              /* more than fit */
     double at;                  /* when it was computed */
+    int known;                  /* how much of the fleet was known then */
     struct tui_tail tails[TUI_TAILS + TUI_PROBES];
     uint32_t probe_row;         /* of the tasks: where the next probes are looked for */
     struct tui_silent { char id[ORB_ID_MAX + 1]; double since, told_at; } silent[TUI_SILENT_MAX]; /* they run, and say nothing */

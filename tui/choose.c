@@ -64,7 +64,7 @@ static int is_shown(const struct tui_list *list, int field)
 
 static void open_columns(struct tui_model *m, struct tui_list *list)
 {
-    tui_menu_open(&m->menu, TUI_MENU_COLUMNS, "columns: Space shows or hides, Enter is done");
+    tui_menu_open(&m->menu, TUI_MENU_COLUMNS, "columns");
     for (size_t i = 0; i < list->source->field_count; i++)
         tui_menu_add(&m->menu, (int)i, is_shown(list, (int)i), "%-11s %s", list->source->fields[i].name, list->source->fields[i].help);
 }

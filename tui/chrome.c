@@ -37,91 +37,136 @@ static void show_stale(double age, char *out, size_t cap)
         snprintf(out, cap, age < 60000 ? "STALE %.0fm" : "STALE %.0fh", floor(age / (age < 60000 ? 60 : 3600)));
 }
 
-static int draw_link(struct tui_model *m, struct tui_grid *grid, int col)
+enum { BRAND_COLS = 8, TITLE_MAX = 16, LINK_COLS = 12, CLOCK_COLS = 5 };
+enum tabs { TABS_ALL, TABS_DIGITS /* of the others only the key */, TABS_ONE };
+
+/* Where things are: the same on all screens, so that nothing jumps. */
+struct header {
+    int has_brand, title_cols, link_col, tabs_col, gap;
+    enum tabs tabs;
+    int clock_col;
+};
+
+static enum tui_role say_link(const struct tui_model *m, char *out, size_t cap)
 {
     const struct tui_link *link = &m->link;
-    char text[24], newer[8];
+    char newer[8];
+    /* While it is up a question is asked every two seconds: a silence means that answers do not come. */
+    double silent = link->heard_at > 0 ? m->now - link->heard_at : 0;
     if (m->is_paused) {
         show_brief((double)m->newer, newer, sizeof newer);
-        return tui_putf(grid, 0, col, grid->cols - col, TUI_STALE, m->newer ? "PAUSED %s" : "PAUSED", newer);
+        snprintf(out, cap, m->newer ? "PAUSED %s" : "PAUSED", newer);
+    } else if (!link->was_up) {
+        snprintf(out, cap, "CONNECTING");
+    } else if (link->is_up && silent < 3) {
+        snprintf(out, cap, "LIVE");
+        return TUI_LIVE;
+    } else {
+        show_stale(link->is_up ? silent : m->now - link->since, out, cap);
+        return link->is_up ? TUI_STALE : TUI_OFFLINE;
     }
-    if (link->is_up) {
-        /* While it is up a question is asked every two seconds: a silence means that answers do not come. */
-        double age = link->heard_at > 0 ? m->now - link->heard_at : 0;
-        show_stale(age, text, sizeof text);
-        return tui_put(grid, 0, col, grid->cols - col, age < 3 ? TUI_LIVE : TUI_STALE, age < 3 ? "LIVE" : text, age < 3 ? 4 : strlen(text));
-    }
-    if (!link->was_up)
-        return tui_put(grid, 0, col, grid->cols - col, TUI_STALE, "CONNECTING", 10);
-    show_stale(m->now - link->since, text, sizeof text);
-    return tui_put(grid, 0, col, grid->cols - col, TUI_OFFLINE, text, strlen(text));
+    return TUI_STALE;
 }
 
-/* The screens' names with their keys; returns the column behind. With a place of the mouse: which one is there, or -1. */
-static int draw_tabs(struct tui_model *m, struct tui_grid *grid, int col, int cols, int *hit)
+static int tab_text(const struct tui_model *m, enum tabs tabs, int i, char *out, size_t cap)
 {
-    int is_short = cols - col < 46;
-    if (m->screen > TUI_EVENTS && cols < 110) /* the place is for where one is */
-        return col;
-    for (int i = 0; i < TUI_SCREENS; i++) {
-        const struct tui_view *view = tui_views[i];
-        char text[40];
-        if (i > TUI_EVENTS)
-            continue;
-        const char *key = tui_keys_first(m->keys, view->action);
-        int is_on = i == (int)m->screen;
-        snprintf(text, sizeof text, is_on ? "[%s %.*s]" : " %s %.*s ", key, is_short ? (is_on ? 4 : 0) : 20, view->title);
-        int width = tui_columns(text, strlen(text));
-        if (hit && *hit >= col && *hit < col + width) {
-            *hit = i;
-            return -1;
-        }
-        if (grid)
-            tui_put(grid, 0, col, cols - col, is_on ? TUI_TAB_ON : TUI_TAB, text, strlen(text));
-        col += width;
-    }
-    return col;
+    const char *key = tui_keys_first(m->keys, tui_views[i]->action);
+    int is_on = i == (int)m->screen;
+    if (tabs == TABS_ONE && !is_on)
+        return 0;
+    return snprintf(out, cap, tabs == TABS_ALL || is_on ? "%s %s" : "%s", key, tui_views[i]->title);
 }
 
-static int tabs_column(struct tui_model *m)
+static int tabs_cols(const struct tui_model *m, enum tabs tabs, int gap)
 {
+    char text[40];
+    int cols = 1;
+    for (int i = 0, n; i <= TUI_EVENTS; i++)
+        if ((n = tab_text(m, tabs, i, text, sizeof text)))
+            cols += n + gap;
+    return cols;
+}
+
+static struct header lay_out(const struct tui_model *m)
+{
+    struct header h = { .gap = m->cols >= 100 ? 2 : 1 };
     int title = tui_columns(m->title, strlen(m->title));
-    return 9 + (title < 16 ? title : 16) + 2 + (m->cols >= 100 ? 12 : 11);
+    h.title_cols = (title < TITLE_MAX ? title : TITLE_MAX) + (m->is_readonly && m->cols < 100 ? 3 : 0);
+    int rest = h.title_cols + 2 + LINK_COLS, all = tabs_cols(m, TABS_ALL, h.gap);
+    h.has_brand = BRAND_COLS + rest + all + 1 + CLOCK_COLS <= m->cols;
+    h.link_col = (h.has_brand ? BRAND_COLS : 0) + h.title_cols + 2;
+    h.tabs_col = h.link_col + LINK_COLS;
+    while (h.tabs < TABS_ONE && h.tabs_col + tabs_cols(m, h.tabs, h.gap) > m->cols)
+        h.tabs++;
+    h.clock_col = m->cols - CLOCK_COLS;
+    return h;
 }
 
-static void draw_crumb(struct tui_model *m, struct tui_grid *grid, int col)
+/* On the screens that have no key the place of the tabs is for where one is, if there is none for both. */
+static int has_tabs(const struct tui_model *m)
 {
-    const struct tui_view *view = tui_views[m->screen];
-    char short_id[40];
+    return m->screen <= TUI_EVENTS || m->cols >= 130;
+}
+
+/* Returns the column behind. With a place of the mouse: which one is there, or -1. */
+static int draw_tabs(const struct tui_model *m, const struct header *h, struct tui_grid *grid, int hit)
+{
+    int col = h->tabs_col;
+    char text[40];
+    for (int i = 0, n; i <= TUI_EVENTS && has_tabs(m); i++) {
+        if (!(n = tab_text(m, h->tabs, i, text, sizeof text)))
+            continue;
+        int is_on = i == (int)m->screen, room = m->cols - col;
+        if (hit > col && hit <= col + n)
+            return i;
+        if (grid) {
+            tui_put(grid, 0, col + 1, room - 1, is_on ? TUI_TAB_ON : TUI_TAB, text, (size_t)n);
+            if (is_on) {
+                tui_put(grid, 0, col, room, TUI_TAB_ON, "[", 1);
+                tui_put(grid, 0, col + 1 + n, room - 1 - n, TUI_TAB_ON, "]", 1);
+            }
+        }
+        col += n + h->gap;
+    }
+    return hit >= 0 ? -1 : col + 1;
+}
+
+/* "Tasks > 5b10e2aa..." Returns the column behind. */
+static int draw_crumb(const struct tui_model *m, struct tui_grid *grid, int col)
+{
+    char id[ORB_ID_MAX + 8];
+    int is_task = m->screen == TUI_TASK;
     if (m->screen <= TUI_EVENTS)
-        return;
-    snprintf(short_id, sizeof short_id, "%.36s", m->screen == TUI_TASK ? m->open.id : "");
-    if (m->screen == TUI_TASK && grid->cols - col < 44)
-        short_id[8] = 0;
-    if (grid->cols < 110)
-        col = tui_putf(grid, 0, col, grid->cols - col, TUI_TAB, "%s ", tui_views[m->last_screen]->title);
-    tui_putf(grid, 0, col, grid->cols - col, TUI_TAB_ON, *short_id ? "> %s %s" : "> %s", view->title, short_id);
+        return col;
+    const char *from = tui_views[m->last_screen]->title;
+    int end = grid->cols - CLOCK_COLS - 2;
+    if (!has_tabs(m))
+        col = tui_putf(grid, 0, col, end - col, TUI_TAB, "%s ", from);
+    col = tui_put(grid, 0, col, end - col, TUI_TAB_ON, "> ", 2);
+    if (!is_task)
+        return tui_put(grid, 0, col, end - col, TUI_TAB_ON, tui_views[m->screen]->title, strlen(tui_views[m->screen]->title));
+    tui_show_id(m->open.id, end - col, id, sizeof id);
+    return tui_put(grid, 0, col, end - col, TUI_TAB_ON, id, strlen(id));
 }
 
 static void draw_header(struct tui_model *m, struct tui_grid *grid)
 {
-    char clock[16];
-    int col = tui_put(grid, 0, 0, grid->cols, TUI_TITLE, "orbiter  ", 9);
-    col = tui_put_cut(grid, 0, col, 16, TUI_STRONG, m->title, strlen(m->title)) + 2;
-    draw_link(m, grid, col);
-    int end = draw_tabs(m, grid, tabs_column(m), grid->cols, NULL);
-    draw_crumb(m, grid, end + 1);
+    struct header h = lay_out(m);
+    char clock[16], link[24], who[120];
+    int col = h.has_brand ? tui_put(grid, 0, 0, grid->cols, TUI_TITLE, "orbiter ", BRAND_COLS) : 0;
+    col = tui_put_cut(grid, 0, col, TITLE_MAX, TUI_STRONG, m->title, strlen(m->title));
+    if (m->is_readonly && grid->cols < 100)
+        tui_put(grid, 0, col, grid->cols - col, TUI_WARNING, " ro", 3);
+    enum tui_role role = say_link(m, link, sizeof link);
+    tui_put(grid, 0, h.link_col, LINK_COLS, role, link, strlen(link));
+    int end = has_tabs(m) ? draw_tabs(m, &h, grid, -1) : h.tabs_col;
+    end = draw_crumb(m, grid, end);
     tui_show_clock(m->now, 0, clock, sizeof clock);
-    int left = grid->cols - 5;
-    if (end + 7 < grid->cols && m->screen <= TUI_EVENTS)
-        tui_put(grid, 0, left, 5, TUI_TEXT, clock, 5);
-    if (m->screen <= TUI_EVENTS && end + 40 < grid->cols) {
-        char who[100];
-        snprintf(who, sizeof who, "%s%s", m->user, m->is_readonly ? "  read-only" : "");
-        tui_put_right(grid, 0, end + 1, left - end - 3, TUI_TEXT, who, strlen(who));
-    } else if (m->is_readonly && m->screen <= TUI_EVENTS && end + 11 < grid->cols) {
-        tui_put_right(grid, 0, end, left - end - 1, TUI_TEXT, "ro", 2);
-    }
+    if (end + 1 <= h.clock_col)
+        tui_put(grid, 0, h.clock_col, CLOCK_COLS, TUI_TEXT, clock, strlen(clock));
+    snprintf(who, sizeof who, "%s%s", m->user, m->is_readonly ? "  read-only" : "");
+    if (grid->cols >= 100 && end + 2 + tui_columns(who, strlen(who)) + 2 <= h.clock_col)
+        tui_put_right(grid, 0, end, h.clock_col - end - 2, m->is_readonly ? TUI_WARNING : TUI_TEXT, who, strlen(who));
     tui_layer(grid, (struct tui_rect){ 0, 0, 1, grid->cols }, TUI_ON_BAR);
 }
 
@@ -146,18 +191,37 @@ static void draw_list_status(struct tui_model *m, struct tui_grid *grid, int row
     const struct tui_field *field = &list->source->fields[list->sort_field];
     if (*list->filter)
         tui_putf(grid, row, 0, grid->cols, TUI_DIM, "%s%s of %s  filter: %s  sort: %s %s%s", marks, shown, all, list->filter, field->name,
-                 list->is_descending ? "down" : "up", list->is_following ? "  FOLLOW" : "");
+                 tui_list_goes_down(list) ? "down" : "up", list->is_following ? "  FOLLOW" : "");
     else
         tui_putf(grid, row, 0, grid->cols, TUI_DIM, "%s%s %s%s  sort: %s %s%s%s", marks, all, list->source->noun, list->total == 1 ? "" : "s", field->name,
-                 list->is_descending ? "down" : "up", list->is_following ? "  FOLLOW" : "",
+                 tui_list_goes_down(list) ? "down" : "up", list->is_following ? "  FOLLOW" : "",
                  list->source == &tui_task_source && !m->tasks.is_filled && m->link.is_up ? "  filling ..." : "");
+}
+
+/* The line that is typed; of a filter also what it finds. */
+static void draw_prompt(struct tui_model *m, struct tui_grid *grid, int row)
+{
+    const struct tui_list *list = tui_model_list(m);
+    char found[32] = "", all[32], text[80];
+    int cols = grid->cols;
+    if (m->prompt.use == TUI_PROMPT_FILTER && list) {
+        tui_show_count((double)list->count, found, sizeof found);
+        tui_show_count((double)list->total, all, sizeof all);
+        int len = snprintf(text, sizeof text, "  %s of %s", found, all);
+        cols -= len;
+        if (cols >= 20)
+            tui_put(grid, row, cols, len, TUI_DIM, text, (size_t)len);
+        else
+            cols = grid->cols;
+    }
+    tui_prompt_draw(&m->prompt, grid, (struct tui_rect){ row, 0, 1, cols });
 }
 
 static void draw_status(struct tui_model *m, struct tui_grid *grid, int row)
 {
     double undo = tui_acts_undo_left(&m->acts, m->now);
     if (m->prompt.use != TUI_PROMPT_NONE) {
-        tui_prompt_draw(&m->prompt, grid, row);
+        draw_prompt(m, grid, row);
         return;
     }
     if (!m->link.is_up && *m->link.why && !*m->toast)
@@ -179,6 +243,40 @@ static void draw_status(struct tui_model *m, struct tui_grid *grid, int row)
 
 /* ---- key bar ------------------------------------------------------------------ */
 
+/* Returns the column behind, or the same one when it does not fit. */
+static int put_key(struct tui_grid *grid, int row, int col, const char *key, const char *label)
+{
+    int key_cols = tui_columns(key, strlen(key)), cols = key_cols + 1 + tui_columns(label, strlen(label));
+    if (col + cols > grid->cols)
+        return col;
+    tui_put(grid, row, col, key_cols, TUI_KEY, key, strlen(key));
+    tui_put(grid, row, col + key_cols + 1, cols - key_cols - 1, TUI_KEY_HELP, label, strlen(label));
+    return col + cols + 2;
+}
+
+/* What the keys mean while something is asked for. */
+static const char *const *keys_of_prompt(const struct tui_model *m)
+{
+    static const char *const filter[] = { "Enter", "keep", "Esc", "as it was", "Tab", "complete", "Up", "earlier ones", NULL };
+    static const char *const search[] = { "Enter", "keep", "Esc", "no search", "Up", "earlier ones", NULL };
+    static const char *const command[] = { "Enter", "run", "Esc", "close", "Tab", "complete", "Up", "earlier ones", NULL };
+    static const char *const question[] = { "N", "no", "y", "yes", NULL }, *const several[] = { "N", "no", "y", "yes", "v", "view them", NULL };
+    static const char *const typed[] = { "Esc", "no", "Enter", "do it, when that is typed", NULL };
+    static const char *const name[] = { "Enter", "write", "Esc", "close", NULL }, *const letter[] = { "a-z", "its letter", "Esc", "close", NULL };
+    static const char *const checks[] = { "Space", "show or hide", "Enter", "done", "a-z", "narrow", "Esc", "close", NULL };
+    static const char *const menu[] = { "Enter", "choose", "a-z", "narrow", "Esc", "close", NULL }, *const targets[] = { "Enter", "back to the question", NULL };
+    switch (m->prompt.use) {
+    case TUI_PROMPT_FILTER: return filter;
+    case TUI_PROMPT_SEARCH: return search;
+    case TUI_PROMPT_COMMAND: return command;
+    case TUI_PROMPT_QUESTION: return *m->acts.asking.must_type ? typed : m->acts.asking.count > 1 ? several : question;
+    case TUI_PROMPT_NAME: return name;
+    case TUI_PROMPT_LETTER: return letter;
+    case TUI_PROMPT_NONE: break;
+    }
+    return m->menu.use == TUI_MENU_NONE ? NULL : m->menu.use == TUI_MENU_COLUMNS ? checks : m->menu.use == TUI_MENU_TARGETS ? targets : menu;
+}
+
 static int draw_key(struct tui_model *m, struct tui_grid *grid, int row, int col, const char *name, size_t len)
 {
     char word[32], label[48];
@@ -194,19 +292,16 @@ static int draw_key(struct tui_model *m, struct tui_grid *grid, int row, int col
             *c = ' ';
     if (list && list->mark_count && (action == TUI_DO_CANCEL || action == TUI_DO_RESUBMIT))
         snprintf(label, sizeof label, "%.16s %zu", word, list->mark_count);
-    int width = tui_columns(key, strlen(key)) + 1 + tui_columns(label, strlen(label)) + 2;
-    if (col + width > grid->cols + 2)
-        return col;
-    tui_put(grid, row, col, grid->cols - col, TUI_KEY, key, strlen(key));
-    tui_put(grid, row, col + width - 2 - tui_columns(label, strlen(label)), grid->cols - col, TUI_KEY_HELP, label, strlen(label));
-    return col + width;
+    return put_key(grid, row, col, key, label);
 }
 
 static void draw_keys(struct tui_model *m, struct tui_grid *grid, int row)
 {
-    const char *at = tui_views[m->screen]->keys;
+    const char *at = tui_views[m->screen]->keys, *const *asked = keys_of_prompt(m);
     int col = 0;
-    while (*(at += strspn(at, " "))) {
+    for (; asked && *asked; asked += 2)
+        col = put_key(grid, row, col, asked[0], asked[1]);
+    while (!keys_of_prompt(m) && *(at += strspn(at, " "))) {
         size_t len = strcspn(at, " ");
         col = draw_key(m, grid, row, col, at, len);
         at += len;
@@ -222,15 +317,16 @@ void tui_chrome_draw(struct tui_model *m, struct tui_grid *grid)
     if (has_status_line(m))
         draw_status(m, grid, grid->rows - 2);
     else if (m->prompt.use != TUI_PROMPT_NONE && grid->rows >= 2)
-        tui_prompt_draw(&m->prompt, grid, grid->rows - 1);
+        draw_prompt(m, grid, grid->rows - 1);
 }
 
 int tui_chrome_mouse(struct tui_model *m, const struct tui_msg *msg)
 {
-    int hit = (int)msg->b;
     if (msg->a != 0)
         return 0;
-    if (!strcmp(msg->text, "press") && draw_tabs(m, NULL, tabs_column(m), m->cols, &hit) < 0)
-        tui_go(m, (enum tui_screen)hit);
+    struct header h = lay_out(m);
+    int tab = strcmp(msg->text, "press") ? -1 : draw_tabs(m, &h, NULL, (int)msg->b);
+    if (tab >= 0)
+        tui_go(m, (enum tui_screen)tab);
     return 1;
 }

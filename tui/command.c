@@ -31,7 +31,7 @@ static void run_sort(struct tui_model *m, const char *arg)
     struct tui_list *list = tui_model_list(m);
     int field = list ? tui_field_find(list->source, arg + (*arg == '-')) : -1;
     if (field >= 0)
-        tui_list_sort(list, field, *arg == '-');
+        tui_list_sort(list, field, (*arg == '-') != (list->source->fields[field].kind == TUI_AGE_FIELD));
     else
         tui_toast(m, 1, "'%s' is no column here: s shows them all", arg);
 }
@@ -171,7 +171,7 @@ static void changed(struct tui_model *m)
     p->error[0] = 0;
     if (p->use == TUI_PROMPT_FILTER && tui_model_list(m)) {
         if (tui_list_filter(tui_model_list(m), p->text, &err)) /* the last one that was right stays */
-            tui_set(p->error, sizeof p->error, err.text);
+            tui_set(p->error, sizeof p->error, err.text + strspn(err.text, "0123456789: ")); /* the place is under the cursor */
     } else if (p->use == TUI_PROMPT_SEARCH) {
         struct tui_pane *pane = tui_model_pane(m);
         if (pane)

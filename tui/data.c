@@ -8,6 +8,7 @@
 #define POLL_MS 2000
 #define POLL_DOWN_MS 300      /* while Redis is away */
 #define REFRESH_MS 250
+#define REST_MS 120
 #define REFRESH_ROUNDS 5      /* in that time, when there is much to ask for */
 #define FEED_PAST "-900"      /* entries: what has happened before it was opened */
 #define WALK_FAST 200         /* tasks of a slice: about a millisecond of Redis */
@@ -60,6 +61,7 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     struct tui_data *d = arg;
     struct tui_msg msg = tui_data_msg(TUI_MSG_LINK);
     msg.a = is_up;
+    msg.b = err ? err->code : 0;
     msg.text = why(err);
     msg.text_len = strlen(msg.text);
     int was_up = d->is_up;
@@ -366,6 +368,14 @@ static void on_refresh(void *arg)
         ask_rows(d);
 }
 
+static void on_rest(void *arg)
+{
+    struct tui_data *d = arg;
+    char id[ORB_ID_MAX + 1];
+    memcpy(id, d->next_id, sizeof id);
+    tui_data_open(d, id);
+}
+
 /* ---- life --------------------------------------------------------------------------- */
 
 void tui_data_serve(struct tui_data *d)
@@ -386,8 +396,15 @@ void tui_data_serve(struct tui_data *d)
     if (d->is_up && !d->is_walking && !orb_timer_is_started(d->walk_timer) && !m->is_paused)
         orb_timer_start(d->walk_timer, 0);
     tui_model_want(m, &want);
-    if (strcmp(want.open_id, d->open_id) != 0)
-        tui_data_open(d, want.open_id);
+    if (!strcmp(want.open_id, d->open_id) || !*want.open_id || m->screen == TUI_TASK || !*d->open_id) {
+        orb_timer_stop(d->rest);
+        d->next_id[0] = 0;
+        if (strcmp(want.open_id, d->open_id) != 0)
+            tui_data_open(d, want.open_id);
+    } else if (strcmp(want.open_id, d->next_id) != 0) { /* a cursor on its way: where it rests is asked for */
+        memcpy(d->next_id, want.open_id, strlen(want.open_id) + 1);
+        orb_timer_start(d->rest, REST_MS);
+    }
     tui_data_acts(d);
 }
 
@@ -405,6 +422,7 @@ int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, s
     d->walk_timer = orb_timer_new(loop, on_walk_timer, d);
     d->poll = orb_timer_new(loop, on_poll, d);
     d->refresh = orb_timer_new(loop, on_refresh, d);
+    d->rest = orb_timer_new(loop, on_rest, d);
     follow(d, has_past ? FEED_PAST : "");
     orb_timer_start(d->poll, 0);
     orb_timer_start(d->refresh, REFRESH_MS);
@@ -429,6 +447,7 @@ void tui_data_free(struct tui_data *d)
     orb_timer_free(d->walk_timer);
     orb_timer_free(d->poll);
     orb_timer_free(d->refresh);
+    orb_timer_free(d->rest);
     orb_client_free(d->client);
     orb_loop_turn(d->loop, 0); /* cancelled callbacks come in the next turn */
     free(d);

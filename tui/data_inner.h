@@ -22,6 +22,8 @@ struct tui_data {
     int is_walking, is_fast;
     /* what is asked for again and again */
     struct orb_timer *poll, *refresh;
+    struct orb_timer *rest;     /* of the cursor */
+    char next_id[ORB_ID_MAX + 1]; /* the task it rests on */
     int polls;                  /* answers still to come */
     int64_t polled_ms;
     int is_refreshing, is_tailing, is_auditing;

@@ -39,6 +39,7 @@ void tui_data_open(struct tui_data *d, const char *id)
     d->handle = orb_task_handle_new(d->client, d->open_id);
     if (!d->handle || orb_task_handle_stream(d->handle, from, on_event, d, &err))
         tui_data_tell(d, TUI_MSG_STREAM_END, d->open_id, d->handle ? orb_error_message(&err) : "out of memory");
+    orb_timer_start(d->refresh, 0); /* its detail */
 }
 
 /* ---- detail: the hash, then what it was submitted with ----------------------------- */

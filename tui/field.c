@@ -138,7 +138,7 @@ void tui_show_spark(const double *numbers, size_t count, double max, char *out, 
     size_t at = 0;
     for (size_t i = 0; i < count && at + 4 < cap; i++) {
         double part = max > 0 ? numbers[i] / max : 0;
-        int level = part >= 1 ? 7 : part > 0 ? (int)(part * 8) : 0;
+        int level = part >= 1 ? 7 : part > 0 ? 1 + (int)(part * 6.999) : 0; /* a little is not nothing */
         if (is_ascii)
             out[at++] = signs[level];
         else
@@ -205,7 +205,7 @@ static int show_number(enum tui_kind kind, double n, double now, char *out, size
         break;
     case TUI_SPAN_FIELD:
         if (isinf(n))
-            snprintf(out, cap, "never");
+            snprintf(out, cap, "grows");
         else
             tui_show_span(n, out, cap);
         break;
@@ -219,15 +219,32 @@ static int show_number(enum tui_kind kind, double n, double now, char *out, size
     return 1;
 }
 
+void tui_show_id(const char *id, int cols, char *out, size_t cap)
+{
+    int len = (int)strlen(id), tail = (cols - 1) / 2, is_plain = 1;
+    for (const char *c = id; *c; c++)
+        is_plain &= *c >= ' ' && *c < 0x7f;
+    if (len == 32 && cols >= 8 && cols < 32)
+        snprintf(out, cap, "%.8s", id);
+    else if (len > cols && cols >= 6 && is_plain)
+        snprintf(out, cap, "%.*s%s%s", cols - 1 - tail, id, is_ascii ? "~" : "…", id + len - tail);
+    else
+        snprintf(out, cap, "%s", id);
+}
+
 int tui_value_show(const struct tui_field *field, const struct tui_value *value, double now, int cols, char *out, size_t cap)
 {
     switch (field->kind) {
     case TUI_TEXT_FIELD:
-    case TUI_SPARK_FIELD:
         snprintf(out, cap, "%.*s", (int)value->len, value->text ? value->text : "");
         return 0;
-    case TUI_ID_FIELD: /* long ones are hex digits that nobody reads to the end */
-        snprintf(out, cap, "%.*s", value->len > (size_t)cols && cols >= 8 && value->len == 32 ? 8 : (int)value->len, value->text);
+    case TUI_SPARK_FIELD: { /* what is new is at its end */
+        int columns = tui_columns(value->text, value->len), step = is_ascii ? 1 : 3, skip = columns > cols ? (columns - cols) * step : 0;
+        snprintf(out, cap, "%.*s", (int)value->len - skip, value->text + skip);
+        return 0;
+    }
+    case TUI_ID_FIELD:
+        tui_show_id(value->text, cols, out, cap);
         return 0;
     case TUI_STATE_FIELD:
         snprintf(out, cap, "%s %.*s", tui_state_glyph(value->text), (int)value->len, value->text);

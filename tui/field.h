@@ -9,7 +9,7 @@
 /* How a value is shown; text is compared as text, the others by number. */
 enum tui_kind {
     TUI_TEXT_FIELD,
-    TUI_ID_FIELD,     /* text, shown short (8) unless there is room */
+    TUI_ID_FIELD,     /* text, shown short unless there is room, see tui_show_id */
     TUI_STATE_FIELD,  /* text: glyph and word; sorted by number */
     TUI_COUNT_FIELD,  /* 1,204 */
     TUI_RATE_FIELD,   /* 41.2 */
@@ -67,6 +67,8 @@ int tui_value_show(const struct tui_field *field, const struct tui_value *value,
 int tui_value_compare(const struct tui_field *field, const struct tui_value *a, const struct tui_value *b);
 
 /* ---- formats, also for other places ---- */
+/* In cols columns: of 32 hex digits the first eight, which nobody reads to the end; of other names both ends, which tell them apart. */
+void tui_show_id(const char *id, int cols, char *out, size_t cap);
 void tui_show_count(double n, char *out, size_t cap);          /* 1,204 */
 void tui_show_short(double n, char *out, size_t cap);          /* 48.2k */
 void tui_show_bytes(double n, char *out, size_t cap);
@@ -82,7 +84,7 @@ enum tui_role tui_state_role(const char *word);
 /* Glyphs and lines in ASCII only (LC_ALL=C, --ascii). Process-wide, set once before the first frame. */
 void tui_ascii(int is_ascii);
 int tui_is_ascii(void);
-/* A graph of numbers 0..max, one column each; UTF-8 blocks, or .:-=+*#@ */
+/* A graph of numbers 0..max, one column each; UTF-8 blocks, or .:-=+*#@; the lowest sign is 0 and nothing else. */
 void tui_show_spark(const double *numbers, size_t count, double max, char *out, size_t cap);
 
 #endif

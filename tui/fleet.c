@@ -161,6 +161,7 @@ void tui_fleet_counts(struct tui_fleet *f, const struct tui_msg *msg)
     f->redis_bytes = msg->counts->memory_bytes;
     f->skew = msg->counts->at > 0 && fabs(msg->counts->at - msg->at) >= TUI_SKEW_MIN ? msg->counts->at - msg->at : 0;
     f->counts_at = msg->at;
+    f->counted_at = msg->counts->at > 0 ? msg->counts->at : msg->at;
 }
 
 /* Before the queues are told the first time, what happened in them is kept all the same. */
@@ -201,9 +202,9 @@ void tui_fleet_happened(struct tui_fleet *f, const struct orb_feed_event *change
         tui_history_add(&q->failed, at, 1);
 }
 
-void tui_fleet_moved(struct tui_fleet *f, int was, enum orb_status is)
+void tui_fleet_moved(struct tui_fleet *f, double at, int was, enum orb_status is)
 {
-    if (!f->counts_at || was == (int)is)
+    if (!f->counts_at || at < f->counted_at || was == (int)is)
         return;
     if (was >= 0 && f->by_state[was] > 0)
         f->by_state[was]--;
@@ -229,9 +230,7 @@ double tui_fleet_rate(const struct tui_fleet *f, const struct tui_history *h, do
 double tui_queue_eta(const struct tui_fleet *f, const struct tui_queue *q, double now)
 {
     double out = tui_fleet_rate(f, &q->out, now), in = tui_fleet_rate(f, &q->in, now);
-    if (q->depth <= 0)
-        return 0;
-    if (out <= 0)
+    if (q->depth <= 0 || out <= 0)
         return NAN;
     return out > in ? (double)q->depth / (out - in) : INFINITY;
 }
@@ -254,9 +253,11 @@ static void set_text(struct tui_value *out, const char *text)
     out->len = strlen(text);
 }
 
+#define TREND_SLOTS 44 /* as many as a value has room for */
+
 static void set_spark(struct tui_value *out, const struct tui_history *h, double now, size_t count)
 {
-    double values[24];
+    double values[TREND_SLOTS];
     double max = tui_history_get(h, now, values, count);
     tui_show_spark(values, count, max, out->room, sizeof out->room);
     set_text(out, out->room);
@@ -265,10 +266,10 @@ static void set_spark(struct tui_value *out, const struct tui_history *h, double
 
 enum worker_field { W_ID, W_HOST, W_STATE, W_SLOTS, W_BEAT, W_DONE, W_FAIL, W_TOKENS, W_RSS, W_VERSION, W_QUEUE, W_TASK, W_UP, W_BUSY, W_HELD, W_FIELDS };
 static const struct tui_field worker_fields[W_FIELDS] = {
-    [W_ID] = { "worker", "WORKER", TUI_TEXT_FIELD, 18, 1, 1, "its id", 0 },
+    [W_ID] = { "worker", "WORKER", TUI_ID_FIELD, 19, 1, 1, "its id", 0 },
     [W_HOST] = { "host", "HOST", TUI_TEXT_FIELD, 8, 0, 2, "the machine", 0 },
     [W_STATE] = { "state", "STATE", TUI_STATE_FIELD, 10, 0, 3, "busy, idle, draining, lost", 0 },
-    [W_SLOTS] = { "slots", "SLOTS", TUI_TEXT_FIELD, 7, 0, 4, "tasks that it runs, of those that it may run at a time", 0 },
+    [W_SLOTS] = { "slots", "SLOTS", TUI_TEXT_FIELD, 6, 0, 4, "tasks that it runs, of those that it may run at a time", 0 },
     [W_BEAT] = { "beat", "BEAT", TUI_TEXT_FIELD, 4, 0, 5, "ok, or how long ago its last heartbeat was", 0 },
     [W_DONE] = { "tasks", "TASKS", TUI_COUNT_FIELD, 6, 0, 6, "tasks that it has completed", 0 },
     [W_FAIL] = { "fail", "FAIL%", TUI_PERCENT_FIELD, 5, 0, 7, "how many of its attempts failed, percent", 0 },
@@ -276,7 +277,7 @@ static const struct tui_field worker_fields[W_FIELDS] = {
     [W_RSS] = { "rss", "RSS", TUI_BYTES_FIELD, 6, 0, 9, "its memory", 0 },
     [W_VERSION] = { "version", "VERSION", TUI_TEXT_FIELD, 8, 0, 101, "of its program; a Python worker tells none", 0 },
     [W_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 16, 0, 102, "the queue it serves", 0 },
-    [W_TASK] = { "task", "TASK", TUI_ID_FIELD, 8, 0, 103, "a task that it runs", 0 },
+    [W_TASK] = { "task", "TASK", TUI_ID_FIELD, 8, 1, 103, "a task that it runs", 0 },
     [W_UP] = { "up", "UP", TUI_AGE_FIELD, 4, 0, 104, "since when it runs", 0 },
     [W_BUSY] = { "busy", "BUSY", TUI_COUNT_FIELD, 5, 0, 0, "tasks that it runs", 0 },
     [W_HELD] = { "held", "HELD", TUI_COUNT_FIELD, 5, 0, 0, "queue entries that it has been given and that have not ended", 0 },
@@ -384,8 +385,8 @@ static const struct tui_field queue_fields[Q_FIELDS] = {
     [Q_OLDEST] = { "oldest", "OLDEST", TUI_AGE_FIELD, 6, 0, 6, "how long the one that waits longest has waited", 0 },
     [Q_IN] = { "in", "IN/S", TUI_RATE_FIELD, 5, 0, 7, "tasks that came, a second, over the last minute", 0 },
     [Q_OUT] = { "out", "OUT/S", TUI_RATE_FIELD, 5, 0, 8, "tasks that ended, a second, over the last minute", 0 },
-    [Q_ETA] = { "eta", "ETA", TUI_SPAN_FIELD, 6, 0, 9, "when it will be empty at these rates", 0 },
-    [Q_TREND] = { "trend", "TREND", TUI_SPARK_FIELD, 12, 0, 101, "the depth over time", 0 },
+    [Q_ETA] = { "eta", "ETA", TUI_SPAN_FIELD, 6, 0, 9, "when it will be empty at these rates, or that it grows", 0 },
+    [Q_TREND] = { "trend", "TREND", TUI_SPARK_FIELD, 12, 1, 101, "the depth over time", 0 },
     [Q_FAIL] = { "fail", "FAIL/S", TUI_RATE_FIELD, 6, 0, 102, "tasks that failed, a second, over the last minute", 0 },
     [Q_DELAYED] = { "delayed", "DELAYED", TUI_COUNT_FIELD, 7, 0, 103, "not due yet, or waiting for another attempt", 0 },
     [Q_DEAD] = { "dead", "DEAD", TUI_COUNT_FIELD, 5, 0, 104, "dead letters", 0 },
@@ -428,7 +429,7 @@ static void queue_value(const struct tui_model *m, uint32_t row, size_t field, s
     case Q_IN: out->number = tui_fleet_rate(&m->fleet, &q->in, now); break;
     case Q_OUT: out->number = tui_fleet_rate(&m->fleet, &q->out, now); break;
     case Q_ETA: out->number = tui_queue_eta(&m->fleet, q, now); break;
-    case Q_TREND: set_spark(out, &q->waiting, now, 12); break;
+    case Q_TREND: set_spark(out, &q->waiting, now, TREND_SLOTS); break;
     case Q_FAIL: out->number = tui_fleet_rate(&m->fleet, &q->failed, now); break;
     case Q_DELAYED: out->number = (double)q->delayed; break;
     case Q_DEAD: out->number = (double)q->dead; break;

@@ -47,6 +47,7 @@ struct tui_fleet {
     struct tui_queue *queues;    /* sorted by name */
     size_t queue_count;
     double workers_at, queues_at, counts_at;  /* when they were told; 0 = not yet */
+    double counted_at;           /* by the clock of Redis */
     double watched_at;           /* of the first event, by the clock of Redis; 0 = none yet */
     char workers_error[200], queues_error[200]; /* why they are not known, or "" */
     int64_t by_state[ORB_STATUS_COUNT];
@@ -61,11 +62,11 @@ void tui_fleet_done(struct tui_fleet *fleet);
 void tui_fleet_workers(struct tui_fleet *fleet, const struct tui_msg *msg);
 void tui_fleet_queues(struct tui_fleet *fleet, const struct tui_msg *msg);
 void tui_fleet_counts(struct tui_fleet *fleet, const struct tui_msg *msg);
-/* What the feed tells: for the rates, and, between two counts, for the totals (was = -1: it is new). */
+/* What the feed tells: for the rates, and, when it has happened after the last count, for the totals (was = -1: it is new). */
 void tui_fleet_happened(struct tui_fleet *fleet, const struct orb_feed_event *change);
-void tui_fleet_moved(struct tui_fleet *fleet, int was, enum orb_status is);
+void tui_fleet_moved(struct tui_fleet *fleet, double at, int was, enum orb_status is);
 struct tui_queue *tui_fleet_queue(struct tui_fleet *fleet, const char *name);
-/* How long the queue will take to be empty at its present rate: seconds, INFINITY when it grows, NAN when that cannot be said. */
+/* How long the queue will take to be empty at its present rate: seconds, INFINITY when it grows, NAN when that cannot be said, or nothing waits. */
 double tui_queue_eta(const struct tui_fleet *fleet, const struct tui_queue *queue, double now);
 /* A second, over the last minute, or as long as the fleet is watched. */
 double tui_fleet_rate(const struct tui_fleet *fleet, const struct tui_history *history, double now);

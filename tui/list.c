@@ -315,6 +315,11 @@ void tui_list_sort(struct tui_list *list, int field, int is_descending)
     list->must_rebuild = 1;
 }
 
+int tui_list_goes_down(const struct tui_list *list)
+{
+    return list->is_descending != (list->source->fields[list->sort_field].kind == TUI_AGE_FIELD);
+}
+
 void tui_list_sort_next(struct tui_list *list, int by)
 {
     size_t at = 0;

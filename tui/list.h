@@ -65,6 +65,8 @@ void tui_list_settle(struct tui_list *list, const struct tui_model *m);
 int tui_list_filter(struct tui_list *list, const char *text, struct orb_error *err);
 /* By a column; the same again turns it round. */
 void tui_list_sort(struct tui_list *list, int field, int is_descending);
+/* As one reads it: an age is the greater the earlier its time is. */
+int tui_list_goes_down(const struct tui_list *list);
 void tui_list_sort_next(struct tui_list *list, int by); /* the column at the right or left of the present one */
 
 void tui_list_widen(struct tui_list *list, int by); /* the sorted column */

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUTTER 2 /* the cursor's sign and the mark's */
+#define GUTTER 2      /* the cursor's sign and the mark's */
+#define PART 4        /* of a text, so much is worth showing */
+#define NAME_SPARE 16
+#define NAME_MIN 8
 
 /* ---- columns ---------------------------------------------------------------- */
 
@@ -35,31 +38,57 @@ static void choose(struct tui_list *list, int is_wide)
     list->column_count = n;
 }
 
+static const struct tui_field *field_of(const struct tui_list *list, size_t column)
+{
+    return &list->source->fields[list->columns[column].field];
+}
+
+static int is_right(const struct tui_field *field)
+{
+    return field->kind > TUI_STATE_FIELD && field->kind != TUI_CLOCK_FIELD && field->kind != TUI_SPARK_FIELD;
+}
+
+/* What is left of the line goes to the elastic columns: to the last one, but for some to a name at the front. */
+static void stretch(const struct tui_list *list, int spare, size_t n, const size_t which[], int at[], int width[])
+{
+    size_t last = n;
+    for (size_t i = 0; i < n; i++)
+        last = field_of(list, which[i])->is_elastic ? i : last;
+    for (size_t i = 0; i <= last && last < n && spare > 0; i++) {
+        if (!field_of(list, which[i])->is_elastic)
+            continue;
+        int more = i == last || spare < NAME_SPARE ? spare : NAME_SPARE;
+        width[i] += more;
+        spare -= more;
+        for (size_t k = i + 1; k < n; k++)
+            at[k] += more;
+    }
+}
+
 /* Where each visible column begins and how wide it is; returns how many are visible. */
 static size_t lay_out(const struct tui_list *list, int cols, size_t which[], int at[], int width[])
 {
     size_t n = 0;
-    int col = GUTTER, spare;
+    int col = GUTTER;
     for (size_t i = 0; i < list->column_count; i++) {
         if (i && i < (size_t)list->first_column + 1 && list->first_column) /* the first column always stays */
             continue;
-        if (col >= cols)
+        int want = list->columns[i].width, left = cols - col;
+        if (left < want && n && field_of(list, i)->kind == TUI_STATE_FIELD && width[0] - (want - left) >= NAME_MIN) { /* a state is told in full */
+            width[0] -= want - left;
+            for (size_t k = 1; k < n; k++)
+                at[k] -= want - left;
+            col -= want - left;
+            left = want;
+        }
+        if (left < want && (is_right(field_of(list, i)) || left < PART)) /* a part of a number is another number */
             break;
         which[n] = i;
         at[n] = col;
-        width[n] = list->columns[i].width;
-        if (col + width[n] > cols)
-            width[n] = cols - col;
+        width[n] = want < left ? want : left;
         col += width[n++] + 1;
     }
-    spare = cols - (col - 1);
-    for (size_t i = 0; spare > 0 && i < n; i++)
-        if (list->source->fields[list->columns[which[i]].field].is_elastic) {
-            width[i] += spare;
-            for (size_t k = i + 1; k < n; k++)
-                at[k] += spare;
-            spare = 0;
-        }
+    stretch(list, cols - (col - 1), n, which, at, width);
     return n;
 }
 
@@ -67,13 +96,12 @@ static void draw_titles(const struct tui_list *list, struct tui_grid *grid, stru
                         const int width[])
 {
     for (size_t i = 0; i < n; i++) {
-        int f = list->columns[which[i]].field;
-        const struct tui_field *field = &list->source->fields[f];
-        int is_sorted = f == list->sort_field, is_right = field->kind > TUI_STATE_FIELD && field->kind != TUI_CLOCK_FIELD && field->kind != TUI_SPARK_FIELD;
+        const struct tui_field *field = field_of(list, which[i]);
+        int is_sorted = list->columns[which[i]].field == list->sort_field;
         enum tui_role role = is_sorted ? TUI_SORTED : TUI_COLUMN;
         char title[40];
-        snprintf(title, sizeof title, "%s%s", field->title, !is_sorted ? "" : tui_is_ascii() ? (list->is_descending ? "v" : "^") : list->is_descending ? "▾" : "▴");
-        if (is_right)
+        snprintf(title, sizeof title, "%.*s%s", width[i] - is_sorted, field->title, !is_sorted ? "" : tui_is_ascii() ? (tui_list_goes_down(list) ? "v" : "^") : tui_list_goes_down(list) ? "▾" : "▴");
+        if (is_right(field))
             tui_put_right(grid, rect.row, rect.col + at[i], width[i], role, title, strlen(title));
         else
             tui_put(grid, rect.row, rect.col + at[i], width[i], role, title, strlen(title));
@@ -92,13 +120,15 @@ static void draw_row(const struct tui_list *list, const struct tui_model *m, str
     if (is_marked)
         tui_put(grid, line, rect.col + 1, 1, TUI_STRONG, "*", 1);
     for (size_t i = 0; i < n; i++) {
-        const struct tui_field *field = &list->source->fields[list->columns[which[i]].field];
         struct tui_value value = { 0 };
         list->source->value(m, row, (size_t)list->columns[which[i]].field, &value);
-        if (tui_value_show(field, &value, now, width[i], text, sizeof text))
+        int is_at_right = tui_value_show(field_of(list, which[i]), &value, now, width[i], text, sizeof text), columns = tui_columns(text, strlen(text));
+        if (is_at_right && columns <= width[i])
             tui_put_right(grid, line, rect.col + at[i], width[i], value.role, text, strlen(text));
-        else
+        else if (!is_at_right && i + 1 == n) /* the edge says that it goes on */
             tui_put(grid, line, rect.col + at[i], width[i], value.role, text, strlen(text));
+        else
+            tui_put_cut(grid, line, rect.col + at[i], width[i], value.role, text, strlen(text));
     }
     tui_layer(grid, (struct tui_rect){ line, rect.col, 1, rect.cols }, is_cursor ? TUI_ON_CURSOR : is_marked ? TUI_ON_MARKED : TUI_ON_PLAIN);
 }

@@ -133,7 +133,7 @@ static const struct tui_field fields[L_FIELDS] = {
     [L_ID] = { "id", "ID", TUI_ID_FIELD, 10, 0, 3, "the task, worker or queue", 0 },
     [L_AGENT] = { "agent", "AGENT", TUI_TEXT_FIELD, 10, 0, 4, "the task's agent", 1 },
     [L_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 13, 0, 101, "the queue", 1 },
-    [L_WORKER] = { "worker", "WORKER", TUI_TEXT_FIELD, 18, 0, 102, "the worker", 1 },
+    [L_WORKER] = { "worker", "WORKER", TUI_ID_FIELD, 18, 0, 102, "the worker", 1 },
     [L_TEXT] = { "text", "WHAT", TUI_TEXT_FIELD, 20, 1, 5, "more about it", 0 },
     [L_LEVEL] = { "level", "LEVEL", TUI_COUNT_FIELD, 5, 0, 0, "0 information, 1 warning, 2 error", 0 },
     [L_NUMBER] = { "number", "NO", TUI_COUNT_FIELD, 7, 0, 0, "in the order in which they came", 0 },
@@ -175,9 +175,21 @@ const struct tui_task *tui_log_task(const struct tui_model *m, const struct tui_
 
 void tui_log_text(const struct tui_model *m, const struct tui_log_line *line, char *out, size_t cap)
 {
-    const struct tui_task *task = line->level ? tui_log_task(m, line) : NULL; /* why it failed */
-    const char *text = line->text ? line->text : "", *error = task ? tui_texts_get(m->texts, task->error) : "";
-    snprintf(out, cap, "%s%s%s", text, *text && *error ? ": " : "", error);
+    const char *type = tui_texts_get(m->texts, line->type), *more = line->text ? line->text : "";
+    const struct tui_task *t = tui_log_task(m, line);
+    char span[16], tokens[24], what[TUI_TEXT_MAX] = "";
+    if (!strcmp(type, "task.running")) {
+        char id[40];
+        tui_show_id(tui_texts_get(m->texts, line->worker), 24, id, sizeof id);
+        snprintf(what, sizeof what, "on %s", id);
+    } else if (t && line->level) { /* why it failed */
+        tui_set(what, sizeof what, tui_texts_get(m->texts, t->error));
+    } else if (t && t->state == ORB_STATUS_COMPLETED && !strcmp(type, "task.completed") && t->started_at > 0) {
+        tui_show_span(t->completed_at - t->started_at, span, sizeof span);
+        tui_show_count((double)t->tokens_in + t->tokens_out, tokens, sizeof tokens);
+        snprintf(what, sizeof what, "took %s, %s tokens", span, tokens);
+    }
+    snprintf(out, cap, "%s%s%s", more, *what && *more ? ", " : "", what);
 }
 
 static void value(const struct tui_model *m, uint32_t row, size_t field, struct tui_value *out)

@@ -120,10 +120,12 @@ void tui_menu_draw(struct tui_menu *menu, struct tui_grid *grid)
     if (room < 1)
         return;
     width = width > grid->cols ? grid->cols : width;
-    int rows = lines < room ? lines : room, row = (grid->rows - rows - 2) / 2, col = (grid->cols - width) / 2, place = 0, top = 0;
+    int rows = !lines ? 1 : lines < room ? lines : room, row = (grid->rows - rows - 2) / 2, col = (grid->cols - width) / 2, place = 0, top = 0;
     tui_fill(grid, (struct tui_rect){ row, col, rows + 2, width }, TUI_TEXT, " ");
     tui_layer(grid, (struct tui_rect){ row, col, rows + 2, width }, TUI_ON_BAR);
     tui_putf(grid, row, col + 1, width - 2, TUI_TITLE, "%s", menu->title);
+    if (!lines)
+        tui_put(grid, row + 1, col + 3, width - 4, TUI_DIM, "nothing has this in it", 22);
     for (size_t i = 0; i < menu->cursor; i++)
         place += is_shown(menu, i);
     if (place >= rows)
@@ -139,9 +141,9 @@ void tui_menu_draw(struct tui_menu *menu, struct tui_grid *grid)
             continue;
         const struct tui_menu_item *item = &menu->items[i];
         int is_cursor = i == menu->cursor;
-        tui_putf(grid, at, col + 1, width - 2, TUI_TEXT, "%s %s%s", is_cursor ? ">" : " ", item->is_on < 0 ? "" : item->is_on ? "[x] " : "[ ] ", item->text);
+        tui_putf(grid, at, col + 1, width - 2, TUI_TEXT, "%s %s%s", !is_cursor ? " " : tui_is_ascii() ? ">" : "▶", item->is_on < 0 ? "" : item->is_on ? "[x] " : "[ ] ", item->text);
         if (is_cursor)
             tui_layer(grid, (struct tui_rect){ at, col, 1, width }, TUI_ON_CURSOR);
     }
-    tui_putf(grid, row + rows + 1, col + 1, width - 2, TUI_DIM, "%s%s", *menu->narrow ? "with: " : "type to narrow, Enter, Esc", menu->narrow);
+    tui_putf(grid, row + rows + 1, col + 1, width - 2, TUI_DIM, "%s%s", *menu->narrow ? "with: " : "", menu->narrow);
 }

@@ -100,7 +100,7 @@ static void on_feed(struct tui_model *m, const struct tui_msg *msg)
             continue;
         uint32_t row = tui_tasks_change(&m->tasks, m->texts, change, &was);
         if (row != UINT32_MAX)
-            tui_fleet_moved(&m->fleet, was, (enum orb_status)change->status);
+            tui_fleet_moved(&m->fleet, (double)change->at_ms / 1000, was, (enum orb_status)change->status);
         tui_list_touch(&m->lists[TUI_TASKS], row);
         tui_fleet_happened(&m->fleet, change);
         m->lists[TUI_QUEUES].must_rebuild |= !m->fleet.queues_at;
@@ -332,8 +332,8 @@ void tui_model_settle(struct tui_model *m)
     /* A list that is made anew before it is shown has no row that matters. */
     if (tasks->must_rebuild || !tasks->dirty_count)
         tui_tasks_settled(&m->tasks);
-    if (m->screen == TUI_TASKS && tui_is_wide(m) && *m->lists[TUI_TASKS].cursor_id)
-        tui_open_task(m, m->lists[TUI_TASKS].cursor_id); /* its stream is shown beside the list */
+    if (m->screen == TUI_TASKS && *m->lists[TUI_TASKS].cursor_id)
+        tui_open_task(m, m->lists[TUI_TASKS].cursor_id); /* more about it is shown beside the list */
     if (m->toast_until && m->now >= m->toast_until) {
         m->toast[0] = 0;
         m->toast_until = 0;

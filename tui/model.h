@@ -60,6 +60,7 @@ struct tui_model {
     struct tui_attention attention;
     char troubles[TUI_TROUBLES][200]; /* why, or "" */
     struct tui_pane help;       /* the text of the help screen */
+    int help_has_names;
     /* what is shown */
     enum tui_screen screen;
     struct tui_place places[TUI_PLACES_MAX];
@@ -69,9 +70,11 @@ struct tui_model {
     struct tui_overview_pane {  /* of the overview's three lists: where the cursor is */
         char id[TUI_TARGET_MAX], painted[TUI_TARGET_MAX];
         size_t place, top;
-        int row;                /* of its first line in the last frame */
+        struct tui_rect rect;   /* of its lines in the last frame, and how many rows each has */
+        int height;
     } overview[3];
     int pane;                   /* of the overview: which of its lists has the keys, from 0 */
+    int is_beside_on;           /* of the tasks: the stream beside the list has the keys */
     int is_zoomed, is_mouse_on;
     int is_paused;              /* p: what comes is only counted; the shell asks for it again from where it was */
     double paused_at;

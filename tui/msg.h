@@ -13,7 +13,7 @@
     X(PASTE, "paste")       /* text */ \
     X(MOUSE, "mouse")       /* text: "press", "up", "down"; a, b: row and column */ \
     X(RESIZE, "resize")     /* a, b: rows and columns */ \
-    X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not; text: why */ \
+    X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not; text: why; b: that as an error code */ \
     X(FEED, "feed")         /* changes: tasks have changed their state; text: where the feed stands behind them; a: 1 = more has been written already */ \
     X(FEED_GAP, "feed-gap") /* some changes were missed: what is known has to be looked through again */ \
     X(TASKS, "tasks")       /* tasks: rows as they are now */ \
@@ -32,7 +32,8 @@
     X(ACTED, "acted")       /* a: serial of the act; b: 0 or an error code; text: what there is to say; id: of a new task */ \
     X(EDITED, "edited")     /* text: as the editor left it; a: 0, or -1: given up; b: serial of the question */ \
     X(THEME, "theme")       /* text: name or path of the theme that is shown now */ \
-    X(NOTE, "note")         /* text: something to say in the status line; a: 1 = a failure */
+    X(NOTE, "note")         /* text: something to say in the status line; a: 1 = a failure */ \
+    X(FRAME, "frame")       /* of recordings: here a frame was painted, which what comes later is seen against */
 
 enum tui_msg_type {
 #define TUI_MSG_ENUM(name, word) TUI_MSG_##name,

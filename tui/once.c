@@ -7,17 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int is_complete(const struct tui_session *s)
+/* What the model wants now has come once; only when it is settled does it say all that it wants. */
+static int is_complete(struct tui_session *s)
 {
     const struct tui_model *m = s->model;
+    struct tui_want want;
     int has_counts = s->has.counts || *m->troubles[TUI_TROUBLE_TOTALS], has_tasks = s->has.walk || *m->troubles[TUI_TROUBLE_TASKS];
     int is_settled = tui_data_is_settled(s->data) || *m->troubles[TUI_TROUBLE_FEED] || *m->troubles[TUI_TROUBLE_TASKS];
     if (!s->has.link || !has_counts || !s->has.workers || !s->has.queues || !has_tasks || !is_settled)
         return 0;
-    return m->screen != TUI_TASK || *m->open.missing || (s->has.detail && m->open.is_joined && (s->has.stream_end || !orb_status_is_final(m->open.state)));
+    tui_model_settle(s->model);
+    tui_session_serve(s);
+    tui_model_want(m, &want);
+    if (want.wants_audit && !s->has.audit && !*m->troubles[TUI_TROUBLE_AUDIT])
+        return 0;
+    for (size_t i = 0; i < TUI_TAILS && m->screen == TUI_OVERVIEW; i++)
+        if (*m->attention.tails[i].id && m->attention.tails[i].told_at <= 0)
+            return 0;
+    return !*want.open_id || *m->open.missing || (m->open.has_detail && m->open.is_joined);
 }
 
-/* Text: the frame's lines. JSON: the same as an array of lines, with what each run of cells is. */
+/* JSON: the frame's lines, each an array of runs of cells with what they are. */
 static json_t *line_json(struct tui_grid *grid, int row)
 {
     json_t *runs = json_array();
@@ -25,7 +35,7 @@ static json_t *line_json(struct tui_grid *grid, int row)
         const struct tui_cell *first = tui_grid_at(grid, row, col);
         char text[4096];
         size_t len = 0;
-        int role = first->role, layer = first->layer;
+        int role = first->role, layer = first->layer, from = col;
         for (; col < grid->cols && len + TUI_CELL_BYTES < sizeof text; col++) {
             const struct tui_cell *cell = tui_grid_at(grid, row, col);
             if (cell->width && (cell->role != role || cell->layer != layer))
@@ -36,7 +46,7 @@ static json_t *line_json(struct tui_grid *grid, int row)
                 len += n;
             }
         }
-        json_array_append_new(runs, json_pack("{ss% ss ss}", "text", text, len, "role", tui_role_name((enum tui_role)role), "on", tui_layer_name((enum tui_layer)layer)));
+        json_array_append_new(runs, json_pack("{ss% si ss ss}", "text", text, len, "columns", col - from, "role", tui_role_name((enum tui_role)role), "on", tui_layer_name((enum tui_layer)layer)));
     }
     return runs;
 }
@@ -93,8 +103,9 @@ int tui_once(struct tui_session *s, struct orb_error *err)
     int rc = s->options->replay ? play(s, err) : 0;
     while (!rc && !s->options->replay && !is_complete(s)) {
         double left = until - orb_now();
-        if (left <= 0)
-            return *s->model->link.why ? orb_error_set(err, ORB_E_UNREACHABLE, "%s", s->model->link.why) :
+        int is_refused = s->link_code == ORB_E_REFUSED || s->link_code == ORB_E_CONFIG; /* which does not pass */
+        if (left <= 0 || (is_refused && !s->model->link.is_up))
+            return *s->model->link.why ? orb_error_set(err, s->link_code ? s->link_code : ORB_E_UNREACHABLE, "%s", s->model->link.why) :
                                          orb_error_set(err, ORB_E_TIMEOUT, "the screen was not complete in time: Redis is slow, or --timeout is too short");
         tui_session_serve(s);
         if (orb_loop_turn(s->options->loop, (int)(left * 1000) + 1 > 100 ? 100 : (int)(left * 1000) + 1))

@@ -98,13 +98,15 @@ static void fill_messages(struct tui_pane *pane, const json_t *messages)
 }
 
 /* The payload: what the user said, before it what was said earlier, and who is asked. */
-static void fill_input(struct tui_pane *pane, const char *payload, size_t len)
+static void fill_input(struct tui_open *o, const char *payload, size_t len)
 {
+    struct tui_pane *pane = &o->panes[TUI_TAB_INPUT];
     json_error_t why;
     json_t *root = len && is_moderate(payload) ? json_loadb(payload, len, JSON_ALLOW_NUL, &why) : NULL;
     tui_pane_refill(pane);
     if (!root) {
         line(pane, TUI_DIM, TUI_LINE_TEXT, len ? "the payload cannot be read:" : "the payload is not there (any more)");
+        tui_set(o->asked, sizeof o->asked, len ? "(the payload cannot be read)" : "(the payload is not there any more)");
         tui_pane_add(pane, TUI_TEXT, TUI_LINE_TEXT, payload, len);
         return;
     }
@@ -118,6 +120,7 @@ static void fill_input(struct tui_pane *pane, const char *payload, size_t len)
     fill_messages(pane, json_object_get(root, "messages"));
     line(pane, TUI_STEP, TUI_LINE_STEP, "input");
     add(pane, TUI_TEXT, TUI_LINE_TEXT, json_is_string(input) ? json_string_value(input) : "");
+    tui_set(o->asked, sizeof o->asked, json_is_string(input) ? json_string_value(input) : "");
     json_decref(root);
 }
 
@@ -188,7 +191,7 @@ void tui_open_detail(struct tui_model *m, const struct tui_msg *msg)
     if (msg->a)
         refill_line(&o->panes[TUI_TAB_INPUT], msg->text);
     else
-        fill_input(&o->panes[TUI_TAB_INPUT], msg->text, msg->text_len);
+        fill_input(o, msg->text, msg->text_len);
     tui_pane_refill(json);
     fill_json(json, "result", task->result);
     fill_json(json, "usage", task->usage);
@@ -257,6 +260,7 @@ static void on_text(struct tui_open *o, const struct orb_event *e, double at)
     char text[80];
     if (!o->first_token_at)
         o->first_token_at = at;
+    tui_history_add(&o->said, at, (double)e->text_len / 4);
     if (*e->agent_name && strcmp(o->speaker, e->agent_name) != 0) {
         snprintf(text, sizeof text, "%.64s:", e->agent_name);
         line(pane, TUI_STEP, TUI_LINE_STEP, text);
@@ -406,21 +410,27 @@ void tui_open_tail(struct tui_model *m, const struct tui_msg *msg)
 
 /* ---- drawing -------------------------------------------------------------------- */
 
+static const char *stand_of(const struct tui_open *o)
+{
+    return o->is_over ? (*o->end ? "CUT OFF" : "ENDED") : o->panes[TUI_TAB_STREAM].is_following ? "FOLLOW" : "STILL";
+}
+
+/* The proof that nothing is missing; on a narrow screen in few words. */
 static void draw_footer(struct tui_model *m, struct tui_grid *grid, int row, struct tui_rect rect)
 {
     const struct tui_open *o = &m->open;
     const struct tui_pane *p = &o->panes[TUI_TAB_STREAM];
-    char lines[24], at[24], text[200];
+    char lines[24], at[24], text[240];
+    int is_short = rect.cols < 64, len;
     uint64_t last = p->top + (uint64_t)(p->page > 0 ? p->page : 1), total = p->first + p->count;
     tui_show_count((double)total, lines, sizeof lines);
     tui_show_count((double)(p->is_following || last > total ? total : last), at, sizeof at);
-    int len = snprintf(text, sizeof text, "%s  line %s of %s  gaps %llu  replayed %llu + live %llu",
-                       o->is_over ? (*o->end ? "CUT OFF" : "ENDED") : p->is_following ? "FOLLOW" : "STILL", at, lines, (unsigned long long)o->gaps,
-                       (unsigned long long)o->replayed, (unsigned long long)o->live);
+    len = snprintf(text, sizeof text, is_short ? "%s %s/%s  gaps %llu  %llu+%llu" : "%s  line %s of %s  gaps %llu  replayed %llu + live %llu", stand_of(o), at, lines,
+                   (unsigned long long)o->gaps, (unsigned long long)o->replayed, (unsigned long long)o->live);
     if (!o->is_over && o->live)
-        len += snprintf(text + len, sizeof text - (size_t)len, "  lag %.0f ms", o->lag * 1000);
+        len += snprintf(text + len, sizeof text - (size_t)len, o->lag < 1 ? "  lag %.0f ms" : "  lag %.0f s", o->lag < 1 ? o->lag * 1000 : o->lag);
     if (p->first)
-        snprintf(text + len, sizeof text - (size_t)len, "  %llu older lines dropped", (unsigned long long)p->first);
+        snprintf(text + len, sizeof text - (size_t)len, is_short ? "  %llu gone" : "  %llu older lines dropped", (unsigned long long)p->first);
     tui_put(grid, row, rect.col, rect.cols, o->gaps ? TUI_WARNING : p->is_following ? TUI_LIVE : TUI_DIM, text, strlen(text));
 }
 

@@ -3,7 +3,7 @@
 #ifndef ORB_TUI_OPEN_H
 #define ORB_TUI_OPEN_H
 
-#include "msg.h"
+#include "fleet.h"
 #include "pane.h"
 
 enum tui_tab { TUI_TAB_STREAM, TUI_TAB_INPUT, TUI_TAB_RESULT, TUI_TAB_TIMELINE, TUI_TAB_EVENTS, TUI_TAB_JSON, TUI_TABS };
@@ -24,6 +24,7 @@ struct tui_open {
     /* the detail, as its hash and payload were told last */
     int has_detail, is_stale;   /* stale: it is to be asked for again */
     char missing[200];          /* why there is none, or "" */
+    char asked[1000];           /* the beginning of its input */
     enum orb_status state;
     char agent[65], queue[129], worker[129], resubmit_of[129];
     int attempt_told, retries, recoveries, priority;
@@ -42,7 +43,7 @@ struct tui_open {
     int is_over;                /* the stream has ended */
     char end[200];              /* why, "" = the task has ended */
     double first_token_at, last_event_at, lag;
-    double cut_at, away;        /* when the connection was lost, how long it was away the last time */
+    struct tui_history said;    /* tokens, about: four bytes each */
     struct tui_step *steps;
     size_t step_count, step_cap;
     uint64_t step_changes;

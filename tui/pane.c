@@ -79,7 +79,7 @@ static struct tui_line *new_line(struct tui_pane *p, enum tui_role role, enum tu
     uint64_t number = p->first + p->count;
     p->lines = tui_grow(p->lines, p->count, &p->cap, sizeof *p->lines);
     struct tui_line *line = &p->lines[p->count++];
-    *line = (struct tui_line){ .role = (uint8_t)role, .kind = (uint8_t)kind };
+    *line = (struct tui_line){ .role = (uint8_t)role, .kind = (uint8_t)kind, .indent = (uint8_t)p->indent };
     if (kind == TUI_LINE_TOOL) {
         p->tool = number;
         line->is_folded = (uint8_t)p->folds_new;
@@ -152,6 +152,17 @@ void tui_pane_add(struct tui_pane *p, enum tui_role role, enum tui_line_kind kin
     trim(p);
 }
 
+const char *tui_pane_last(const struct tui_pane *p, size_t *len)
+{
+    for (size_t i = p->count; i-- > 0;)
+        if (p->lines[i].len && p->lines[i].kind == TUI_LINE_TEXT) {
+            *len = p->lines[i].len;
+            return p->lines[i].text;
+        }
+    *len = 0;
+    return "";
+}
+
 char *tui_pane_text(const struct tui_pane *p, size_t *len)
 {
     char *out = tui_alloc(p->bytes + p->count + 1, 1);
@@ -168,6 +179,8 @@ char *tui_pane_text(const struct tui_pane *p, size_t *len)
 }
 
 /* ---- rows: a line is shown in one or more ----------------------------------- */
+
+#define ROW_MIN 12      /* columns beside an indent */
 
 static struct tui_line *line_at(const struct tui_pane *p, uint64_t number)
 {
@@ -186,9 +199,15 @@ static uint64_t end_of(const struct tui_pane *p)
     return p->first + p->count;
 }
 
+static int indent_of(const struct tui_line *line, size_t from, int width)
+{
+    return from && width - line->indent >= ROW_MIN ? line->indent : 0;
+}
+
 /* Where the next row of a wrapped line begins: behind a blank if there is one in its second half. */
 static size_t row_end(const struct tui_line *line, size_t from, int width)
 {
+    width -= indent_of(line, from, width);
     size_t n = tui_fit(line->text + from, line->len - from, width, &(int){ 0 });
     if (!n)
         n = line->len - from; /* wider than the pane: cut */
@@ -457,11 +476,22 @@ static void draw_row(const struct tui_pane *p, struct tui_grid *grid, struct tui
     }
     if (!len)
         return;
+    int indent = p->is_cut ? 0 : indent_of(line, from, rect.cols);
+    rect.col += indent;
+    rect.cols -= indent;
     if (p->is_cut)
         tui_put_cut(grid, row, rect.col, rect.cols, (enum tui_role)line->role, text, len);
     else
         tui_put(grid, row, rect.col, rect.cols, (enum tui_role)line->role, text, len);
     draw_matches(p, grid, row, rect.col, rect.cols, text, len);
+}
+
+/* Something is folded away behind this line, whose last row is drawn. */
+static void draw_fold(const struct tui_pane *p, struct tui_grid *grid, struct tui_rect rect, int row, uint64_t number)
+{
+    const struct tui_line *line = line_at(p, number), *next = line_at(p, number + 1);
+    if (line->kind == TUI_LINE_TOOL && line->is_folded && next && next->back == 1 && tui_columns(line->text, line->len) + 4 <= rect.cols)
+        tui_put(grid, row, rect.col + tui_columns(line->text, line->len) + 1, 3, TUI_KEY, "[+]", 3);
 }
 
 void tui_pane_draw(struct tui_pane *p, struct tui_grid *grid, struct tui_rect rect)
@@ -487,6 +517,8 @@ void tui_pane_draw(struct tui_pane *p, struct tui_grid *grid, struct tui_rect re
                 draw_row(p, grid, rect, row++, line, from, to);
             from = to;
         } while (from < line->len && row < rect.row + rect.rows);
+        if (from == line->len && skip <= 0 && row > rect.row)
+            draw_fold(p, grid, rect, row - 1, number);
         skip = 0;
     }
 }

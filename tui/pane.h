@@ -16,6 +16,7 @@ struct tui_line {
     uint32_t back;              /* of a RESULT: so many lines before it is its TOOL */
     uint8_t role, kind, is_folded;
     uint8_t is_continued;       /* the next line goes on with it: no newline between */
+    uint8_t indent;             /* of its rows but the first */
 };
 
 struct tui_pane {
@@ -27,6 +28,7 @@ struct tui_pane {
     uint64_t tool;              /* number of the last TOOL line, UINT64_MAX = none */
     int is_cut;                 /* lines are cut at the right, not wrapped */
     int folds_new;              /* results that come are folded away at first */
+    int indent;                 /* of lines that come, when they are wrapped */
     int is_following;           /* stays at the end */
     uint64_t top;               /* number of the first line shown */
     int top_row, left;          /* which of its wrapped rows; columns scrolled sideways when lines are cut */
@@ -53,6 +55,8 @@ int tui_pane_act(struct tui_pane *pane, int action);
 void tui_pane_search(struct tui_pane *pane, const char *text);
 /* Goes to the line with this number (from 0), if it is still there. */
 void tui_pane_go(struct tui_pane *pane, uint64_t line);
+/* The last line of text that is not empty, not terminated; "" when there is none. */
+const char *tui_pane_last(const struct tui_pane *pane, size_t *len);
 /* All of its text, new memory. */
 char *tui_pane_text(const struct tui_pane *pane, size_t *len);
 

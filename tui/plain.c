@@ -12,6 +12,7 @@
 #define BYTES_A_SECOND 800  /* on a terminal, which may be one of 9,600 baud, or be read aloud; what is more is counted */
 #define BYTES_KEPT 400      /* of them, for failures */
 #define ATTENTION_LINES 5
+#define KNOWN_S 2           /* so long what is not known yet is waited for */
 
 struct plain {
     struct tui_session *session;
@@ -66,7 +67,7 @@ static void put_line(const struct plain *p, const struct tui_log_line *l, char *
     int n = snprintf(line, cap, "%s  %s %s", clock, tui_texts_get(m->texts, l->type), l->subject);
     if (*agent)
         n += snprintf(line + n, cap - (size_t)n, ", agent %s", agent);
-    if (*worker && strcmp(worker, l->subject) != 0)
+    if (*worker && strcmp(worker, l->subject) != 0 && strcmp(tui_texts_get(m->texts, l->type), "task.running") != 0) /* which says it below */
         n += snprintf(line + n, cap - (size_t)n, ", worker %.60s", worker);
     tui_log_text(m, l, more, sizeof more);
     if (*more)
@@ -101,6 +102,13 @@ static void begin_second(struct plain *p)
     p->left_out = p->failures_left_out = 0;
 }
 
+/* The feed tells ids; what the task is comes a little later. */
+static int is_known(const struct tui_model *m, const struct tui_log_line *l)
+{
+    const struct tui_task *task = tui_log_task(m, l);
+    return !task || task->agent || tui_age_now(m) - l->at > KNOWN_S;
+}
+
 static void say_new(struct plain *p)
 {
     const struct tui_model *m = p->session->model;
@@ -108,9 +116,9 @@ static void say_new(struct plain *p)
         begin_second(p);
     if (p->said + TUI_LOG_MAX < m->log.next)
         p->said = m->log.next - TUI_LOG_MAX;
-    for (; p->said + 1 < m->log.next; p->said++)
+    for (; p->said + 1 < m->log.next && is_known(m, &m->log.lines[(p->said + 1) % TUI_LOG_MAX]); p->said++)
         say_line(p, p->said + 1);
-    if (p->session->has.counts && p->session->has.workers && (!p->summed_at || m->now - p->summed_at >= SUMMARY_S || m->now < p->summed_at))
+    if (p->session->has.counts && p->session->has.workers && p->session->has.walk && (!p->summed_at || m->now - p->summed_at >= SUMMARY_S || m->now < p->summed_at))
         say_summary(p);
     if (fflush(stdout))
         p->is_over = 1;
@@ -132,6 +140,7 @@ static int play(struct plain *p, struct orb_error *err)
         tui_session_replay(p->session, &msg);
         p->session->has.counts |= msg.type == TUI_MSG_COUNTS;
         p->session->has.workers |= msg.type == TUI_MSG_WORKERS;
+        p->session->has.walk |= msg.type == TUI_MSG_WALK_END;
         tui_model_settle(p->session->model);
         say_new(p);
     }

@@ -190,26 +190,29 @@ void tui_prompt_complete(struct tui_prompt *p, int by)
 
 /* ---- drawing ---------------------------------------------------------------- */
 
-void tui_prompt_draw(const struct tui_prompt *p, struct tui_grid *grid, int row)
+static void draw_candidates(const struct tui_prompt *p, struct tui_grid *grid, int row, int col, int end)
 {
-    int col = tui_put(grid, row, 0, grid->cols, TUI_PROMPT, p->label, strlen(p->label));
-    int room = grid->cols - col - 1;
+    for (size_t i = 0; i < p->candidate_count && col < end - 2; i++)
+        col = 1 + tui_put_cut(grid, row, col, end - col, (int)i == p->candidate ? TUI_MATCH : TUI_DIM, p->candidates[i], strlen(p->candidates[i]));
+}
+
+void tui_prompt_draw(const struct tui_prompt *p, struct tui_grid *grid, struct tui_rect line)
+{
+    int end = line.col + line.cols, col = tui_put_cut(grid, line.row, line.col, line.cols - 1, p->use == TUI_PROMPT_QUESTION ? TUI_QUESTION : TUI_PROMPT, p->label, strlen(p->label));
+    int room = end - col - 1;
     size_t from = p->cursor;
     /* What is before the cursor has to be seen: as much as there is room for, from the cursor back. */
     for (int used = 0; from && used < room; from = before(p, from))
         used += tui_columns(p->text + before(p, from), from - before(p, from));
     while (from < p->cursor && tui_columns(p->text + from, p->cursor - from) > room)
         from = behind(p, from);
-    int end = tui_put(grid, row, col, grid->cols - col, TUI_TEXT, p->text + from, p->len - from);
-    grid->cursor_row = row;
+    int behind_text = tui_put(grid, line.row, col, end - col, TUI_TEXT, p->text + from, p->len - from);
+    grid->cursor_row = line.row;
     grid->cursor_col = col + tui_columns(p->text + from, p->cursor - from);
-    if (grid->cursor_col >= grid->cols)
-        grid->cursor_col = grid->cols - 1;
+    if (grid->cursor_col >= end)
+        grid->cursor_col = end - 1;
     if (*p->error)
-        tui_putf(grid, row, end + 2, grid->cols - end - 2, TUI_ERROR, "%s", p->error);
-    else if (p->candidate_count > 1) {
-        int at = end + 2;
-        for (size_t i = 0; i < p->candidate_count && at < grid->cols - 2; i++)
-            at = 1 + tui_put(grid, row, at, grid->cols - at, (int)i == p->candidate ? TUI_MATCH : TUI_DIM, p->candidates[i], strlen(p->candidates[i]));
-    }
+        tui_put_cut(grid, line.row, behind_text + 2, end - behind_text - 2, TUI_ERROR, p->error, strlen(p->error));
+    else if (p->candidate_count > 1)
+        draw_candidates(p, grid, line.row, behind_text + 2, end);
 }

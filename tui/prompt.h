@@ -47,6 +47,6 @@ enum tui_prompt_answer { TUI_PROMPT_GOES_ON, TUI_PROMPT_CHANGED, TUI_PROMPT_ENTE
 enum tui_prompt_answer tui_prompt_key(struct tui_prompt *p, const char *key);
 enum tui_prompt_answer tui_prompt_paste(struct tui_prompt *p, const char *text, size_t len); /* newlines become blanks */
 void tui_prompt_complete(struct tui_prompt *p, int by); /* the next (1) or the last (-1) candidate into the text */
-void tui_prompt_draw(const struct tui_prompt *p, struct tui_grid *grid, int row); /* places the cursor */
+void tui_prompt_draw(const struct tui_prompt *p, struct tui_grid *grid, struct tui_rect line); /* places the cursor */
 
 #endif

@@ -145,7 +145,7 @@ static int read_words(struct reader *r, struct term *t, const struct tui_field *
         if (rc)
             return rc;
         if (!*word)
-            return wrong(r, from, "%s: what? for example %s", field->name, is_text(field) ? "a word behind the colon" : "100 behind the colon");
+            return wrong(r, from, "%s: what? give a %s", field->name, is_text(field) ? "word" : "number");
         if (t->word_count == WORDS_MAX)
             return wrong(r, from, "too many words for %s%s", field->name, "");
         t->words[t->word_count++] = tui_strdup(word);

@@ -23,6 +23,8 @@ struct screen {
     int is_over;                /* the terminal is gone */
     int must_paint;             /* a key: at once */
     int has_unseen_key;         /* one whose effect has not been painted */
+    uint64_t inputs;            /* that were taken */
+    int owes_idle, is_deaf;     /* see say_idle */
     int64_t painted_ms;
     double painted_at;          /* wall clock: once a second ages move */
     struct tui_msg next;        /* of the replay */
@@ -80,7 +82,11 @@ static int steer(struct screen *s, const char *key)
         take_size(s);
         start_player(s, s->replay_at > SEEK_S ? s->replay_at - SEEK_S : 0);
         break;
-    default: return 0;
+    default:
+        if (!tui_actions[action].writes)
+            return 0;
+        note(s, "this is a replay: nothing can be changed");
+        return 1;
     }
     char at[16];
     tui_show_span(s->replay_at, at, sizeof at);
@@ -113,6 +119,7 @@ static int play(struct screen *s, struct orb_error *err)
     }
     if (rc == 1) {
         s->is_replay_over = 1;
+        s->replay_at = s->next.at - s->replay_from;
         note(s, "the recording ends here: , goes back, q leaves");
     }
     return rc < 0 ? rc : 0;
@@ -120,22 +127,25 @@ static int play(struct screen *s, struct orb_error *err)
 
 /* ---- frames --------------------------------------------------------------------------- */
 
-static void say_idle(const struct screen *s)
+/* For tests: "idle INPUTS MESSAGES" whenever all that the user did and all that has come is on the screen. */
+static void say_idle(struct screen *s)
 {
-    if (s->session->options->test_fd >= 0 && write(s->session->options->test_fd, "idle\n", 5) < 0)
-        return; /* nobody listens any more */
+    char line[64];
+    int len = snprintf(line, sizeof line, "idle %llu %llu\n", (unsigned long long)s->inputs, (unsigned long long)s->session->sent);
+    if (write(s->session->options->test_fd, line, (size_t)len) < 0)
+        s->is_deaf = 1; /* nobody listens any more */
 }
 
 static void paint(struct screen *s)
 {
     struct tui_grid *grid = tui_session_frame(s->session);
     tui_term_show(s->term, grid, s->session->theme);
-    tui_model_painted(s->session->model);
+    tui_session_painted(s->session);
     tui_grid_free(grid);
     s->session->is_changed = s->must_paint = s->has_unseen_key = 0;
     s->painted_ms = orb_loop_now_ms(s->session->options->loop);
     s->painted_at = floor(orb_now());
-    say_idle(s);
+    s->owes_idle = s->session->options->test_fd >= 0 && !s->is_deaf;
 }
 
 /* ---- input ------------------------------------------------------------------------ */
@@ -165,6 +175,7 @@ static void on_input(void *arg, int fd)
     (void)fd;
     while (!s->is_over && tui_term_read(s->term, &in)) {
         s->must_paint = 1;
+        s->inputs += in.kind != TUI_INPUT_REPLY;
         switch (in.kind) {
         case TUI_INPUT_KEY:
             on_key(s, in.key);
@@ -333,6 +344,13 @@ static int turn(struct screen *s, struct orb_error *err)
     if (s->session->player && wait > 20)
         wait = 20;
     orb_timer_start(s->timer, wait);
+    if (s->owes_idle) { /* unless more is there already: then the next frame owes it */
+        s->owes_idle = 0;
+        rc = orb_loop_turn(s->session->options->loop, 0);
+        if (!rc && !s->session->is_changed && !s->must_paint && tui_term_is_settled(s->term))
+            say_idle(s);
+        return rc ? orb_error_set(err, ORB_E_SYSTEM, "the event loop failed") : 0;
+    }
     return orb_loop_turn(s->session->options->loop, -1) ? orb_error_set(err, ORB_E_SYSTEM, "the event loop failed") : 0;
 }
 

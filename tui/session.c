@@ -12,10 +12,18 @@ void tui_session_send(struct tui_session *s, const struct tui_msg *msg)
 {
     if (s->recorder)
         tui_recorder_write(s->recorder, msg);
-    if (s->on_msg)
-        s->on_msg(s->arg, msg);
+    s->sent++;
     tui_model_update(s->model, msg);
     s->is_changed = 1;
+}
+
+void tui_session_painted(struct tui_session *s)
+{
+    struct tui_msg msg = { .type = TUI_MSG_FRAME, .at = s->model->now, .id = "", .text = "" };
+    tui_model_painted(s->model);
+    s->sent++;
+    if (s->recorder)
+        tui_recorder_write(s->recorder, &msg);
 }
 
 /* In a replay what the user does has the time of the recording, and changes nothing. */
@@ -59,23 +67,28 @@ void tui_session_replay(struct tui_session *s, const struct tui_msg *msg)
 {
     struct orb_error err;
     s->model->keys = tui_player_head(s->player)->keys;
+    if (msg->type == TUI_MSG_FRAME) { /* lists and panes find their places when they are drawn */
+        tui_grid_free(tui_session_frame(s));
+        tui_model_painted(s->model);
+    }
     tui_session_send(s, msg);
     s->model->keys = s->keys;
     drop_requests(s->model);
-    if (msg->type == TUI_MSG_THEME && !strchr(msg->text, '/'))
+    if (msg->type == TUI_MSG_THEME && !strchr(msg->text, '/') && !s->options->theme)
         (void)!load_theme(s, msg->text, &err);
 }
 
 static void on_data(void *arg, const struct tui_msg *msg)
 {
     struct tui_session *s = arg;
+    if (msg->type == TUI_MSG_LINK && msg->b)
+        s->link_code = (int)msg->b;
     s->has.link |= msg->type == TUI_MSG_LINK && msg->a;
     s->has.counts |= msg->type == TUI_MSG_COUNTS;
     s->has.workers |= msg->type == TUI_MSG_WORKERS;
     s->has.queues |= msg->type == TUI_MSG_QUEUES;
     s->has.walk |= msg->type == TUI_MSG_WALK_END;
-    s->has.detail |= msg->type == TUI_MSG_DETAIL;
-    s->has.stream_end |= msg->type == TUI_MSG_STREAM_END;
+    s->has.audit |= msg->type == TUI_MSG_AUDIT;
     tui_session_send(s, msg);
 }
 
@@ -210,8 +223,10 @@ int tui_session_open(struct tui_session *s, const struct tui_options *o, struct 
         rc = open_recorder(s, err);
     if (!rc && !o->replay)
         rc = tui_data_new(o->loop, o->redis, s->model, !o->is_plain, on_data, s, &s->data, err);
-    if (!rc && s->recorder) /* a replay begins with the same size and theme */
+    if (!rc && s->recorder) { /* a replay begins with the same size and theme */
         tui_session_key(s, TUI_MSG_RESIZE, "", s->model->rows, s->model->cols);
+        tui_session_key(s, TUI_MSG_THEME, s->theme_name, 0, 0);
+    }
     return rc;
 }
 

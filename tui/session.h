@@ -22,9 +22,9 @@ struct tui_session {
     int keeps_state;            /* a person's session: not of a replay, nor of one frame */
     int is_changed;             /* a message has come since the last frame */
     int has_told_record;        /* that the recording cannot be written */
-    struct { int link, counts, workers, queues, walk, detail, stream_end; } has; /* what has come at least once, for the headless frame */
-    void (*on_msg)(void *arg, const struct tui_msg *msg); /* told of each, before the model; may be NULL */
-    void *arg;
+    struct { int link, counts, workers, queues, walk, audit; } has; /* what has come at least once, for the headless frame */
+    int link_code;              /* why Redis is away, or was the last time */
+    uint64_t sent;              /* messages, as a recording counts them */
 };
 
 int tui_session_open(struct tui_session *session, const struct tui_options *options, struct orb_error *err) ORB_MUST_CHECK;
@@ -32,6 +32,8 @@ void tui_session_close(struct tui_session *session);
 /* A message for the model, which is recorded when that is asked for. */
 void tui_session_send(struct tui_session *session, const struct tui_msg *msg);
 void tui_session_key(struct tui_session *session, enum tui_msg_type type, const char *text, int64_t a, int64_t b);
+/* The frame is on the screen: recordings tell it. */
+void tui_session_painted(struct tui_session *session);
 /* A message of the recording. */
 void tui_session_replay(struct tui_session *session, const struct tui_msg *msg);
 /* An empty model in place of this one: the replay begins again. */

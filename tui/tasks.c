@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@ static const struct tui_field fields[TUI_TASK_FIELDS] = {
     [TUI_TASK_STATE] = { "state", "STATE", TUI_STATE_FIELD, 11, 0, 2, "pending, running, completed, failed, cancelled, retrying", 1 },
     [TUI_TASK_AGENT] = { "agent", "AGENT", TUI_TEXT_FIELD, 9, 0, 3, "the agent's or swarm's name", 1 },
     [TUI_TASK_QUEUE] = { "queue", "QUEUE", TUI_TEXT_FIELD, 13, 0, 4, "the queue it is in", 1 },
-    [TUI_TASK_WORKER] = { "worker", "WORKER", TUI_TEXT_FIELD, 9, 0, 5, "who runs it, or ran it last", 1 },
+    [TUI_TASK_WORKER] = { "worker", "WORKER", TUI_ID_FIELD, 9, 0, 5, "who runs it, or ran it last", 1 },
     [TUI_TASK_TRY] = { "try", "TRY", TUI_COUNT_FIELD, 3, 0, 6, "attempts that were begun", 0 },
     [TUI_TASK_AGE] = { "age", "AGE", TUI_AGE_FIELD, 4, 0, 7, "since it was submitted", 0 },
     [TUI_TASK_TOOK] = { "took", "TOOK", TUI_SPAN_FIELD, 6, 0, 101, "how long the last attempt took, or runs already", 0 },
@@ -308,6 +309,18 @@ void tui_tasks_walk(struct tui_tasks *t)
     t->generation++;
     if (t->count < t->max - t->max / THIN * 4)
         t->cut = 0; /* there is room again */
+}
+
+void tui_tasks_seen(struct tui_tasks *t, const char *ids)
+{
+    char id[ORB_ID_MAX + 1];
+    for (size_t len; *ids; ids += len + (ids[len] == '\n')) {
+        len = strcspn(ids, "\n");
+        snprintf(id, sizeof id, "%.*s", (int)(len < ORB_ID_MAX ? len : ORB_ID_MAX), ids);
+        uint32_t row = tui_tasks_find(t, id);
+        if (row != UINT32_MAX)
+            t->rows[row].generation = t->generation;
+    }
 }
 
 uint32_t tui_tasks_untold(const struct tui_tasks *t, uint32_t *from)

@@ -65,6 +65,7 @@ void tui_tasks_settled(struct tui_tasks *tasks);
 /* All tasks are about to be told. When all have been: one that is there and was not told, nor has changed meanwhile; UINT32_MAX when there
  * is none (left). *from is where to go on, 0 at first. */
 void tui_tasks_walk(struct tui_tasks *tasks);
+void tui_tasks_seen(struct tui_tasks *tasks, const char *ids); /* one a line: told, and as they were */
 uint32_t tui_tasks_untold(const struct tui_tasks *tasks, uint32_t *from);
 /* This row is to be asked for. */
 void tui_tasks_note(struct tui_tasks *tasks, uint32_t row);

@@ -362,6 +362,11 @@ int tui_term_is_ready(const struct tui_term *term)
     return poll(&(struct pollfd){term->out, POLLOUT, 0}, 1, 0) == 1;
 }
 
+int tui_term_is_settled(const struct tui_term *term)
+{
+    return !term->is_left && !term->is_gone && !term->is_resizing;
+}
+
 void tui_term_redraw(struct tui_term *term)
 {
     term->is_stale = 1;

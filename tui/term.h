@@ -34,6 +34,8 @@ int tui_term_is_utf8(const struct tui_term *term); /* 0: only ASCII can be shown
 int tui_term_show(struct tui_term *term, const struct tui_grid *grid, const struct tui_theme *theme);
 /* 0: a slow line has not taken yet what was sent; showing now would wait for it. */
 int tui_term_is_ready(const struct tui_term *term);
+/* 0: a new size is about to be told, or the terminal is left; what was shown last may not be seen. */
+int tui_term_is_settled(const struct tui_term *term);
 void tui_term_redraw(struct tui_term *term); /* the next show sends everything */
 
 void tui_term_suspend(struct tui_term *term); /* stops the program (Ctrl-Z) and returns when it goes on */

@@ -44,6 +44,8 @@ struct tui_pane *tui_model_pane(struct tui_model *m)
 {
     if (m->screen == TUI_TASK)
         return &m->open.panes[m->open.tab];
+    if (m->screen == TUI_TASKS && m->is_beside_on && tui_is_wide(m) && !m->is_zoomed)
+        return &m->open.panes[TUI_TAB_STREAM]; /* beside the list */
     return m->screen == TUI_HELP ? &m->help : NULL;
 }
 
@@ -57,9 +59,8 @@ void tui_draw_rule(struct tui_grid *grid, struct tui_rect rect, const char *titl
 {
     int right_cols = right ? tui_columns(right, strlen(right)) : 0;
     tui_fill(grid, (struct tui_rect){ rect.row, rect.col, 1, rect.cols }, TUI_BORDER, tui_is_ascii() ? "-" : "─");
-    if (title)
-        tui_putf(grid, rect.row, rect.col + 2, rect.cols - 2, is_on ? TUI_STRONG : TUI_TITLE, " %s ", title);
-    if (right && right_cols + 6 < rect.cols)
+    int end = title ? tui_putf(grid, rect.row, rect.col + 2, rect.cols - 2, is_on ? TUI_STRONG : TUI_TITLE, " %s ", title) : rect.col;
+    if (right && end + right_cols + 5 <= rect.col + rect.cols)
         tui_putf(grid, rect.row, rect.col + rect.cols - right_cols - 3, right_cols + 2, TUI_DIM, " %s ", right);
 }
 
@@ -67,7 +68,16 @@ int tui_draw_pair(struct tui_grid *grid, int row, int col, int cols, const char 
 {
     int end = col + cols;
     col = tui_put(grid, row, col, end - col, TUI_DIM, label, strlen(label)) + 1;
-    return col < end ? tui_put(grid, row, col, end - col, role, value, strlen(value)) : col;
+    return col < end ? tui_put_cut(grid, row, col, end - col, role, value, strlen(value)) : col;
+}
+
+int tui_draw_fact(struct tui_grid *grid, int row, int col, int end, const char *label, enum tui_role role, const char *value)
+{
+    int cols = tui_columns(label, strlen(label)), value_cols = tui_columns(value, strlen(value));
+    if (col + cols + 1 + value_cols > end)
+        return col;
+    tui_put(grid, row, col, cols, TUI_DIM, label, strlen(label));
+    return tui_put(grid, row, col + cols + 1, value_cols, role, value, strlen(value)) + 2;
 }
 
 int tui_list_mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect rect)

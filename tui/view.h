@@ -36,7 +36,22 @@ int tui_chrome_mouse(struct tui_model *m, const struct tui_msg *msg); /* 1 = it 
 int tui_list_mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect rect);
 /* A line with a title: "-- queues ------"; right is put at its end, or NULL. */
 void tui_draw_rule(struct tui_grid *grid, struct tui_rect rect, const char *title, const char *right, int is_on);
-/* Label and value pairs. Returns the column behind. */
+/* A rule and below it what has happened, the newest first. NULL, or one of these: only to the tasks that a list shows, to a queue and
+ * its tasks, to a worker and its tasks. */
+struct tui_events_of {
+    const struct tui_list *tasks;
+    const char *queue, *worker;
+};
+void tui_draw_events(const struct tui_model *m, struct tui_grid *grid, struct tui_rect rect, const struct tui_events_of *of);
+/* Two rows: tasks by their states, and who works (totals.c). */
+void tui_draw_totals(const struct tui_model *m, struct tui_grid *grid, int row, int cols);
+/* What came, ended, failed and was said over time, each height rows high. Returns the row behind. */
+int tui_draw_graphs(const struct tui_model *m, struct tui_grid *grid, int row, int cols, int height);
+/* A column for each number up to max, over all rows of rect. */
+void tui_draw_bars(struct tui_grid *grid, struct tui_rect rect, enum tui_role role, const double *numbers, size_t count, double max);
+/* Label and value, cut where cols ends. Returns the column behind. */
 int tui_draw_pair(struct tui_grid *grid, int row, int col, int cols, const char *label, enum tui_role role, const char *value);
+/* One of several in a line: before the column end, or not at all. Returns where the next one begins. */
+int tui_draw_fact(struct tui_grid *grid, int row, int col, int end, const char *label, enum tui_role role, const char *value);
 
 #endif

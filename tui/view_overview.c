@@ -9,70 +9,6 @@
 
 enum pane { ATTENTION, QUEUES, STREAMS, PANES };
 
-/* ---- totals ------------------------------------------------------------------ */
-
-static int draw_total(struct tui_grid *grid, int row, int col, int cols, enum orb_status status, const char *word, double n)
-{
-    char count[24];
-    tui_show_short(n, count, sizeof count);
-    if (col + (int)strlen(word) + (int)strlen(count) + 1 > cols)
-        return col;
-    return tui_draw_pair(grid, row, col, cols - col, word, n > 0 ? tui_state_role(orb_status_word(status)) : TUI_DIM, count) + 2;
-}
-
-static void draw_totals(const struct tui_model *m, struct tui_grid *grid, int row, int cols)
-{
-    static const struct { enum orb_status status; const char *word, *brief; } shown[] = {
-        { ORB_STATUS_PENDING, "pending", "pend" }, { ORB_STATUS_RUNNING, "running", "run" }, { ORB_STATUS_RETRYING, "retrying", "retry" },
-        { ORB_STATUS_COMPLETED, "completed", "done" }, { ORB_STATUS_FAILED, "failed", "fail" }, { ORB_STATUS_CANCELLED, "cancelled", "cancel" } };
-    char bytes[16], text[64];
-    int col = tui_put(grid, row, 0, cols, TUI_TITLE, "tasks  ", 7);
-    for (size_t i = 0; i < TUI_COUNT(shown); i++)
-        col = draw_total(grid, row, col, cols, shown[i].status, cols < 100 ? shown[i].brief : shown[i].word, (double)m->fleet.by_state[shown[i].status]);
-    size_t alive = 0;
-    int64_t busy = 0, slots = 0;
-    double oldest = 0;
-    for (size_t i = 0; i < m->fleet.worker_count; i++) {
-        const struct tui_worker *w = &m->fleet.workers[i];
-        alive += !w->is_lost;
-        busy += w->is_lost ? 0 : w->busy;
-        slots += w->is_lost ? 0 : w->slots;
-    }
-    for (size_t i = 0; i < m->fleet.queue_count; i++)
-        if (m->fleet.queues[i].oldest_at > 0 && (oldest <= 0 || m->fleet.queues[i].oldest_at < oldest))
-            oldest = m->fleet.queues[i].oldest_at;
-    col = tui_put(grid, row + 1, 0, cols, TUI_TITLE, "fleet  ", 7);
-    snprintf(text, sizeof text, "%zu/%zu", alive, m->fleet.worker_count);
-    col = tui_draw_pair(grid, row + 1, col, cols - col, "workers", alive < m->fleet.worker_count ? TUI_LOST : TUI_STRONG, text) + 2;
-    snprintf(text, sizeof text, "%lld/%lld", (long long)busy, (long long)slots);
-    col = tui_draw_pair(grid, row + 1, col, cols - col, "slots", TUI_STRONG, text) + 2;
-    if (m->fleet.redis_bytes > 0) {
-        tui_show_bytes((double)m->fleet.redis_bytes, bytes, sizeof bytes);
-        col = tui_draw_pair(grid, row + 1, col, cols - col, "redis", TUI_STRONG, bytes) + 2;
-    }
-    if (oldest > 0) {
-        tui_show_age(tui_age_now(m), oldest, text, sizeof text);
-        tui_draw_pair(grid, row + 1, col, cols - col, "oldest pending", TUI_STRONG, text);
-    }
-}
-
-static void draw_graph(const struct tui_model *m, struct tui_grid *grid, int row, int cols, const char *title, const struct tui_history *h, int is_rate, enum tui_role role)
-{
-    double values[TUI_HISTORY], now = tui_age_now(m);
-    char spark[TUI_HISTORY * 4], figure[16];
-    int room = cols - 17;
-    size_t n = room > TUI_HISTORY - 1 ? TUI_HISTORY - 1 : room > 0 ? (size_t)room : 0;
-    double max = tui_history_get(h, now, values, n), last = is_rate ? tui_fleet_rate(&m->fleet, h, now) : n ? values[n - 1] : 0;
-    if (last < 99.95)
-        snprintf(figure, sizeof figure, "%.1f", last);
-    else
-        tui_show_count(last, figure, sizeof figure);
-    tui_put(grid, row, 0, cols, TUI_DIM, title, strlen(title));
-    tui_put_right(grid, row, 7, 8, TUI_STRONG, figure, strlen(figure));
-    tui_show_spark(values, n, max, spark, sizeof spark);
-    tui_put(grid, row, 17, room, role, spark, strlen(spark));
-}
-
 /* ---- lists --------------------------------------------------------------------- */
 
 static int by_depth(const void *a, const void *b)
@@ -118,127 +54,220 @@ static size_t cursor_of(const struct tui_model *m, enum pane pane, const void *c
     return n && m->overview[pane].place < n ? m->overview[pane].place : n ? n - 1 : 0;
 }
 
-static void draw_line(const struct tui_model *m, struct tui_grid *grid, int row, int cols, enum pane pane, const void *line)
+static void draw_alarm(struct tui_grid *grid, struct tui_rect r, const struct tui_alarm *a)
 {
-    char depth[24], oldest[16] = "-", in[16], out[16], eta[16], spark[80];
-    double now = tui_age_now(m);
-    if (pane == ATTENTION) {
-        const struct tui_alarm *a = line;
-        int col = tui_put(grid, row, 2, 2, a->role, a->glyph, strlen(a->glyph)) + 1;
-        int width = cols > 100 ? 34 : 20;
-        tui_put(grid, row, col, width, TUI_TEXT, a->name, strlen(a->name));
-        tui_put(grid, row, col + width + 1, cols - col - width - 1, a->role, a->text, strlen(a->text));
-    } else if (pane == QUEUES) {
-        const struct tui_queue *q = line;
-        double values[24], max;
-        size_t n = cols > 75 ? (size_t)(cols - 64 > 24 ? 24 : cols - 64) : 0;
-        tui_show_short((double)q->depth, depth, sizeof depth);
-        if (q->oldest_at > 0)
-            tui_show_age(now, q->oldest_at, oldest, sizeof oldest);
-        snprintf(in, sizeof in, "%.1f", tui_fleet_rate(&m->fleet, &q->in, now));
-        snprintf(out, sizeof out, "%.1f", tui_fleet_rate(&m->fleet, &q->out, now));
-        double left = tui_queue_eta(&m->fleet, q, now);
-        if (isinf(left))
-            snprintf(eta, sizeof eta, "grows");
-        else
-            tui_show_span(left, eta, sizeof eta);
-        tui_put(grid, row, 2, 20, q->is_paused ? TUI_PAUSED : TUI_TEXT, q->name, strlen(q->name));
-        tui_put_right(grid, row, 23, 7, TUI_TEXT, depth, strlen(depth));
-        tui_put_right(grid, row, 31, 7, TUI_TEXT, oldest, strlen(oldest));
-        tui_put_right(grid, row, 39, 6, TUI_TEXT, in, strlen(in));
-        tui_put_right(grid, row, 46, 6, TUI_TEXT, out, strlen(out));
-        tui_put_right(grid, row, 53, 7, q->is_paused ? TUI_PAUSED : TUI_TEXT, q->is_paused ? "paused" : eta, strlen(q->is_paused ? "paused" : eta));
-        max = tui_history_get(&q->waiting, now, values, n);
-        tui_show_spark(values, n, max, spark, sizeof spark);
-        tui_put(grid, row, 62, cols - 62, TUI_GRAPH, spark, strlen(spark));
-    } else {
-        const struct tui_tail *t = line;
-        uint32_t task = tui_tasks_find(&m->tasks, t->id);
-        const char *agent = task == UINT32_MAX ? "" : tui_texts_get(m->texts, m->tasks.rows[task].agent);
-        char flat[200];
-        tui_set(flat, sizeof flat, t->text);
-        for (char *c = flat; *c; c++)
-            if (*c == '\n' || *c == '\t')
-                *c = ' ';
-        tui_put(grid, row, 2, 8, TUI_TEXT, t->id, strlen(t->id));
-        tui_put(grid, row, 11, 12, TUI_TEXT, agent, strlen(agent));
-        tui_putf(grid, row, 24, 8, TUI_STRONG, "%4.0f t/s", t->tok_s);
-        int room = cols - 33, width = tui_columns(flat, strlen(flat));
-        const char *from = flat;
-        while (width > room && *from) { /* its end is what is new */
-            from++;
-            while (((unsigned char)*from & 0xc0) == 0x80)
-                from++;
-            width = tui_columns(from, strlen(from));
-        }
-        tui_put(grid, row, 33, room, TUI_DIM, from, strlen(from));
+    static const char *const kinds[] = { [TUI_OF_WORKER] = "worker", [TUI_OF_QUEUE] = "queue", [TUI_OF_TASKS] = "tasks", [TUI_OF_TASK] = "task", [TUI_OF_LINK] = "redis" };
+    int width = r.cols < 60 ? 14 : r.cols > 110 ? 34 : 20, col = r.col + 2, end = r.col + r.cols;
+    char name[ORB_ID_MAX + 8];
+    col = tui_put(grid, r.row, col, 2, a->role, a->glyph, strlen(a->glyph)) + 1;
+    if (r.cols >= 60) {
+        tui_put(grid, r.row, col, 6, TUI_DIM, kinds[a->subject], strlen(kinds[a->subject]));
+        col += 7;
     }
+    tui_show_id(a->name, width, name, sizeof name);
+    tui_put_cut(grid, r.row, col, width, TUI_TEXT, name, strlen(name));
+    tui_put_cut(grid, r.row, col + width + 1, end - col - width - 1, a->role, a->text, strlen(a->text));
 }
 
-static int draw_pane(struct tui_model *m, struct tui_grid *grid, int row, int rows, int cols, enum pane pane)
+enum queue_figure { DEPTH, OLDEST, IN, OUT, ETA, FIGURES };
+static const struct { const char *title; int cols, from; } figures[FIGURES] = {
+    [DEPTH] = { "depth", 7, 0 }, [OLDEST] = { "oldest", 7, 0 }, [IN] = { "in/s", 6, 60 }, [OUT] = { "out/s", 6, 60 }, [ETA] = { "eta", 7, 36 } };
+enum { TREND_MIN = 8, TREND_MAX = 44 };
+
+/* Where each figure of a queue ends, -1 = not shown; returns the columns that its name has. */
+static int lay_out_queue(struct tui_rect r, int ends[FIGURES], struct tui_rect *trend)
 {
-    const void *lines[LINES_MAX];
-    size_t n = lines_of(m, pane, lines, LINES_MAX), cursor = cursor_of(m, pane, lines, n);
-    char title[80];
-    if (rows < 2)
-        return row;
+    int room = r.cols - 2, name;
+    for (int i = 0; i < FIGURES; i++)
+        room -= r.cols >= figures[i].from ? figures[i].cols + 1 : 0;
+    name = room < 20 ? (room > 4 ? room : 4) : 20;
+    int col = r.col + 2 + name;
+    for (int i = 0; i < FIGURES; i++)
+        ends[i] = r.cols < figures[i].from ? -1 : (col += figures[i].cols + 1);
+    room = r.col + r.cols - col - 2;
+    *trend = (struct tui_rect){ r.row, col + 2, 1, room < TREND_MIN ? 0 : room > TREND_MAX ? TREND_MAX : room };
+    return name;
+}
+
+static void draw_queue(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, const struct tui_queue *q)
+{
+    char text[FIGURES][24] = { [OLDEST] = "-" };
+    double now = tui_age_now(m), values[TREND_MAX], left = tui_queue_eta(&m->fleet, q, now);
+    struct tui_rect trend;
+    int ends[FIGURES], name = lay_out_queue(r, ends, &trend);
+    tui_show_short((double)q->depth, text[DEPTH], sizeof text[DEPTH]);
+    if (q->oldest_at > 0)
+        tui_show_age(now, q->oldest_at, text[OLDEST], sizeof text[OLDEST]);
+    snprintf(text[IN], sizeof text[IN], "%.1f", tui_fleet_rate(&m->fleet, &q->in, now));
+    snprintf(text[OUT], sizeof text[OUT], "%.1f", tui_fleet_rate(&m->fleet, &q->out, now));
+    if (q->is_paused || isinf(left))
+        tui_set(text[ETA], sizeof text[ETA], q->is_paused ? "paused" : "grows");
+    else
+        tui_show_span(left, text[ETA], sizeof text[ETA]);
+    tui_put_cut(grid, r.row, r.col + 2, name, q->is_paused ? TUI_PAUSED : TUI_TEXT, q->name, strlen(q->name));
+    for (int i = 0; i < FIGURES; i++)
+        if (ends[i] >= 0)
+            tui_put_right(grid, r.row, ends[i] - figures[i].cols, figures[i].cols, i != ETA ? TUI_TEXT : q->is_paused ? TUI_PAUSED : isinf(left) ? TUI_WARNING : TUI_TEXT, text[i], strlen(text[i]));
+    double max = tui_history_get(&q->waiting, now, values, (size_t)trend.cols);
+    tui_draw_bars(grid, trend, TUI_GRAPH, values, (size_t)trend.cols, max);
+}
+
+static void draw_queue_titles(struct tui_grid *grid, struct tui_rect r)
+{
+    struct tui_rect trend;
+    int ends[FIGURES];
+    lay_out_queue(r, ends, &trend);
+    for (int i = 0; i < FIGURES; i++)
+        if (ends[i] >= 0)
+            tui_putf(grid, r.row, ends[i] - (int)strlen(figures[i].title) - 1, figures[i].cols + 1, TUI_DIM, " %s ", figures[i].title);
+    if (trend.cols)
+        tui_putf(grid, r.row, trend.col - 1, trend.cols, TUI_DIM, trend.cols > 18 ? " depth over time " : " trend ");
+}
+
+/* One row: the end of what it says. More: in lines, below. */
+static void draw_tail(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, const struct tui_tail *t)
+{
+    uint32_t task = tui_tasks_find(&m->tasks, t->id);
+    const char *agent = task == UINT32_MAX ? "" : tui_texts_get(m->texts, m->tasks.rows[task].agent), *from = t->text;
+    char id[ORB_ID_MAX + 8], flat[sizeof t->text];
+    int col = r.col + 2, end = r.col + r.cols;
+    tui_show_id(t->id, 8, id, sizeof id);
+    tui_put(grid, r.row, col, 8, TUI_TEXT, id, strlen(id));
+    tui_put_cut(grid, r.row, col + 9, r.cols < 60 ? 8 : 12, TUI_TEXT, agent, strlen(agent));
+    col += r.cols < 60 ? 18 : 22;
+    col = tui_putf(grid, r.row, col, 8, t->tok_s > 0 ? TUI_STRONG : TUI_DIM, "%4.0f t/s", t->tok_s) + 1;
+    if (r.rows > 1) {
+        struct tui_pane pane;
+        tui_pane_init(&pane, 1);
+        tui_pane_add(&pane, TUI_DIM, TUI_LINE_TEXT, t->text, strlen(t->text));
+        tui_pane_draw(&pane, grid, (struct tui_rect){ r.row + 1, r.col + 4, r.rows - 1, r.cols - 5 });
+        tui_pane_done(&pane);
+        return;
+    }
+    tui_set(flat, sizeof flat, t->text);
+    for (char *c = flat; *c; c++)
+        if (*c == '\n' || *c == '\t')
+            *c = ' ';
+    int room = end - col, is_cut = tui_columns(flat, strlen(flat)) > room;
+    for (from = flat; is_cut && *from && tui_columns(from, strlen(from)) > room - 2;) /* its end is what is new */
+        for (from++; ((unsigned char)*from & 0xc0) == 0x80;)
+            from++;
+    if (is_cut)
+        col = tui_put(grid, r.row, col, room, TUI_DIM, "..", 2);
+    tui_put(grid, r.row, col, end - col, TUI_DIM, from, strlen(from));
+}
+
+static void draw_title(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, enum pane pane, size_t hidden)
+{
+    char title[80], more[40] = "";
     if (pane == ATTENTION)
         snprintf(title, sizeof title, "needs attention (%zu)", m->attention.count + m->attention.hidden);
     else
-        tui_set(title, sizeof title, pane == QUEUES ? "queues           depth  oldest   in/s  out/s     eta  trend" : "busiest streams");
-    tui_draw_rule(grid, (struct tui_rect){ row, 0, 1, cols }, title, NULL, m->pane == (int)pane);
-    m->overview[pane].row = row + 1;
+        tui_set(title, sizeof title, pane == QUEUES ? "queues" : "busiest streams");
+    if (hidden)
+        snprintf(more, sizeof more, "%zu more", hidden);
+    tui_draw_rule(grid, (struct tui_rect){ r.row, r.col, 1, r.cols }, title, pane == QUEUES || !hidden ? NULL : more, m->pane == (int)pane);
+    if (pane == QUEUES)
+        draw_queue_titles(grid, r);
+}
+
+static void draw_nothing(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, enum pane pane)
+{
+    const char *why = pane == ATTENTION ? (m->fleet.queues_at > 0 && m->tasks.is_filled ? "nothing" : "asking ...") :
+                      pane == QUEUES ? (*m->fleet.queues_error ? m->fleet.queues_error : m->fleet.queues_at > 0 ? "no queue has had a task or a worker yet" : "asking ...") :
+                      m->fleet.by_state[ORB_STATUS_RUNNING] ? "asking ..." : "no task runs";
+    tui_put_cut(grid, r.row, r.col + 2, r.cols - 2, TUI_DIM, why, strlen(why));
+}
+
+/* height: rows of each of its lines. Returns the row behind. */
+static int draw_pane(struct tui_model *m, struct tui_grid *grid, struct tui_rect r, enum pane pane, int height)
+{
+    const void *lines[LINES_MAX];
+    size_t n = lines_of(m, pane, lines, LINES_MAX), cursor = cursor_of(m, pane, lines, n);
+    struct tui_overview_pane *o = &m->overview[pane];
+    if (r.rows < 2)
+        return r.row;
+    size_t page = (size_t)((r.rows - 1) / height), top = cursor >= page ? cursor - page + 1 : 0, shown = n - top < page ? n - top : page;
+    draw_title(m, grid, r, pane, n - shown);
+    o->rect = (struct tui_rect){ r.row + 1, r.col, (int)shown * height, r.cols };
+    o->height = height;
     if (!n) {
-        const char *why = pane == ATTENTION ? (m->fleet.counts_at > 0 ? "nothing" : "asking ...") : pane == QUEUES ? (*m->fleet.queues_error ? m->fleet.queues_error : "none yet") : "none";
-        tui_put(grid, row + 1, 2, cols - 2, TUI_DIM, why, strlen(why));
-        m->overview[pane].id[0] = 0;
-        return row + 2;
+        draw_nothing(m, grid, (struct tui_rect){ r.row + 1, r.col, 1, r.cols }, pane);
+        o->id[0] = 0;
+        return r.row + 2;
     }
-    size_t page = (size_t)rows - 1, top = cursor >= page ? cursor - page + 1 : 0, shown = n - top < page ? n - top : page;
-    m->overview[pane].place = cursor;
-    m->overview[pane].top = top;
-    tui_set(m->overview[pane].id, sizeof m->overview[pane].id, name_of(pane, lines[cursor]));
+    o->place = cursor;
+    o->top = top;
+    tui_set(o->id, sizeof o->id, name_of(pane, lines[cursor]));
     for (size_t i = 0; i < shown; i++) {
-        draw_line(m, grid, row + 1 + (int)i, cols, pane, lines[top + i]);
+        struct tui_rect at = { o->rect.row + (int)i * height, r.col, height, r.cols };
+        if (pane == ATTENTION)
+            draw_alarm(grid, at, lines[top + i]);
+        else if (pane == QUEUES)
+            draw_queue(m, grid, at, lines[top + i]);
+        else
+            draw_tail(m, grid, at, lines[top + i]);
         if (top + i == cursor && m->pane == (int)pane) {
-            tui_put(grid, row + 1 + (int)i, 0, 1, TUI_STRONG, tui_is_ascii() ? ">" : "▶", tui_is_ascii() ? 1 : 3);
-            tui_layer(grid, (struct tui_rect){ row + 1 + (int)i, 0, 1, cols }, TUI_ON_CURSOR);
+            tui_put(grid, at.row, r.col, 1, TUI_STRONG, tui_is_ascii() ? ">" : "▶", tui_is_ascii() ? 1 : 3);
+            tui_layer(grid, (struct tui_rect){ at.row, r.col, 1, r.cols }, TUI_ON_CURSOR);
         }
     }
-    return row + 1 + (int)shown;
+    return o->rect.row + o->rect.rows;
+}
+
+static int at_least(int n, int least)
+{
+    return n > least ? n : least;
+}
+
+static int at_most(int n, int most)
+{
+    return n < most ? n : most;
+}
+
+/* One below the other; what needs attention comes first when there is little room. */
+static void draw_stacked(struct tui_model *m, struct tui_grid *grid, struct tui_rect r)
+{
+    int attention = at_least((int)m->attention.count + 1, 2), queues = at_least((int)m->fleet.queue_count + 1, 2), streams = r.rows < 12 ? 0 : 3;
+    queues = at_most(queues, at_least((r.rows - streams) / 3, 2));
+    attention = at_most(attention, at_least(r.rows - queues - streams, 2));
+    int row = draw_pane(m, grid, (struct tui_rect){ r.row, r.col, at_most(attention, r.rows), r.cols }, ATTENTION, 1), end = r.row + r.rows;
+    row = draw_pane(m, grid, (struct tui_rect){ row, r.col, at_most(queues, end - row), r.cols }, QUEUES, 1);
+    if (streams)
+        draw_pane(m, grid, (struct tui_rect){ row, r.col, end - row, r.cols }, STREAMS, 1);
+}
+
+/* What waits at the left, who talks at the right, each with its last lines. */
+static void draw_beside(struct tui_model *m, struct tui_grid *grid, struct tui_rect r)
+{
+    int left = r.cols / 2, end = r.row + r.rows;
+    int attention = at_most(at_least((int)m->attention.count + 1, 2), r.rows * 2 / 3);
+    int queues = at_most(at_least((int)m->fleet.queue_count + 1, 2), (r.rows - attention) / 2);
+    int row = draw_pane(m, grid, (struct tui_rect){ r.row, r.col, attention, left }, ATTENTION, 1);
+    row = draw_pane(m, grid, (struct tui_rect){ row, r.col, queues, left }, QUEUES, 1);
+    tui_draw_events(m, grid, (struct tui_rect){ row, r.col, end - row, left }, NULL);
+    tui_fill(grid, (struct tui_rect){ r.row, left, r.rows, 1 }, TUI_BORDER, tui_is_ascii() ? "|" : "│");
+    draw_pane(m, grid, (struct tui_rect){ r.row, left + 1, r.rows, r.cols - left - 1 }, STREAMS, 4);
 }
 
 static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect body)
 {
-    int row = body.row, end = body.row + body.rows, cols = body.cols;
+    int row = body.row, end = body.row + body.rows, is_large = tui_is_wide(m) && body.rows >= 24;
     for (int pane = 0; pane < PANES; pane++)
-        m->overview[pane].row = 0;
+        m->overview[pane].rect.rows = 0;
     if (m->is_zoomed) {
-        draw_pane(m, grid, row, body.rows, cols, (enum pane)m->pane);
+        draw_pane(m, grid, body, (enum pane)m->pane, m->pane == STREAMS ? 4 : 1);
         return;
     }
-    draw_totals(m, grid, row, cols);
+    tui_draw_totals(m, grid, row, body.cols);
     row += 2;
-    if (body.rows >= 16) {
-        tui_draw_rule(grid, (struct tui_rect){ row++, 0, 1, cols }, "last minutes, 1 column = 5 s", NULL, 0);
-        draw_graph(m, grid, row++, cols, "in/s", &m->fleet.in, 1, TUI_GRAPH);
-        draw_graph(m, grid, row++, cols, "done/s", &m->fleet.done, 1, TUI_GRAPH);
-        draw_graph(m, grid, row++, cols, "fail/s", &m->fleet.failed, 1, TUI_GRAPH_HIGH);
-        draw_graph(m, grid, row++, cols, "tok/s", &m->fleet.tokens, 0, TUI_GRAPH);
-    }
-    /* A third each, and what one does not need goes to the next. */
-    int left = end - row;
-    int attention = (int)m->attention.count + 1, queues = (int)m->fleet.queue_count + 1;
-    attention = attention < 2 ? 2 : attention;
-    queues = queues < 2 ? 2 : queues;
-    int streams = 1 + TUI_TAILS, share = left / 3;
-    if (queues > share)
-        queues = share > 2 ? share : 2;
-    if (attention > left - queues - 3)
-        attention = left - queues - 3 > 2 ? left - queues - 3 : 2;
-    row = draw_pane(m, grid, row, attention < end - row ? attention : end - row, cols, ATTENTION);
-    row = draw_pane(m, grid, row, queues < end - row ? queues : end - row, cols, QUEUES);
-    draw_pane(m, grid, row, streams < end - row ? streams : end - row, cols, STREAMS);
+    if (body.rows >= 16)
+        row = tui_draw_graphs(m, grid, row, body.cols, is_large && body.rows >= 36 ? 2 : 1);
+    struct tui_rect rest = { row, 0, end - row, body.cols };
+    if (is_large)
+        draw_beside(m, grid, rest);
+    else
+        draw_stacked(m, grid, rest);
 }
 
 /* ---- keys ----------------------------------------------------------------------- */
@@ -304,12 +333,12 @@ static int mouse(struct tui_model *m, const struct tui_msg *msg, struct tui_rect
     (void)body;
     if (strcmp(msg->text, "press") != 0)
         return move(m, msg->text[0] == 'u' ? -1 : 1);
-    for (int pane = PANES - 1; pane >= 0; pane--) {
-        int row = m->overview[pane].row;
-        if (!row || msg->a < row)
+    for (int pane = 0; pane < PANES; pane++) {
+        const struct tui_overview_pane *o = &m->overview[pane];
+        if (msg->a < o->rect.row || msg->a >= o->rect.row + o->rect.rows || msg->b < o->rect.col || msg->b >= o->rect.col + o->rect.cols)
             continue;
         const void *lines[LINES_MAX];
-        size_t n = lines_of(m, (enum pane)pane, lines, LINES_MAX), at = m->overview[pane].top + (size_t)(msg->a - row);
+        size_t n = lines_of(m, (enum pane)pane, lines, LINES_MAX), at = o->top + (size_t)((msg->a - o->rect.row) / o->height);
         if (at >= n)
             return 1;
         int is_again = m->pane == pane && cursor_of(m, (enum pane)pane, lines, n) == at;

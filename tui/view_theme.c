@@ -26,8 +26,11 @@ static void draw_sample(struct tui_grid *grid, struct tui_rect r)
     static const char *const states[] = { "pending", "running", "completed", "failed", "cancelled", "retrying", "lost", "paused" };
     static const struct { enum tui_layer layer; const char *text; } layers[] = { { TUI_ON_HEAD, "titles of columns" }, { TUI_ON_PLAIN, "a row" }, { TUI_ON_CURSOR, "the row under the cursor" },
                                                                                { TUI_ON_MARKED, "a marked row" }, { TUI_ON_BAR, "header and key bar" } };
-    static const struct { enum tui_role role; const char *text; } texts[] = { { TUI_DIM, "beside" }, { TUI_STRONG, "strong" }, { TUI_MATCH, "a match" }, { TUI_WARNING, "a warning" },
-                                                                              { TUI_ERROR, "an error" }, { TUI_REASONING, "reasoning" }, { TUI_TOOL, "a tool" }, { TUI_GRAPH, "..::==##" } };
+    static const double rising[] = { 0, 1, 2, 3, 5, 6, 7, 8 };
+    char graph[40];
+    tui_show_spark(rising, TUI_COUNT(rising), 8, graph, sizeof graph);
+    const struct { enum tui_role role; const char *text; } texts[] = { { TUI_DIM, "beside" }, { TUI_STRONG, "strong" }, { TUI_MATCH, "a match" }, { TUI_WARNING, "a warning" },
+                                                                              { TUI_ERROR, "an error" }, { TUI_REASONING, "reasoning" }, { TUI_TOOL, "a tool" }, { TUI_GRAPH, graph } };
     int row = r.row;
     for (size_t i = 0; i < TUI_COUNT(states) && row < r.row + r.rows; i++, row++)
         tui_putf(grid, row, r.col, r.cols, tui_state_role(states[i]), "%s %s", tui_state_glyph(states[i]), states[i]);
@@ -39,7 +42,7 @@ static void draw_sample(struct tui_grid *grid, struct tui_rect r)
     row++;
     int col = r.col;
     for (size_t i = 0; i < TUI_COUNT(texts) && row < r.row + r.rows; i++) {
-        if (col + (int)strlen(texts[i].text) > r.col + r.cols) {
+        if (col + tui_columns(texts[i].text, strlen(texts[i].text)) > r.col + r.cols) {
             col = r.col;
             row++;
         }
@@ -59,7 +62,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
     tui_put(grid, body.row, 1, body.cols, TUI_DIM, "moving shows it at once; Enter keeps it, Esc brings back the one before", 71);
     for (size_t i = top; i < n && i < top + page; i++) {
         int row = body.row + 2 + (int)(i - top);
-        tui_putf(grid, row, 1, 28, i == at ? TUI_STRONG : TUI_TEXT, "%s %s", i == at ? ">" : " ", m->themes[i]);
+        tui_putf(grid, row, 1, 28, i == at ? TUI_STRONG : TUI_TEXT, "%s %s", i != at ? " " : tui_is_ascii() ? ">" : "▶", m->themes[i]);
         if (i == at)
             tui_layer(grid, (struct tui_rect){ row, 1, 1, 28 }, TUI_ON_CURSOR);
     }

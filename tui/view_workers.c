@@ -6,34 +6,37 @@
 #include <string.h>
 
 #define DETAIL_ROWS 4
+#define EVENT_ROWS 14
 
 static struct tui_rect list_rect(const struct tui_model *m, struct tui_rect body)
 {
     if (body.rows > 12 && !m->is_zoomed)
-        body.rows -= DETAIL_ROWS;
+        body.rows -= DETAIL_ROWS + (body.rows >= 36 ? EVENT_ROWS : 0);
     return body;
 }
 
-static void draw_detail(const struct tui_model *m, const struct tui_worker *w, struct tui_grid *grid, struct tui_rect rect)
+static void draw_detail(const struct tui_model *m, const struct tui_worker *w, struct tui_grid *grid, struct tui_rect r)
 {
     char text[300], age[16];
     double now = tui_age_now(m);
-    tui_draw_rule(grid, rect, w->id, NULL, 0);
-    snprintf(text, sizeof text, "%s%s%s", *w->queue ? w->queue : "not told", *w->version ? "   version " : "", w->version);
-    tui_draw_pair(grid, rect.row + 1, 0, rect.cols, "queue ", TUI_TEXT, text);
+    int end = r.col + r.cols, col = tui_draw_fact(grid, r.row + 1, 0, end, "serves", TUI_TEXT, *w->queue ? w->queue : "?");
+    tui_draw_rule(grid, r, w->id, NULL, 0);
+    col = tui_draw_fact(grid, r.row + 1, col, end, "on", TUI_TEXT, *w->host ? w->host : "?");
     tui_show_age(now, w->started_at, age, sizeof age);
-    snprintf(text, sizeof text, "up %s on %s, %lld completed, %lld attempts failed", w->started_at > 0 ? age : "?", *w->host ? w->host : "?", (long long)w->done, (long long)w->failed);
-    tui_draw_pair(grid, rect.row + 2, 0, rect.cols, "since ", TUI_TEXT, text);
+    col = tui_draw_fact(grid, r.row + 1, col, end, "up", TUI_TEXT, w->started_at > 0 ? age : "?");
+    tui_draw_fact(grid, r.row + 1, col, end, "version", TUI_TEXT, *w->version ? w->version : "not told");
+    tui_show_count((double)w->done, text, sizeof text);
+    col = tui_draw_fact(grid, r.row + 2, 0, end, "completed", TUI_TEXT, text);
+    tui_show_count((double)w->failed, text, sizeof text);
+    col = tui_draw_fact(grid, r.row + 2, col, end, "attempts failed", w->failed ? TUI_WARNING : TUI_TEXT, text);
+    tui_show_count((double)w->pending, text, sizeof text);
+    tui_draw_fact(grid, r.row + 2, col, end, "holds", TUI_TEXT, text);
     if (w->is_lost) {
         tui_show_age(now, w->lost_at > 0 ? w->lost_at : w->last_beat, age, sizeof age);
-        if (w->pending > 0)
-            snprintf(text, sizeof text, "lost %s ago; %lld tasks of it go to other workers", age, (long long)w->pending);
-        else
-            snprintf(text, sizeof text, "lost %s ago; other workers have what it ran", age);
-        tui_draw_pair(grid, rect.row + 3, 0, rect.cols, "state ", TUI_LOST, text);
+        snprintf(text, sizeof text, w->pending > 0 ? "%s lost %s ago: what it holds goes to other workers" : "%s lost %s ago: other workers have what it ran", tui_state_glyph("lost"), age);
+        tui_put_cut(grid, r.row + 3, 0, r.cols, TUI_LOST, text, strlen(text));
     } else {
-        tui_set(text, sizeof text, *w->task ? w->task : "none");
-        tui_draw_pair(grid, rect.row + 3, 0, rect.cols, "task  ", TUI_TEXT, text);
+        tui_draw_pair(grid, r.row + 3, 0, r.cols, "runs", TUI_TEXT, *w->task ? w->task : "nothing");
     }
 }
 
@@ -47,8 +50,11 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
         tui_putf(grid, body.row + 2, 2, body.cols - 2, *m->fleet.workers_error ? TUI_ERROR : TUI_DIM, "%s",
                  *m->fleet.workers_error ? m->fleet.workers_error : *list->filter ? "no worker matches the filter: Esc clears it" :
                  m->fleet.workers_at > 0 ? "no workers: start one with 'orbiter start worker'" : "asking ...");
-    if (rect.rows < body.rows && row != UINT32_MAX)
-        draw_detail(m, &m->fleet.workers[row], grid, (struct tui_rect){ body.row + rect.rows, 0, DETAIL_ROWS, body.cols });
+    if (rect.rows == body.rows || row == UINT32_MAX)
+        return;
+    int at = body.row + rect.rows;
+    draw_detail(m, &m->fleet.workers[row], grid, (struct tui_rect){ at, 0, 1, body.cols });
+    tui_draw_events(m, grid, (struct tui_rect){ at + DETAIL_ROWS, 0, body.rows - rect.rows - DETAIL_ROWS, body.cols }, &(struct tui_events_of){ .worker = m->fleet.workers[row].id });
 }
 
 static int act(struct tui_model *m, enum tui_action action)

@@ -31,5 +31,7 @@ int console_shows(struct console *c, const char *text);
  * texts of many scripts, ten minutes of history. The task SCENE_TASK is open on the task screen, with a stream. */
 #define SCENE_TASK "5b10e2aa77c04c7e9d0c51a6b1f2d3e4"
 void console_scene(struct console *c);
+/* That task with its stream, when another one has been opened meanwhile. */
+void console_scene_open(struct console *c);
 
 #endif

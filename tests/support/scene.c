@@ -121,11 +121,25 @@ static void add_stream(struct console *c)
     say(c, (struct orb_event){ .type = ORB_EVENT_TEXT, .text = "A test of mine was wrong; " }, &seq, 0.04);
 }
 
+void console_scene_open(struct console *c)
+{
+    static const char payload[] = "{\"task_id\": \"" SCENE_TASK "\", \"agent_config\": {\"name\": \"coder\", \"model\": \"openai:gpt-4o\", \"instructions\": \"You write C.\"}, "
+                                  "\"input\": \"write a parser for the date format used in the 2024 archive, with tests; keep the old names working\", \"messages\": []}";
+    struct orb_task_info detail = {
+        .id = SCENE_TASK, .agent = "coder", .queue = "orbiter:tasks", .worker_id = "w-05@gpu2", .status = ORB_STATUS_RUNNING, .created_at = c->now - 238, .started_at = c->now - 41, .attempt = 2, .retries = 1,
+        .priority = 5, .error = "", .error_type = "", .resubmit_of = "", .result = "", .output = "", .partial = "", .usage = "", .input_tokens = 3310, .output_tokens = 1204, .total_tokens = 4514, .cost = 0.0312,
+    };
+    if (!strcmp(c->m->open.id, SCENE_TASK))
+        return;
+    tui_open_task(c->m, SCENE_TASK);
+    c->m->open.head_at = c->now - 35.9; /* what is older was there when it was opened */
+    add_stream(c);
+    console_send(c, (struct tui_msg){ .type = TUI_MSG_DETAIL, .id = SCENE_TASK, .tasks = &detail, .count = 1, .text = payload });
+}
+
 void console_scene(struct console *c)
 {
     static const struct orb_audit_info audit[] = { { .id = "2-0", .at = 1772460960, .who = "ops", .from = "ops1:4711", .action = "pause", .target = "eval", .was = "running", .became = "paused" } };
-    static const char payload[] = "{\"task_id\": \"" SCENE_TASK "\", \"agent_config\": {\"name\": \"coder\", \"model\": \"openai:gpt-4o\", \"instructions\": \"You write C.\"}, "
-                                  "\"input\": \"write a parser for the date format used in the 2024 archive, with tests; keep the old names working\", \"messages\": []}";
     add_history(c);
     add_tasks(c);
     add_fleet(c, 1);
@@ -133,12 +147,6 @@ void console_scene(struct console *c)
     free(console_frame(c));
     console_send(c, (struct tui_msg){ .type = TUI_MSG_TAILS, .id = SCENE_TASK, .text = "static int parse(const char *s, size_t n) { if (!s || n < 8) return -1;", .number = 41.2, .a = (int64_t)(c->now * 1000) });
     console_send(c, (struct tui_msg){ .type = TUI_MSG_TAILS, .id = tasks[5].id, .text = "so the second constraint removes option B, which", .number = 0, .a = (int64_t)((c->now - 95) * 1000) });
-    tui_open_task(c->m, SCENE_TASK);
-    add_stream(c);
-    struct orb_task_info detail = {
-        .id = SCENE_TASK, .agent = "coder", .queue = "orbiter:tasks", .worker_id = "w-05@gpu2", .status = ORB_STATUS_RUNNING, .created_at = c->now - 238, .started_at = c->now - 41, .attempt = 2, .retries = 1,
-        .priority = 5, .error = "", .error_type = "", .resubmit_of = "", .result = "", .output = "", .partial = "", .usage = "", .input_tokens = 3310, .output_tokens = 1204, .total_tokens = 4514, .cost = 0.0312,
-    };
-    console_send(c, (struct tui_msg){ .type = TUI_MSG_DETAIL, .id = SCENE_TASK, .tasks = &detail, .count = 1, .text = payload });
+    console_scene_open(c);
     console_wait(c, 1);
 }

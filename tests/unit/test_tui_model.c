@@ -126,9 +126,9 @@ static void test_alarms_of_one_queue_are_two_lines(void **state)
     console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = 2 });
     console_wait(&c, 2);
     console_keys(&c, "j j");
-    assert_true(console_shows(&c, "\n▶ ✗ eval"));
+    assert_true(console_shows(&c, "\n▶ ✗ queue  eval"));
     console_keys(&c, "k");
-    assert_true(console_shows(&c, "\n▶ ✗ batch                3 dead letters"));
+    assert_true(console_shows(&c, "\n▶ ✗ queue  batch                3 dead letters"));
     console_keys(&c, "L");
     assert_true(console_shows(&c, "Replay all dead letters of queue batch?"));
     console_close(&c);
@@ -218,6 +218,26 @@ static void test_numbers_of_the_header_are_whole(void **state)
     console_link(&c, 0, "gone");
     console_wait(&c, 100000);
     assert_true(console_shows(&c, "STALE 27h "));
+    console_close(&c);
+}
+
+/* ---- totals ----------------------------------------------------------------------------------- */
+
+/* When the console is opened the feed tells what happened before; it is in the totals already. */
+static void test_totals_have_what_happened_before_them(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    double now = c.now;
+    counts(&c, 0);
+    int64_t was = c.m->fleet.by_state[ORB_STATUS_COMPLETED];
+    c.now = now - 60;
+    console_change(&c, "before", ORB_STATUS_COMPLETED, 1);
+    assert_int_equal(c.m->fleet.by_state[ORB_STATUS_COMPLETED], was);
+    c.now = now + 1;
+    console_change(&c, "since", ORB_STATUS_COMPLETED, 1);
+    assert_int_equal(c.m->fleet.by_state[ORB_STATUS_COMPLETED], was + 1);
     console_close(&c);
 }
 
@@ -410,7 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_running_task_that_is_silent_is_found), cmocka_unit_test(test_the_busiest_streams_are_the_busiest),
         cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
-        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
+        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
         cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue),
