@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2016 # sourced by tests that run.sh sources; inner shells expand
+# shellcheck shell=bash disable=SC2154,SC2016,SC2034 # sourced by tests that run.sh sources; inner shells expand
 # The console as a whole program, in a terminal of tmux: keys in, the screen out. It says when it has painted what was typed and what has come
 # (--test-fd), so that nothing here waits for luck.
 

@@ -194,7 +194,10 @@ sizes() {
     local size
     for size in 1x1 1x100 300x1 2x2 29x5 30x4 30x5 40x12 79x7 80x8 139x23 140x24 300x100; do
         orbiter top --once --replay "$work/cut.jsonl" --size "$size" >"$work/sized" || return 1
-        [ "$(wc -l <"$work/sized")" = "${size#*x}" ] && [ "$(wc -L <"$work/sized")" -le "${size%x*}" ] || { echo "$size"; return 1; }
+        if [ "$(wc -l <"$work/sized")" != "${size#*x}" ] || [ "$(wc -L <"$work/sized")" -gt "${size%x*}" ]; then
+            echo "$size"
+            return 1
+        fi
     done
 }
 holds 'frames from 1x1 to 300x100' sizes
