@@ -39,6 +39,11 @@ unit: $(UNIT_T)
 integration: test-programs
 	@$(RUN) -t 180 $(INTEG_T)
 
+##   golden-update  write the screens of tests/golden anew, for review with git diff
+.PHONY: golden-update
+golden-update: $(B)/tests/integration/test_golden
+	@$< --update
+
 ##   check-asan   unit and integration tests under the address and undefined-behaviour sanitizers
 .PHONY: check-asan
 check-asan:
