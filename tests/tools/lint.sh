@@ -13,7 +13,7 @@ mapfile -t scripts < <(find . \( -name .git -o -name 'build*' \) -prune -o -type
 [ ${#scripts[@]} -gt 0 ] || { echo 'lint.sh: no scripts found' >&2; exit 1; }
 failed=0
 for script in "${scripts[@]}"; do
-    if shellcheck "$script"; then
+    if shellcheck -x "$script"; then
         echo "ok $script"
     else
         echo "not ok $script"
