@@ -53,7 +53,7 @@ expect 'a missing command is a missing package' 1 'libhiredis-dev redis-server$'
 
 debian
 stub dpkg-query 'echo installed'
-for command in gcc make pkg-config tic redis-server shellcheck python3 ps; do stub $command :; done
+for command in gcc make pkg-config tic redis-server tmux shellcheck python3 ps; do stub $command :; done
 expect 'nothing missing: apt is not called' 0 '^orbiter: everything needed is installed$' all
 expect 'an unknown set' 1 'unknown set' everything
 exit $failed
