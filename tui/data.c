@@ -346,6 +346,11 @@ static void ask_rows(struct tui_data *d)
     d->is_refreshing = n && !orb_fleet_rows(d->client, ids, n, on_rows, d, &err);
 }
 
+int tui_data_has_joined(const struct tui_data *d)
+{
+    return d->has_joined;
+}
+
 int tui_data_is_settled(const struct tui_data *d)
 {
     return d->has_joined && !d->is_refreshing && !d->model->tasks.stale_count;

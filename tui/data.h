@@ -16,7 +16,8 @@ int tui_data_new(struct orb_loop *loop, const struct orb_redis_options *redis, s
 void tui_data_free(struct tui_data *data);
 /* After every turn: what the model wants now. */
 void tui_data_serve(struct tui_data *data);
-/* The feed's past has been told, and every row that is known is as Redis has it. */
+int tui_data_has_joined(const struct tui_data *data); /* the feed's past has been told */
+/* That, and every row that is known is as Redis has it. */
 int tui_data_is_settled(const struct tui_data *data);
 int tui_data_input(struct tui_data *data, const char *id, int serial, tui_input_cb cb, void *arg, struct orb_error *err) ORB_MUST_CHECK;
 

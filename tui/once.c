@@ -13,7 +13,7 @@ static int is_complete(struct tui_session *s)
     const struct tui_model *m = s->model;
     struct tui_want want;
     int has_counts = s->has.counts || *m->troubles[TUI_TROUBLE_TOTALS], has_tasks = s->has.walk || *m->troubles[TUI_TROUBLE_TASKS];
-    int is_settled = tui_data_is_settled(s->data) || *m->troubles[TUI_TROUBLE_FEED] || *m->troubles[TUI_TROUBLE_TASKS];
+    int is_settled = *m->troubles[TUI_TROUBLE_FEED] || (*m->troubles[TUI_TROUBLE_TASKS] ? tui_data_has_joined(s->data) : tui_data_is_settled(s->data));
     if (!s->has.link || !has_counts || !s->has.workers || !s->has.queues || !has_tasks || !is_settled)
         return 0;
     tui_model_settle(s->model);

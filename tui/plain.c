@@ -20,7 +20,7 @@ struct plain {
     double second, summed_at;
     int is_limited, room;       /* bytes that are left in this second */
     uint64_t left_out, failures_left_out;
-    int is_over;
+    int is_over, is_last;       /* is_last: nothing comes any more */
     struct orb_signal *interrupt, *end;
 };
 
@@ -103,10 +103,12 @@ static void begin_second(struct plain *p)
 }
 
 /* The feed tells ids; what the task is comes a little later. */
-static int is_known(const struct tui_model *m, const struct tui_log_line *l)
+static int is_known(const struct plain *p, uint64_t number)
 {
+    const struct tui_model *m = p->session->model;
+    const struct tui_log_line *l = &m->log.lines[number % TUI_LOG_MAX];
     const struct tui_task *task = tui_log_task(m, l);
-    return !task || task->agent || tui_age_now(m) - l->at > KNOWN_S;
+    return !task || task->agent || p->is_last || tui_age_now(m) - l->at > KNOWN_S;
 }
 
 static void say_new(struct plain *p)
@@ -116,7 +118,7 @@ static void say_new(struct plain *p)
         begin_second(p);
     if (p->said + TUI_LOG_MAX < m->log.next)
         p->said = m->log.next - TUI_LOG_MAX;
-    for (; p->said + 1 < m->log.next && is_known(m, &m->log.lines[(p->said + 1) % TUI_LOG_MAX]); p->said++)
+    for (; p->said + 1 < m->log.next && is_known(p, p->said + 1); p->said++)
         say_line(p, p->said + 1);
     if (p->session->has.counts && p->session->has.workers && p->session->has.walk && (!p->summed_at || m->now - p->summed_at >= SUMMARY_S || m->now < p->summed_at))
         say_summary(p);
@@ -144,6 +146,8 @@ static int play(struct plain *p, struct orb_error *err)
         tui_model_settle(p->session->model);
         say_new(p);
     }
+    p->is_last = 1;
+    say_new(p);
     return rc == 1 ? 0 : rc;
 }
 
@@ -165,6 +169,8 @@ int tui_plain(struct tui_session *session, struct orb_error *err)
         if (orb_loop_turn(loop, 250))
             rc = orb_error_set(err, ORB_E_SYSTEM, "the event loop failed");
     }
+    p.is_last = 1;
+    say_new(&p);
     orb_signal_free(p.interrupt);
     orb_signal_free(p.end);
     return rc;

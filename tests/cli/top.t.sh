@@ -89,7 +89,7 @@ again=$(screen | grep -oE '[0-9a-f]{32}')
 printf '#!/bin/sh\nprintf "another question" >"$1"\n' >"$EDITOR"
 chmod +x "$EDITOR"
 press E
-shows 'after the editor it asks' '^Resubmit, with the edited prompt, task first'
+shows 'after the editor it asks' '^Resubmit, edited, task first'
 press y
 is_new() { edited=$(screen | sed -nE 's/^resubmitted task first as ([0-9a-f]{32}).*/\1/p') && [ -n "$edited" ] && [ "$edited" != "$again" ]; }
 holds 'and does it' until_ok 20 is_new
