@@ -229,8 +229,11 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     struct tui_task *task = &t->rows[row];
     *was = is_new ? -1 : task->state;
     task->generation = t->generation;
-    if (!is_new && is_old(task, info->attempt, info->created_at))
+    int is_behind = task->is_stale && has_ended(task) && !orb_status_is_final(info->status) && info->attempt == task->attempt; /* it was under way when the feed told the end */
+    if (!is_new && (is_behind || is_old(task, info->attempt, info->created_at)))
         return UINT32_MAX;
+    if ((int)info->status == task->state && small(info->attempt) == task->attempt)
+        task->is_stale = 0; /* it is what the feed told of */
     set_state(t, task, is_new, info->status);
     task->priority = (uint8_t)info->priority;
     task->attempt = small(info->attempt);
