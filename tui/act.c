@@ -169,8 +169,12 @@ static void sum_up(struct tui_model *m, struct tui_asking *a)
     if (a->changed)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu had changed and %s left alone", at ? ", " : "", a->changed, a->changed == 1 ? "was" : "were");
     if (a->failed)
-        snprintf(text + at, sizeof text - at, "%s%zu failed: %.120s", at ? ", " : "", a->failed, a->first_error);
-    tui_toast(m, a->failed != 0, "%s", text);
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu failed", at ? ", " : "", a->failed);
+    if (a->unknown)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu without an answer, done or not", at ? ", " : "", a->unknown);
+    if (*a->first_error)
+        snprintf(text + at, sizeof text - at, ": %.120s", a->first_error);
+    tui_toast(m, *a->first_error != 0, "%s", text);
     if (a->done && a->serial == m->acts.draft.serial)
         tui_draft_drop(&m->acts);
 }
@@ -187,8 +191,13 @@ void tui_act_done(struct tui_model *m, const struct tui_msg *msg)
             tui_set(a->last_word, sizeof a->last_word, msg->id);
         } else if (msg->b == ORB_E_CHANGED || msg->b == ORB_E_FINISHED) {
             a->changed++;
-        } else if (!a->failed++) {
-            tui_set(a->first_error, sizeof a->first_error, msg->text);
+        } else {
+            if (msg->b == ORB_E_UNREACHABLE || msg->b == ORB_E_TIMEOUT)
+                a->unknown++; /* it may have been done before the link was lost */
+            else
+                a->failed++;
+            if (a->failed + a->unknown == 1)
+                tui_set(a->first_error, sizeof a->first_error, msg->text);
         }
         if (a->answered == a->count) {
             sum_up(m, a);

@@ -31,7 +31,7 @@ struct tui_asking {
     int serial;
     enum tui_act_kind kind;
     struct tui_act *acts;       /* frozen when it was asked */
-    size_t count, sent, answered, done, changed, failed;
+    size_t count, sent, answered, done, changed, failed, unknown;
     double send_at;             /* when it is confirmed: not before */
     char must_type[ORB_ID_MAX + 1]; /* a number or a name that has to be typed, "" = y is enough */
     char question[200];

@@ -62,7 +62,7 @@ static enum tui_role say_link(const struct tui_model *m, char *out, size_t cap)
         snprintf(out, cap, "LIVE");
         return TUI_LIVE;
     } else {
-        show_stale(link->is_up ? silent : m->now - link->since, out, cap);
+        show_stale(silent, out, cap); /* also when it is down: it may have been silent before that was known */
         return link->is_up ? TUI_STALE : TUI_OFFLINE;
     }
     return TUI_STALE;

@@ -8,6 +8,9 @@
 #include <orbiter/operate.h>
 #include <orbiter/watch.h>
 
+#define TUI_POLL_DOWN_MS 300  /* between two questions while Redis is away */
+#define TUI_REFRESH_MS 250
+
 struct tui_data {
     struct orb_loop *loop;
     struct orb_client *client;
@@ -48,6 +51,13 @@ void tui_data_send(struct tui_data *data, const struct tui_msg *msg);
 void tui_data_trouble(struct tui_data *data, enum tui_trouble what, const struct orb_error *err);
 void tui_data_tell(struct tui_data *data, enum tui_msg_type type, const char *id, const char *text);
 
+/* A question that failed because the link is down says nothing new: LINK does. */
+int tui_data_is_away(const struct orb_error *err);
+const char *tui_data_why(const struct orb_error *err); /* "" when there is none */
+
+/* data_poll.c: of the timers */
+void tui_data_poll(void *data);
+void tui_data_refresh(void *data);
 /* data_open.c */
 /* Follows its stream, from behind what the model has of it. */
 void tui_data_open(struct tui_data *data, const char *id);

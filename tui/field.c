@@ -31,6 +31,11 @@ int tui_field_find(const struct tui_source *source, const char *name)
     return -1;
 }
 
+int tui_field_is_text(const struct tui_field *field)
+{
+    return field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD || field->kind == TUI_STATE_FIELD || field->kind == TUI_SPARK_FIELD;
+}
+
 int tui_value_compare(const struct tui_field *field, const struct tui_value *a, const struct tui_value *b)
 {
     if (field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD) {

@@ -60,6 +60,7 @@ struct tui_source {
     uint32_t (*find)(const struct tui_model *m, const char *id);
 };
 
+int tui_field_is_text(const struct tui_field *field); /* in filters */
 /* The field's place, or -1. */
 int tui_field_find(const struct tui_source *source, const char *name);
 /* The value as it is shown in cols columns, in out (at most cap bytes). Returns 1 when it wants to stand at the right. */

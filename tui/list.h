@@ -74,6 +74,8 @@ void tui_list_widen(struct tui_list *list, int by); /* the sorted column */
 void tui_list_move(struct tui_list *list, const struct tui_model *m, long by);
 void tui_list_go(struct tui_list *list, const struct tui_model *m, size_t place); /* SIZE_MAX = the last */
 int tui_list_go_id(struct tui_list *list, const struct tui_model *m, const char *id); /* 0 when it is not in the list */
+/* Where the row with this id stands, SIZE_MAX when it is not shown. */
+size_t tui_list_place(const struct tui_list *list, const struct tui_model *m, const char *id);
 /* The row under the cursor, UINT32_MAX when there is none. */
 uint32_t tui_list_row(const struct tui_list *list);
 

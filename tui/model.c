@@ -139,11 +139,13 @@ static void on_link(struct tui_model *m, const struct tui_msg *msg)
             tui_log_add(m, msg->at, is_up ? 0 : 2, is_up ? "link.up" : "link.down", "redis", "", "", "", "%s", msg->text);
         if (is_up && m->link.was_up && m->link.since) {
             char away[16];
-            tui_show_span(msg->at - m->link.since, away, sizeof away);
+            tui_show_span(msg->at - m->link.heard_at, away, sizeof away);
             tui_toast(m, 0, "Redis is back after %s: what was missed comes in", away);
         }
         m->link.since = msg->at;
     }
+    if (is_up || !m->link.was_up)
+        m->link.heard_at = msg->at;
     m->link.is_up = is_up;
     m->link.was_up |= is_up;
     tui_set(m->link.why, sizeof m->link.why, msg->text);

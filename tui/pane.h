@@ -46,6 +46,8 @@ void tui_pane_refill(struct tui_pane *pane);
 /* Adds text from anywhere: it is made safe. Its newlines make lines; the last one stays open, and is gone on with while role and kind
  * are the same. */
 void tui_pane_add(struct tui_pane *pane, enum tui_role role, enum tui_line_kind kind, const char *text, size_t len);
+/* A line of its own, which may be empty. */
+void tui_pane_line(struct tui_pane *pane, enum tui_role role, enum tui_line_kind kind, const char *text);
 /* Nothing more comes into the last line. */
 void tui_pane_end_line(struct tui_pane *pane);
 void tui_pane_draw(struct tui_pane *pane, struct tui_grid *grid, struct tui_rect rect);
@@ -53,6 +55,7 @@ void tui_pane_draw(struct tui_pane *pane, struct tui_grid *grid, struct tui_rect
 int tui_pane_act(struct tui_pane *pane, int action);
 /* Case is not told apart. Goes to the nearest match from the top of the screen on, and unfolds what hides it; "" = no search. */
 void tui_pane_search(struct tui_pane *pane, const char *text);
+int tui_pane_is_match(const struct tui_pane *pane, const struct tui_line *line);
 /* Goes to the line with this number (from 0), if it is still there. */
 void tui_pane_go(struct tui_pane *pane, uint64_t line);
 /* The last line of text that is not empty, not terminated; "" when there is none. */

@@ -114,11 +114,6 @@ static double unit_of(enum tui_kind kind, const char *unit)
     return NAN;
 }
 
-static int is_text(const struct tui_field *field)
-{
-    return field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD || field->kind == TUI_STATE_FIELD || field->kind == TUI_SPARK_FIELD;
-}
-
 static int read_number(struct reader *r, struct term *t, const struct tui_field *field)
 {
     char word[64], *end;
@@ -145,7 +140,7 @@ static int read_words(struct reader *r, struct term *t, const struct tui_field *
         if (rc)
             return rc;
         if (!*word)
-            return wrong(r, from, "%s: what? give a %s", field->name, is_text(field) ? "word" : "number");
+            return wrong(r, from, "%s: what? give a %s", field->name, tui_field_is_text(field) ? "word" : "number");
         if (t->word_count == WORDS_MAX)
             return wrong(r, from, "too many words for %s%s", field->name, "");
         t->words[t->word_count++] = tui_strdup(word);
@@ -198,14 +193,14 @@ static int read_test(struct reader *r, struct term *t)
     const char *from = r->at;
     if (*r->at == '~') {
         r->at++;
-        if (!is_text(field))
+        if (!tui_field_is_text(field))
             return wrong(r, from, "%s is a number: use < > = with it%s", field->name, "");
         return read_regex(r, t);
     }
-    if (*r->at == ':' || (is_text(field) && *r->at == '=')) {
-        t->test = !is_text(field) ? EQUAL : *r->at == '=' ? WHOLE : ONE_OF;
+    if (*r->at == ':' || (tui_field_is_text(field) && *r->at == '=')) {
+        t->test = !tui_field_is_text(field) ? EQUAL : *r->at == '=' ? WHOLE : ONE_OF;
         r->at++;
-        return is_text(field) ? read_words(r, t, field) : read_number(r, t, field);
+        return tui_field_is_text(field) ? read_words(r, t, field) : read_number(r, t, field);
     }
     for (size_t i = 0; i < TUI_COUNT(signs); i++) {
         size_t len = strlen(signs[i].sign);
@@ -213,7 +208,7 @@ static int read_test(struct reader *r, struct term *t)
             continue;
         r->at += len;
         t->test = signs[i].test;
-        if (!is_text(field))
+        if (!tui_field_is_text(field))
             return read_number(r, t, field);
         if (t->test != NOT_EQUAL)
             return wrong(r, from, "%s is a text: use : = or ~ with it%s", field->name, "");
@@ -225,7 +220,7 @@ static int read_test(struct reader *r, struct term *t)
 }
 
 /* How many bytes of a field's name are here, followed by a sign of a test; 0 = it is a plain word. */
-static size_t name_length(const char *at)
+size_t tui_query_name_length(const char *at)
 {
     size_t n = 0;
     while (isalnum((unsigned char)at[n]) || at[n] == '_')
@@ -244,7 +239,7 @@ static int read_term(struct reader *r, struct term *t)
         t->is_not ^= 1;
         r->at++;
     }
-    size_t len = name_length(r->at);
+    size_t len = tui_query_name_length(r->at);
     if (len) {
         snprintf(word, sizeof word, "%.*s", (int)(len < 60 ? len : 60), r->at);
         t->field = tui_field_find(r->source, word);
@@ -309,7 +304,7 @@ static int is_somewhere(struct term *t, const struct tui_source *source, const s
     size_t len = strlen(t->words[0]);
     for (size_t f = 0; f < source->field_count; f++) {
         struct tui_value v;
-        if (!is_text(&source->fields[f]) || source->fields[f].kind == TUI_SPARK_FIELD)
+        if (!tui_field_is_text(&source->fields[f]) || source->fields[f].kind == TUI_SPARK_FIELD)
             continue;
         source->value(m, row, f, &v);
         if (v.len && has_word(t, &source->fields[f], &v, len))
@@ -406,71 +401,4 @@ int tui_query_moves(const struct tui_query *q, const struct tui_source *source)
             return 1;
     }
     return 0;
-}
-
-/* ---- completion ---------------------------------------------------------------- */
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-static size_t add(char out[][64], size_t n, size_t max, const char *text, size_t len)
-{
-    char item[64];
-    snprintf(item, sizeof item, "%.*s", (int)(len < 63 ? len : 63), text);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(out[i], item))
-            return n;
-    if (n == max)
-        return n;
-    memcpy(out[n], item, sizeof item);
-    return n + 1;
-}
-
-/* Texts that rows have in the field; of many rows some are looked at. */
-size_t tui_field_complete(const struct tui_source *source, const struct tui_model *m, size_t field, const char *word, size_t len, char out[][64], size_t max)
-{
-    size_t n = 0;
-    uint32_t limit = source->limit(m), step = limit / 5000 + 1;
-    for (uint32_t row = 0; row < limit && n < max; row += step) {
-        struct tui_value v = { 0 };
-        if (!source->is_there(m, row))
-            continue;
-        source->value(m, row, field, &v);
-        if (v.text && v.len > len && v.len < 64 && !strncasecmp(v.text, word, len) && !memchr(v.text, ' ', v.len))
-            n = add(out, n, max, v.text, v.len);
-    }
-    return n;
-}
-
-size_t tui_query_complete(const struct tui_source *source, const struct tui_model *m, const char *text, size_t cursor, char out[][64], size_t count, size_t *start)
-{
-    size_t from = cursor, n = 0;
-    while (from && text[from - 1] != ' ')
-        from--;
-    while (text[from] == '!' && from < cursor)
-        from++;
-    size_t name = name_length(text + from);
-    char word[64];
-    snprintf(word, sizeof word, "%.*s", (int)(name < 63 ? name : 63), text + from);
-    int field = name && from + name < cursor ? tui_field_find(source, word) : -1;
-    *start = from;
-    if (field >= 0 && is_text(&source->fields[field])) {
-        *start = from + name + 1;
-        for (size_t i = *start; i < cursor; i++)
-            if (text[i] == ',')
-                *start = i + 1;
-        n = tui_field_complete(source, m, (size_t)field, text + *start, cursor - *start, out, count);
-    } else if (field < 0) {
-        for (size_t i = 0; i < source->field_count; i++) {
-            const struct tui_field *f = &source->fields[i];
-            snprintf(word, sizeof word, "%.60s%s", f->name, is_text(f) ? ":" : "");
-            if (f->kind != TUI_SPARK_FIELD && !strncmp(word, text + from, cursor - from))
-                n = add(out, n, count, word, strlen(word));
-        }
-    }
-    if (n)
-        qsort(out, n, sizeof *out, by_text);
-    return n;
 }

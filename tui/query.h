@@ -22,6 +22,7 @@ int tui_query_read(const struct tui_source *source, const char *text, struct tui
 /* A word in quotes, as far as it fits. */
 void tui_query_quote(const char *word, char *out, size_t cap);
 void tui_query_free(struct tui_query *query);
+size_t tui_query_name_length(const char *at); /* of a field's name that a sign of a test follows; 0 = it is a plain word */
 int tui_query_matches(struct tui_query *query, const struct tui_source *source, const struct tui_model *m, uint32_t row, double now);
 /* Does query match nothing but what before matches? What cannot be told is no. */
 int tui_query_narrows(const struct tui_query *query, const struct tui_query *before);

@@ -181,6 +181,7 @@ static void test_the_form_of_a_new_task(void **state)
     const struct tui_act *act = tui_acts_take(&c.m->acts, c.now);
     assert_non_null(act);
     answer(&c, act, ORB_E_UNREACHABLE, "", "Redis went away");
+    assert_true(console_shows(&c, "1 without an answer, done or not: Redis went away"));
     console_keys(&c, "S");
     assert_string_equal(c.m->edit_text, "model: sim:\n\nHello");
     edited(&c, "model: sim:\n\nHello");

@@ -215,6 +215,13 @@ static void test_numbers_of_the_header_are_whole(void **state)
     assert_true(console_shows(&c, " PAUSED 12k "));
     assert_true(console_shows(&c, "frozen: p goes on with the 12500 changes that have come since"));
     console_keys(&c, "p");
+    counts(&c, 0);
+    console_wait(&c, 12);
+    assert_true(console_shows(&c, "STALE 12s "));
+    console_link(&c, 0, "gone"); /* given up: what is shown is no younger for that */
+    assert_true(console_shows(&c, "STALE 12s "));
+    console_link(&c, 1, "");
+    assert_true(console_shows(&c, "Redis is back after 12s"));
     console_link(&c, 0, "gone");
     console_wait(&c, 100000);
     assert_true(console_shows(&c, "STALE 27h "));
@@ -283,6 +290,22 @@ static void test_events_are_shown_also_when_the_row_is_ahead(void **state)
     console_keys(&c, "5");
     assert_true(console_shows(&c, "task.running    one        planner"));
     assert_true(console_shows(&c, "task.failed     one        planner    HTTP 529 overloaded"));
+    console_close(&c);
+}
+
+static void test_a_row_that_was_told_need_not_be_asked_for(void **state)
+{
+    (void)state;
+    struct console c;
+    uint32_t rows[4];
+    console_open(&c, 24, 80);
+    console_change(&c, "one", ORB_STATUS_COMPLETED, 1);
+    console_change(&c, "two", ORB_STATUS_COMPLETED, 1);
+    console_task(&c, "one", "planner", ORB_STATUS_COMPLETED, 10);
+    console_task(&c, "two", "planner", ORB_STATUS_RUNNING, 10); /* an answer from before the change */
+    assert_int_equal(tui_tasks_stale(&c.m->tasks, rows, 4), 1);
+    assert_string_equal(tui_task_id(&c.m->tasks, rows[0]), "two");
+    assert_int_equal(c.m->tasks.rows[rows[0]].state, ORB_STATUS_COMPLETED);
     console_close(&c);
 }
 
@@ -431,7 +454,7 @@ int main(void)
         cmocka_unit_test(test_any_running_task_that_is_silent_is_found), cmocka_unit_test(test_the_busiest_streams_are_the_busiest),
         cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
         cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
-        cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
+        cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_a_row_that_was_told_need_not_be_asked_for), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
         cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue),
     };
