@@ -96,15 +96,24 @@ int tui_choose_open(struct tui_model *m, enum tui_action action)
 
 /* ---- a list as text ---------------------------------------------------------------- */
 
+/* In a file an age is seconds, as its name says; the clock is in another field. */
+static void take_value(struct tui_model *m, const struct tui_list *list, uint32_t row, size_t f, struct tui_value *out)
+{
+    *out = (struct tui_value){ 0 };
+    list->source->value(m, row, f, out);
+    if (list->source->fields[f].kind == TUI_AGE_FIELD)
+        out->number = tui_age_now(m) - out->number;
+}
+
 static json_t *row_json(struct tui_model *m, const struct tui_list *list, uint32_t row)
 {
     json_t *object = json_object();
     for (size_t f = 0; f < list->source->field_count; f++) {
         const struct tui_field *field = &list->source->fields[f];
-        struct tui_value v = { 0 };
+        struct tui_value v;
         if (field->kind == TUI_SPARK_FIELD)
             continue;
-        list->source->value(m, row, f, &v);
+        take_value(m, list, row, f, &v);
         if (v.text)
             json_object_set_new(object, field->name, tui_text_json(v.text, v.len));
         else if (isfinite(v.number))
@@ -137,8 +146,8 @@ static void write_csv(struct tui_model *m, const struct tui_list *list, FILE *ou
     fputc('\n', out);
     for (size_t i = 0; i < list->count; i++) {
         for (size_t f = 0; f < list->source->field_count; f++) {
-            struct tui_value v = { 0 };
-            list->source->value(m, list->order[i], f, &v);
+            struct tui_value v;
+            take_value(m, list, list->order[i], f, &v);
             write_csv_cell(out, list, &v, f);
         }
         fputc('\n', out);

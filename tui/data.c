@@ -205,10 +205,11 @@ void tui_data_serve(struct tui_data *d)
     if (d->is_up && !d->is_walking && !orb_timer_is_started(d->walk_timer) && !m->is_paused)
         orb_timer_start(d->walk_timer, 0);
     tui_model_want(m, &want);
-    if (!strcmp(want.open_id, d->open_id) || !*want.open_id || m->screen == TUI_TASK || !*d->open_id) {
+    int is_same_id = !strcmp(want.open_id, d->open_id), is_same = is_same_id && (!*want.open_id || d->open_serial == m->open.serial);
+    if (is_same_id || !*want.open_id || m->screen == TUI_TASK || !*d->open_id) {
         orb_timer_stop(d->rest);
         d->next_id[0] = 0;
-        if (strcmp(want.open_id, d->open_id) != 0)
+        if (!is_same)
             tui_data_open(d, want.open_id);
     } else if (strcmp(want.open_id, d->next_id) != 0) { /* a cursor on its way: where it rests is asked for */
         memcpy(d->next_id, want.open_id, strlen(want.open_id) + 1);

@@ -38,6 +38,7 @@ struct tui_data {
     /* the open task */
     struct orb_task_handle *handle;
     char open_id[ORB_ID_MAX + 1];
+    unsigned open_serial;       /* of the model's open task, when it was followed */
     int is_detailing;
     int64_t detailed_ms;
     /* acts */

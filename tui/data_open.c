@@ -34,6 +34,7 @@ void tui_data_open(struct tui_data *d, const char *id)
     d->handle = NULL;
     d->detailed_ms = 0;
     tui_set(d->open_id, sizeof d->open_id, id);
+    d->open_serial = open->serial;
     if (!*id)
         return;
     d->handle = orb_task_handle_new(d->client, d->open_id);
@@ -121,7 +122,7 @@ static void on_status(void *arg, const struct orb_task_info *info, const struct 
 void tui_data_detail(struct tui_data *d)
 {
     int64_t now = orb_loop_now_ms(d->loop);
-    if (!*d->open_id || !d->model->open.is_stale || d->is_detailing || (d->detailed_ms && now - d->detailed_ms < DETAIL_MS))
+    if (!*d->open_id || strcmp(d->open_id, d->model->open.id) != 0 || !d->model->open.is_stale || d->is_detailing || (d->detailed_ms && now - d->detailed_ms < DETAIL_MS))
         return;
     struct detail *q = tui_alloc(1, sizeof *q);
     q->data = d;
@@ -130,6 +131,8 @@ void tui_data_detail(struct tui_data *d)
     d->model->open.is_stale = 0;
     d->detailed_ms = now;
     d->is_detailing = 1;
-    if (!q->handle || orb_task_handle_status(q->handle, on_status, q))
-        detail_done(q);
+    if (q->handle && !orb_task_handle_status(q->handle, on_status, q))
+        return;
+    tui_data_tell(d, TUI_MSG_DETAIL, q->id, "this is no task's id");
+    detail_done(q);
 }

@@ -256,7 +256,7 @@ void tui_list_settle(struct tui_list *list, const struct tui_model *m)
     }
     filter(list, m);
 cursor:
-    if (list->is_following) {
+    if (list->is_following || (list->is_fresh && !m->tasks.is_filled)) {
         list->cursor = 0;
     } else {
         size_t place = tui_list_place(list, m, list->cursor_id);
@@ -279,7 +279,7 @@ void tui_list_init(struct tui_list *list, const struct tui_source *source, const
     if (list->sort_field < 0)
         list->sort_field = 0;
     list->is_descending = is_descending;
-    list->must_rebuild = 1;
+    list->must_rebuild = list->is_fresh = 1;
 }
 
 void tui_list_done(struct tui_list *list)
@@ -356,6 +356,7 @@ void tui_list_go(struct tui_list *list, const struct tui_model *m, size_t place)
     list->cursor = place < list->count ? place : list->count ? list->count - 1 : 0;
     if (list->cursor)
         list->is_following = 0;
+    list->is_fresh = 0;
     note_cursor(list, m);
     scroll_to_cursor(list);
 }

@@ -44,6 +44,7 @@ struct tui_list {
     size_t cursor, top;       /* places in order, of the last settle */
     int page;                 /* rows of the body that was drawn last */
     int is_following;         /* the cursor stays at the first row */
+    int is_fresh;             /* nobody has moved it: so it does while the list is filled for the first time */
     /* marks */
     char (*marks)[ORB_ID_MAX + 1];
     size_t mark_count, mark_cap;

@@ -145,8 +145,10 @@ void tui_list_draw(struct tui_list *list, const struct tui_model *m, struct tui_
     draw_titles(list, grid, rect, n, which, at, width);
     int page = rect.rows - 1;
     if (list->page != page) {
+        int is_fresh = list->is_fresh;
         list->page = page;
         tui_list_go(list, m, list->cursor);
+        list->is_fresh = is_fresh;
     }
     for (int i = 0; i < page && list->top + (size_t)i < list->count; i++)
         draw_row(list, m, grid, rect, rect.row + 1 + i, list->top + (size_t)i, now, n, which, at, width);

@@ -35,11 +35,13 @@ void tui_open_task(struct tui_model *m, const char *id)
 {
     struct tui_open *o = &m->open;
     enum tui_tab tab = o->tab;
+    unsigned serial = o->serial + 1;
     if (!strcmp(o->id, id))
         return;
     tui_open_done(o);
     tui_open_init(o);
     o->tab = tab;
+    o->serial = serial;
     o->is_opened_paused = m->is_paused;
     o->is_stale = 1;
     tui_set(o->id, sizeof o->id, id);

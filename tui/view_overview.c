@@ -43,7 +43,7 @@ static const char *name_of(enum pane pane, const void *line)
     return pane == ATTENTION ? ((const struct tui_alarm *)line)->key : pane == QUEUES ? ((const struct tui_queue *)line)->name : ((const struct tui_tail *)line)->id;
 }
 
-#define LINES_MAX 500
+#define LINES_MAX TUI_QUEUES_MAX /* the deepest queue may be any of them */
 
 /* The line that the pane's cursor is bound to; when it is gone, the one that stands there now. */
 static size_t cursor_of(const struct tui_model *m, enum pane pane, const void *const lines[], size_t n)

@@ -141,6 +141,35 @@ static void test_a_task_that_is_opened_again_goes_on_where_it_was(void **state)
     assert_int_equal(m()->open.gaps, 0);
 }
 
+static void test_a_cursor_that_comes_back_at_once_finds_the_stream_whole(void **state)
+{
+    (void)state;
+    make_running("one");
+    make_running("two");
+    write_words("one", 1, 20);
+    write_words("two", 1, 10);
+    open_console(fleet.redis.url);
+    UNTIL(m()->tasks.is_filled && m()->tasks.count == 2);
+    key("4");
+    key("g");
+    UNTIL(words_shown() >= 10);
+    size_t all = words_shown();
+    for (int i = 0; i < 3; i++) {
+        key("j");
+        key("k");
+    }
+    UNTIL(words_shown() >= all);
+    assert_int_equal(words_shown(), all);
+    assert_int_equal(m()->open.gaps, 0);
+    UNTIL(m()->open.has_detail);
+    UNTIL(!session.data->is_detailing);
+    tui_session_key(&session, TUI_MSG_KEY, "j", 0, 0);
+    tui_model_settle(m()); /* another one is open, and the stream of the first is still followed */
+    session.data->detailed_ms = 0;
+    tui_data_detail(session.data);
+    UNTIL(m()->open.has_detail);
+}
+
 static void test_what_comes_in_a_pause_is_there_afterwards(void **state)
 {
     (void)state;
@@ -273,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_task_that_is_opened_again_goes_on_where_it_was, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_cursor_that_comes_back_at_once_finds_the_stream_whole, start, stop),
         cmocka_unit_test_setup_teardown(test_what_comes_in_a_pause_is_there_afterwards, start, stop),
         cmocka_unit_test_setup_teardown(test_a_task_that_is_opened_in_a_pause_is_shown, start, stop),
         cmocka_unit_test_setup_teardown(test_a_walk_that_a_pause_has_cut_loses_no_task, start, stop),

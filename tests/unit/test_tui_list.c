@@ -133,6 +133,30 @@ static void test_cursor_stays_with_its_row(void **state)
     console_close(&c);
 }
 
+static void test_a_list_that_is_being_filled_begins_at_its_top(void **state)
+{
+    (void)state;
+    struct console c;
+    char id[33], seen[9];
+    console_open(&c, 24, 80);
+    console_keys(&c, "4");
+    for (unsigned i = 0; i < 100; i++) { /* the older ones are known first */
+        id_of(i, id);
+        console_task(&c, id, "planner", ORB_STATUS_COMPLETED, 1000 - i);
+        free(console_frame(&c));
+    }
+    painted_id(&c, seen);
+    id_of(99, id);
+    assert_memory_equal(seen, id, 8);
+    console_keys(&c, "j k"); /* from now on it is the user's */
+    id_of(200, id);
+    console_task(&c, id, "planner", ORB_STATUS_COMPLETED, 1);
+    painted_id(&c, seen);
+    id_of(99, id);
+    assert_memory_equal(seen, id, 8);
+    console_close(&c);
+}
+
 static void test_marks_survive_and_are_all_meant(void **state)
 {
     (void)state;
@@ -225,7 +249,7 @@ static void test_filter_as_one_types(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_acts_mean_what_was_painted), cmocka_unit_test(test_cursor_stays_with_its_row), cmocka_unit_test(test_marks_survive_and_are_all_meant),
+        cmocka_unit_test(test_acts_mean_what_was_painted), cmocka_unit_test(test_cursor_stays_with_its_row), cmocka_unit_test(test_a_list_that_is_being_filled_begins_at_its_top), cmocka_unit_test(test_marks_survive_and_are_all_meant),
         cmocka_unit_test(test_many_have_to_be_typed), cmocka_unit_test(test_readonly_asks_for_nothing), cmocka_unit_test(test_filter_as_one_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

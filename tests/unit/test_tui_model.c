@@ -114,6 +114,23 @@ static void test_a_queue_from_which_nothing_comes_is_an_alarm(void **state)
     console_close(&c);
 }
 
+static void test_the_fullest_queue_is_shown_whatever_its_name(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static char names[N][20];
+    static struct orb_queue_info queues[N];
+    struct console c;
+    console_open(&c, 24, 80);
+    for (int i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "q-%04d", i);
+        queues[i] = (struct orb_queue_info){ .name = names[i], .depth = i, .workers = 1, .consumers = 1, .paused_by = "", .paused_from = "" };
+    }
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = N });
+    assert_true(console_shows(&c, "q-0999"));
+    console_close(&c);
+}
+
 static void test_alarms_of_one_queue_are_two_lines(void **state)
 {
     (void)state;
@@ -452,7 +469,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_running_task_that_is_silent_is_found), cmocka_unit_test(test_the_busiest_streams_are_the_busiest),
-        cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
+        cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_the_fullest_queue_is_shown_whatever_its_name), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
         cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_a_row_that_was_told_need_not_be_asked_for), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),

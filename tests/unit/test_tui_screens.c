@@ -185,6 +185,26 @@ static void test_the_palette(void **state)
     console_close(&c);
 }
 
+static void test_what_is_written_to_files(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    console_keys(&c, "4");
+    console_task(&c, "one", "a \"quoted\", name", ORB_STATUS_RUNNING, 42);
+    console_task(&c, "two", "bad \xff utf-8", ORB_STATUS_FAILED, 43);
+    free(console_frame(&c));
+    tui_choose_export(c.m, "x.jsonl");
+    assert_non_null(strstr(c.m->export_text, "{\"id\": \"one\", \"state\": \"running\", \"agent\": \"a \\\"quoted\\\", name\","));
+    assert_non_null(strstr(c.m->export_text, "\"age\": 42,"));
+    assert_non_null(strstr(c.m->export_text, "\"id\": \"two\", \"state\": \"failed\", \"agent\": \"bad "));
+    tui_choose_export(c.m, "x.csv");
+    assert_non_null(strstr(c.m->export_text, "\none,running,\"a \"\"quoted\"\", name\",orbiter:tasks,w-03@gpu1,1,42.000000,"));
+    tui_choose_export(c.m, "x.txt");
+    assert_null(strchr(c.m->export_text, '\xff'));
+    console_close(&c);
+}
+
 /* ---- the mouse ------------------------------------------------------------------------------- */
 
 static void test_the_mouse(void **state)
@@ -457,7 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_key_does_something_where_it_says_so), cmocka_unit_test(test_a_key_that_has_nothing_to_do_says_so), cmocka_unit_test(test_the_bars_of_keys_name_what_works),
-        cmocka_unit_test(test_the_palette), cmocka_unit_test(test_the_mouse), cmocka_unit_test(test_a_detail_that_comes_again_moves_nothing),
+        cmocka_unit_test(test_the_palette), cmocka_unit_test(test_what_is_written_to_files), cmocka_unit_test(test_the_mouse), cmocka_unit_test(test_a_detail_that_comes_again_moves_nothing),
         cmocka_unit_test(test_a_search_finds_what_is_folded_and_shows_it), cmocka_unit_test(test_the_timeline_can_be_searched_and_moved), cmocka_unit_test(test_the_overview_keeps_its_list),
         cmocka_unit_test(test_a_theme_that_was_left_is_kept), cmocka_unit_test(test_views_with_anything_in_their_filter), cmocka_unit_test(test_a_hostile_state_file),
     };
