@@ -9,8 +9,8 @@ RUN='gcc:gcc libc6-dev make:make pkg-config:pkg-config libevent-dev libhiredis-d
 libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev
 libncurses-dev libutf8proc-dev libinih-dev ncurses-bin:tic
 ca-certificates redis-server:redis-server'
-# libvterm: a terminal to look at. locales: the sources of one with a decimal comma. python3: tools of that kind, MCP servers.
-TEST='libcmocka-dev libvterm-dev shellcheck:shellcheck locales python3:python3 procps:ps'
+# libvterm and tmux: terminals to look at. locales: the sources of one with a decimal comma. python3: tools of that kind, MCP servers.
+TEST='libcmocka-dev libvterm-dev shellcheck:shellcheck tmux:tmux locales python3:python3 procps:ps'
 VALGRIND='valgrind:valgrind libc6-dbg'
 FUZZ='clang:clang libclang-rt-14-dev'
 LIBRARIES='libevent (with its OpenSSL part), hiredis, jansson, libcurl, libyaml, OpenSSL, ncurses (wide), utf8proc and inih'
@@ -84,7 +84,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     command -v pkg-config >/dev/null && pkg-config --exists libevent_openssl hiredis jansson libcurl openssl yaml-0.1 ncursesw libutf8proc inih &&
         { echo 'orbiter: no apt here, but the libraries are there'; exit 0; }
     die "this is not Debian, so nothing can be installed here. Install by hand: a C11 compiler, make,
-pkg-config, redis-server 7 or newer, and the headers of $LIBRARIES; for the tests also cmocka, libvterm, shellcheck and python3."
+pkg-config, redis-server 7 or newer, and the headers of $LIBRARIES; for the tests also cmocka, libvterm, shellcheck, tmux and python3."
 fi
 
 packages=$(missing "$sets")
