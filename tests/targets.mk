@@ -39,10 +39,16 @@ unit: $(UNIT_T)
 integration: test-programs
 	@$(RUN) -t 180 $(INTEG_T)
 
-##   golden-update  write the screens of tests/golden anew, for review with git diff
+##   golden-update  write the golden screens (tests/golden) anew: look at what git diff says of them
 .PHONY: golden-update
 golden-update: $(B)/tests/integration/test_golden
-	@$< --update
+	@$< --update >/dev/null 2>&1 || { $< --update; exit 1; }
+	@echo 'orbiter: tests/golden is written'
+
+##   captures     write what the console shows of a running system into docs/console.md and docs/console.svg
+.PHONY: captures
+captures: $(PROGS)
+	@bash tests/tools/captures.sh $(B)
 
 ##   check-asan   unit and integration tests under the address and undefined-behaviour sanitizers
 .PHONY: check-asan

@@ -243,9 +243,12 @@ int tui_value_show(const struct tui_field *field, const struct tui_value *value,
     case TUI_TEXT_FIELD:
         snprintf(out, cap, "%.*s", (int)value->len, value->text ? value->text : "");
         return 0;
-    case TUI_SPARK_FIELD: { /* what is new is at its end */
-        int columns = tui_columns(value->text, value->len), step = is_ascii ? 1 : 3, skip = columns > cols ? (columns - cols) * step : 0;
-        snprintf(out, cap, "%.*s", (int)value->len - skip, value->text + skip);
+    case TUI_SPARK_FIELD: { /* its end is what is new */
+        const char *from = value->text;
+        for (int skip = tui_columns(value->text, value->len) - cols; skip > 0; skip--)
+            for (from++; ((unsigned char)*from & 0xc0) == 0x80;)
+                from++;
+        snprintf(out, cap, "%s", from);
         return 0;
     }
     case TUI_ID_FIELD:

@@ -48,6 +48,7 @@ void tui_fleet_workers(struct tui_fleet *f, const struct tui_msg *msg)
     f->workers = workers;
     f->worker_count = n;
     f->workers_at = msg->at;
+    f->asked_at = f->asked_at > 0 ? f->asked_at : msg->at + f->skew;
     tui_history_set(&f->tokens, msg->at + f->skew, tokens);
 }
 
@@ -195,11 +196,14 @@ static void set_text(struct tui_value *out, const char *text)
 
 #define TREND_SLOTS 44 /* as many as a value has room for */
 
-static void set_spark(struct tui_value *out, const struct tui_history *h, double now, size_t count)
+/* What is new stands at its end, and blanks where nobody looked. */
+static void set_spark(struct tui_value *out, const struct tui_history *h, double since, double now)
 {
     double values[TREND_SLOTS];
-    double max = tui_history_get(h, now, values, count);
-    tui_show_spark(values, count, max, out->room, sizeof out->room);
+    size_t blanks = TREND_SLOTS - tui_history_known(since, now, TREND_SLOTS);
+    double max = tui_history_get(h, now, values, TREND_SLOTS);
+    memset(out->room, ' ', blanks);
+    tui_show_spark(values + blanks, TREND_SLOTS - blanks, max, out->room + blanks, sizeof out->room - blanks);
     set_text(out, out->room);
     out->role = TUI_GRAPH;
 }
@@ -369,7 +373,7 @@ static void queue_value(const struct tui_model *m, uint32_t row, size_t field, s
     case Q_IN: out->number = tui_fleet_rate(&m->fleet, &q->in, now); break;
     case Q_OUT: out->number = tui_fleet_rate(&m->fleet, &q->out, now); break;
     case Q_ETA: out->number = tui_queue_eta(&m->fleet, q, now); break;
-    case Q_TREND: set_spark(out, &q->waiting, now, TREND_SLOTS); break;
+    case Q_TREND: set_spark(out, &q->waiting, m->fleet.asked_at, now); break;
     case Q_FAIL: out->number = tui_fleet_rate(&m->fleet, &q->failed, now); break;
     case Q_DELAYED: out->number = (double)q->delayed; break;
     case Q_DEAD: out->number = (double)q->dead; break;

@@ -22,6 +22,8 @@ void tui_history_add(struct tui_history *history, double now, double n);
 void tui_history_set(struct tui_history *history, double now, double n);
 /* The last count slots but the one under way, oldest first. Returns their maximum. */
 double tui_history_get(const struct tui_history *history, double now, double *out, size_t count);
+/* How many of the last count slots were watched, the watch having begun then; 0 = it has not. */
+size_t tui_history_known(double since, double now, size_t count);
 double tui_history_rate(const struct tui_history *history, double now, int seconds); /* a second, over that time */
 
 struct tui_worker {
@@ -48,6 +50,7 @@ struct tui_fleet {
     size_t queue_count;
     double workers_at, queues_at, counts_at;  /* when they were told; 0 = not yet */
     double counted_at;           /* by the clock of Redis */
+    double asked_at;             /* of the first answer about workers: from then on depths and tokens are known */
     double watched_at;           /* of the first event, by the clock of Redis; 0 = none yet */
     char workers_error[200], queues_error[200]; /* why they are not known, or "" */
     int64_t by_state[ORB_STATUS_COUNT];

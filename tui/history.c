@@ -51,6 +51,12 @@ double tui_history_get(const struct tui_history *h, double now, double *out, siz
     return max;
 }
 
+size_t tui_history_known(double since, double now, size_t count)
+{
+    double slots = since > 0 && now >= since ? floor(now / TUI_SLOT_S) - floor(since / TUI_SLOT_S) : 0;
+    return slots < (double)count ? (size_t)slots : count;
+}
+
 double tui_history_rate(const struct tui_history *h, double now, int seconds)
 {
     double values[TUI_HISTORY], sum = 0;

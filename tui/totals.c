@@ -70,31 +70,41 @@ void tui_draw_bars(struct tui_grid *grid, struct tui_rect r, enum tui_role role,
         }
 }
 
-static void draw_graph(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, const char *title, const struct tui_history *h, int is_rate, enum tui_role role)
+struct graph {
+    const char *title;
+    const struct tui_history *of;
+    double since, now;          /* now: the figure */
+    enum tui_role role;
+};
+
+static void draw_graph(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, const struct graph *g)
 {
     double values[TUI_HISTORY], now = tui_age_now(m);
     char figure[16];
     int room = r.cols - 17, row = r.row + r.rows - 1;
     size_t n = room > TUI_HISTORY - 1 ? TUI_HISTORY - 1 : room > 0 ? (size_t)room : 0;
-    double max = tui_history_get(h, now, values, n), last = is_rate ? tui_fleet_rate(&m->fleet, h, now) : n ? values[n - 1] : 0;
-    if (last < 99.95)
-        snprintf(figure, sizeof figure, "%.1f", last);
+    double max = tui_history_get(g->of, now, values, n);
+    if (g->now < 99.95)
+        snprintf(figure, sizeof figure, "%.1f", g->now);
     else
-        tui_show_count(last, figure, sizeof figure);
-    tui_put(grid, row, 0, r.cols, TUI_DIM, title, strlen(title));
+        tui_show_count(g->now, figure, sizeof figure);
+    tui_put(grid, row, 0, r.cols, TUI_DIM, g->title, strlen(g->title));
     tui_put_right(grid, row, 7, 8, TUI_STRONG, figure, strlen(figure));
-    double since = m->fleet.watched_at > 0 ? m->fleet.watched_at : m->link.since;
-    size_t known = since > 0 && now >= since ? (size_t)((now - since) / TUI_SLOT_S) + 1 : 0, skip = known < n ? n - known : 0;
-    tui_draw_bars(grid, (struct tui_rect){ r.row, 17 + (int)skip, r.rows, room }, role, values + skip, n - skip, max); /* before that nobody looked */
+    size_t skip = n - tui_history_known(g->since, now, n);
+    tui_draw_bars(grid, (struct tui_rect){ r.row, 17 + (int)skip, r.rows, room }, g->role, values + skip, n - skip, max); /* before that nobody looked */
 }
 
 int tui_draw_graphs(const struct tui_model *m, struct tui_grid *grid, int row, int cols, int height)
 {
     const struct tui_fleet *f = &m->fleet;
-    const struct { const char *title; const struct tui_history *of; int is_rate; enum tui_role role; } graphs[] = {
-        { "in/s", &f->in, 1, TUI_GRAPH }, { "done/s", &f->done, 1, TUI_GRAPH }, { "fail/s", &f->failed, 1, TUI_GRAPH_HIGH }, { "tok/s", &f->tokens, 0, TUI_GRAPH } };
+    double now = tui_age_now(m), watched = f->watched_at > 0 ? f->watched_at : f->asked_at, tokens = 0;
+    for (size_t i = 0; i < f->worker_count; i++)
+        tokens += f->workers[i].is_lost ? 0 : f->workers[i].tok_s;
+    const struct graph graphs[] = {
+        { "in/s", &f->in, watched, tui_fleet_rate(f, &f->in, now), TUI_GRAPH }, { "done/s", &f->done, watched, tui_fleet_rate(f, &f->done, now), TUI_GRAPH },
+        { "fail/s", &f->failed, watched, tui_fleet_rate(f, &f->failed, now), TUI_GRAPH_HIGH }, { "tok/s", &f->tokens, f->asked_at, tokens, TUI_GRAPH } };
     tui_draw_rule(grid, (struct tui_rect){ row++, 0, 1, cols }, "last minutes, 1 column = 5 s", NULL, 0);
     for (size_t i = 0; i < TUI_COUNT(graphs); i++, row += height)
-        draw_graph(m, grid, (struct tui_rect){ row, 0, height, cols }, graphs[i].title, graphs[i].of, graphs[i].is_rate, graphs[i].role);
+        draw_graph(m, grid, (struct tui_rect){ row, 0, height, cols }, &graphs[i]);
     return row;
 }

@@ -109,7 +109,9 @@ static void draw_queue(const struct tui_model *m, struct tui_grid *grid, struct 
         if (ends[i] >= 0)
             tui_put_right(grid, r.row, ends[i] - figures[i].cols, figures[i].cols, i != ETA ? TUI_TEXT : q->is_paused ? TUI_PAUSED : isinf(left) ? TUI_WARNING : TUI_TEXT, text[i], strlen(text[i]));
     double max = tui_history_get(&q->waiting, now, values, (size_t)trend.cols);
-    tui_draw_bars(grid, trend, TUI_GRAPH, values, (size_t)trend.cols, max);
+    size_t skip = (size_t)trend.cols - tui_history_known(m->fleet.asked_at, now, (size_t)trend.cols);
+    trend.col += (int)skip;
+    tui_draw_bars(grid, trend, TUI_GRAPH, values + skip, (size_t)trend.cols - skip, max);
 }
 
 static void draw_queue_titles(struct tui_grid *grid, struct tui_rect r)

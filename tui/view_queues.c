@@ -48,7 +48,8 @@ static void draw_depth(const struct tui_model *m, const struct tui_queue *q, str
     double values[TUI_HISTORY - 1];
     char spark[TUI_HISTORY * 4], most[24];
     size_t n = cols - 24 < 1 ? 0 : cols - 24 < TUI_HISTORY - 1 ? (size_t)(cols - 24) : TUI_HISTORY - 1;
-    double max = tui_history_get(&q->waiting, tui_age_now(m), values, n);
+    n = tui_history_known(m->fleet.asked_at, tui_age_now(m), n);
+    double max = fmax(tui_history_get(&q->waiting, tui_age_now(m), values, n), (double)q->depth);
     tui_show_spark(values, n, max, spark, sizeof spark);
     tui_show_short(max, most, sizeof most);
     int col = tui_draw_fact(grid, row, 0, cols, "depth, at most", TUI_TEXT, most);

@@ -42,11 +42,12 @@ static void add_tasks(struct console *c)
     console_send(c, (struct tui_msg){ .type = TUI_MSG_WALK_END });
 }
 
-static void add_fleet(struct console *c, int round)
+/* slot: 0 to 120 of the ten minutes; round: 1 = as it stands now. */
+static void add_fleet(struct console *c, int round, int slot)
 {
     const struct orb_worker_info workers[] = {
         { .id = "w-03@gpu1", .status = "running", .hostname = "gpu1", .version = "0.1.0", .queue = "orbiter:tasks", .current_task_id = tasks[6].id, .tasks_processed = 1204, .tasks_failed = 5, .concurrency = 8,
-          .slots_busy = 8, .rss_kb = 215040, .tok_s = 612, .started_at = c->now - 86400, .last_heartbeat = c->now - 1, .is_alive = 1, .pending = 8, .lease_ms = 2500 },
+          .slots_busy = 8, .rss_kb = 215040, .tok_s = 500 + slot * 53 % 230, .started_at = c->now - 86400, .last_heartbeat = c->now - 1, .is_alive = 1, .pending = 8, .lease_ms = 2500 },
         { .id = "w-05@gpu2", .status = "running", .hostname = "gpu2", .version = "0.1.0", .queue = "orbiter:tasks", .current_task_id = SCENE_TASK, .tasks_processed = 1190, .tasks_failed = 7, .concurrency = 8,
           .slots_busy = 7, .rss_kb = 212992, .tok_s = 540, .started_at = c->now - 86000, .last_heartbeat = c->now - 2, .is_alive = 1, .pending = 7, .lease_ms = 2000 },
         { .id = "w-07@gpu3", .status = "running", .hostname = "gpu3", .version = "0.0.9", .queue = "orbiter:tasks", .current_task_id = "", .tasks_processed = 902, .tasks_failed = 10, .concurrency = 8,
@@ -55,9 +56,9 @@ static void add_fleet(struct console *c, int round)
           .slots_busy = 2, .rss_kb = 194560, .tok_s = 88, .started_at = c->now - 7200, .last_heartbeat = c->now - 1, .is_alive = 1, .pending = 2, .lease_ms = 2700 },
     };
     const struct orb_queue_info queues[] = {
-        { .name = "batch", .depth = 460 + 5 * round, .running = 32, .delayed = 3, .dead = 12, .workers = 4, .consumers = 4, .oldest_at = c->now - 842, .paused_by = "", .paused_from = "" },
+        { .name = "batch", .depth = 105 + 3 * slot, .running = 32, .delayed = 3, .dead = 12, .workers = 4, .consumers = 4, .oldest_at = c->now - 842, .paused_by = "", .paused_from = "" },
         { .name = "eval", .depth = 12, .running = 0, .workers = 0, .consumers = 0, .oldest_at = c->now - 3, .is_paused = 1, .paused_by = "ops", .paused_from = "ops1:4711", .paused_at = c->now - 600 },
-        { .name = "orbiter:tasks", .depth = 812 - 20 * round, .running = 64, .workers = 8, .consumers = 9, .oldest_at = c->now - 70, .paused_by = "", .paused_from = "" },
+        { .name = "orbiter:tasks", .depth = 792 + slot * 29 % 120 - 60 * (slot % 40 > 20), .running = 64, .workers = 8, .consumers = 9, .oldest_at = c->now - 70, .paused_by = "", .paused_from = "" },
     };
     const struct orb_counts counts = { .by_status = { [ORB_STATUS_PENDING] = 1284, [ORB_STATUS_RUNNING] = 88, [ORB_STATUS_RETRYING] = 3, [ORB_STATUS_COMPLETED] = 48213, [ORB_STATUS_FAILED] = 41,
                                                      [ORB_STATUS_CANCELLED] = 7 }, .memory_bytes = 327155712 };
@@ -72,7 +73,7 @@ static void add_history(struct console *c)
     char id[33];
     unsigned n = 0, pattern = 7;
     for (int slot = 0; slot < 120; slot++) {
-        add_fleet(c, 0);
+        add_fleet(c, 0, slot);
         for (unsigned i = 0; i < pattern % 5 + 1; i++, n++) {
             snprintf(id, sizeof id, "%08x%024x", n * 2654435761u, n);
             console_change(c, id, ORB_STATUS_PENDING, 0);
@@ -142,7 +143,7 @@ void console_scene(struct console *c)
     static const struct orb_audit_info audit[] = { { .id = "2-0", .at = 1772460960, .who = "ops", .from = "ops1:4711", .action = "pause", .target = "eval", .was = "running", .became = "paused" } };
     add_history(c);
     add_tasks(c);
-    add_fleet(c, 1);
+    add_fleet(c, 1, 120);
     console_send(c, (struct tui_msg){ .type = TUI_MSG_AUDIT, .audits = audit, .count = 1 });
     free(console_frame(c));
     console_send(c, (struct tui_msg){ .type = TUI_MSG_TAILS, .id = SCENE_TASK, .text = "static int parse(const char *s, size_t n) { if (!s || n < 8) return -1;", .number = 41.2, .a = (int64_t)(c->now * 1000) });
