@@ -150,6 +150,14 @@ for runs, line in zip(frame["lines"], text):
         assert run["columns"] > 0 and run["text"]
 assert any(run["role"] == "state.failed" and "failed" in run["text"] for runs in frame["lines"] for run in runs)
 PY
+orbiter theme show orbit-dark -o json --depth 24-bit >"$work/looks.json"
+python3 tests/tools/svg.py "$work/json" "$work/looks.json" >"$work/frame.svg"
+holds 'a picture of it has its texts' python3 - "$work/frame.svg" "$work/text" <<'PY'
+import sys, xml.dom.minidom
+texts = "".join("".join(n.data for n in t.childNodes) for t in xml.dom.minidom.parse(sys.argv[1]).getElementsByTagName("text"))
+lines = open(sys.argv[2]).read()
+assert "".join(texts.split()) == "".join(c for c in lines if not c.isspace() and c not in "\u2502"), (texts, lines)
+PY
 holds 'a filter' grep -q '^1 of 2  filter: state:failed ' <(once -s tasks -f state:failed)
 holds 'in ASCII' bash -c '! grep -q "[^[:print:]]" "$0"' <(once --ascii -s overview | LC_ALL=C cat -v)
 

@@ -69,7 +69,7 @@ once() { orbiter top -q --once "$@"; }
 once >"$work/overview"
 once -s tasks >"$work/tasks"
 once -s task --task 5b10e2aa77c04c7e9d0c51a6b1f2d3e4 >"$work/task"
-once -s tasks --size 150x40 -o json >"$work/frame.json"
+once -s tasks --size 160x42 -o json >"$work/frame.json"
 orbiter theme show orbit-dark -o json --depth 24-bit >"$work/looks.json"
 
 # Behind each mark the block of it, in place of the one that was there.

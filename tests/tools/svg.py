@@ -64,6 +64,11 @@ def main():
             x = MARGIN + column * WIDTH
             if bg != ground:
                 print(f'<rect x="{x}" y="{y}" width="{run["columns"] * WIDTH}" height="{HEIGHT}" fill="{bg}"/>')
+            if not run["text"].strip(" \u2502"):  # a border: without gaps between the lines
+                for i, c in enumerate(run["text"]):
+                    if c != " ":
+                        print(f'<rect x="{x + i * WIDTH + WIDTH // 2}" y="{y}" width="1" height="{HEIGHT}" {css}/>')
+                continue
             is_simple = len(run["text"]) == run["columns"]
             for at, text in pieces(run["text"], column) if is_simple else [(column, run["text"])]:
                 cells = len(text) if is_simple else run["columns"]
