@@ -156,7 +156,7 @@ holds 'a picture of it has its texts' python3 - "$work/frame.svg" "$work/text" <
 import sys, xml.dom.minidom
 texts = "".join("".join(n.data for n in t.childNodes) for t in xml.dom.minidom.parse(sys.argv[1]).getElementsByTagName("text"))
 lines = open(sys.argv[2]).read()
-assert "".join(texts.split()) == "".join(c for c in lines if not c.isspace() and c not in "\u2502"), (texts, lines)
+assert "".join(texts.split()) == "".join(c for c in lines if not c.isspace() and c not in "\u2500\u2502"), (texts, lines)
 PY
 holds 'a filter' grep -q '^1 of 2  filter: state:failed ' <(once -s tasks -f state:failed)
 holds 'in ASCII' bash -c '! grep -q "[^[:print:]]" "$0"' <(once --ascii -s overview | LC_ALL=C cat -v)

@@ -5,10 +5,12 @@ FRAME: what `orbiter top --once -o json` prints; LOOKS: `orbiter theme show NAME
 stretched to its width, so that borders are straight in whatever font there is.
 """
 import json
+import re
 import sys
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, BASE, MARGIN = 8, 17, 13, 12
+FONT_SIZE = 13.3  # of which most such fonts are as wide as a column
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 
@@ -39,7 +41,7 @@ def pieces(text, column):
         if c == " ":
             gap += 1
         else:
-            if gap > 2 or not word:
+            if gap > 1 or not word:
                 if word:
                     yield at, word
                 at, word, gap = column, "", 0
@@ -50,12 +52,22 @@ def pieces(text, column):
         yield at, word
 
 
+def borders(text, x, y, css):
+    """Lines without gaps, whatever the font has."""
+    for line in re.finditer("\u2500+|\u2502", text):
+        at = x + line.start() * WIDTH
+        if line[0] == "\u2502":
+            print(f'<rect x="{at + WIDTH // 2}" y="{y}" width="1" height="{HEIGHT}" {css}/>')
+        else:
+            print(f'<rect x="{at}" y="{y + HEIGHT // 2}" width="{len(line[0]) * WIDTH}" height="1" {css}/>')
+
+
 def main():
     frame = json.load(open(sys.argv[1], encoding="utf-8"))
     looks = {(look["role"], look["layer"]): look for look in json.load(open(sys.argv[2], encoding="utf-8"))}
     ground, _ = style(looks["text", "row"])
     width, height = frame["columns"] * WIDTH + 2 * MARGIN, frame["rows"] * HEIGHT + 2 * MARGIN
-    print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="{FONT}" font-size="{BASE}">')
+    print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="{FONT}" font-size="{FONT_SIZE}">')
     print(f'<rect width="{width}" height="{height}" rx="8" fill="{ground}"/>')
     for row, line in enumerate(frame["lines"]):
         y = MARGIN + row * HEIGHT
@@ -64,10 +76,8 @@ def main():
             x = MARGIN + column * WIDTH
             if bg != ground:
                 print(f'<rect x="{x}" y="{y}" width="{run["columns"] * WIDTH}" height="{HEIGHT}" fill="{bg}"/>')
-            if not run["text"].strip(" \u2502"):  # a border: without gaps between the lines
-                for i, c in enumerate(run["text"]):
-                    if c != " ":
-                        print(f'<rect x="{x + i * WIDTH + WIDTH // 2}" y="{y}" width="1" height="{HEIGHT}" {css}/>')
+            if not run["text"].strip(" \u2500\u2502"):
+                borders(run["text"], x, y, css)
                 continue
             is_simple = len(run["text"]) == run["columns"]
             for at, text in pieces(run["text"], column) if is_simple else [(column, run["text"])]:
