@@ -63,6 +63,8 @@ report() {
         return
     fi
     printf 'FAILED  %-52s %4d of %d failed\n' "$command" "$bad" $((good + bad))
+    # What failed is told also when much was said behind it.
+    sed 's/^/    | /' "$work/$id.log" | { [ "$(wc -l <"$work/$id.log")" -le 200 ] || grep -A 15 '^    | not ok' | head -n 100; }
     sed 's/^/    | /' "$work/$id.log" | tail -n 200
     printf '    rerun: %s\n' "$command"
 }
