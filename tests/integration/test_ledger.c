@@ -367,7 +367,7 @@ static void a_task_that_is_handed_back_is_paid_twice(void **state)
     start_worker(0, "1", "0");
     orb_buf_init(&config, 65536);
     orb_buf_str(&config, "{\"agents\": [");
-    agent(&config, 0, "a", "openai:alpha?tokens=3", "");
+    agent(&config, 0, "a", "openai:alpha?tokens=1", ""); /* only the second one says w2 */
     orb_buf_str(&config, ", ");
     agent(&config, 0, "b", "anthropic:gamma?tokens=100&rate=20", "");
     orb_buf_str(&config, "]}");
