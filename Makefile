@@ -161,6 +161,8 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(TEST_A)
 	@mkdir -p $(@D)
 	$(call tell,LD)
 	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(TUI_LIBS) $(PKG_LIBS) $(TEST_LIBS)
+# The console's harness is several files.
+$(B)/bench/console: $(call obj,$(wildcard tests/bench/console/*.c))
 # Examples see only what is installed: the public headers and the library.
 $(B)/examples/%: tests/examples/%.c $(B)/liborbiter.a
 	$(example)

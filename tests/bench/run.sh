@@ -14,7 +14,7 @@ shift
 RUNS=${RUNS:-5}
 HTTP_RUNS=${HTTP_RUNS:-3}
 CONCURRENCY=${CONCURRENCY:-512}
-ROWS=(tasks latency events http rebuild steps agents sleepers idle)
+ROWS=(tasks latency events http rebuild steps agents sleepers idle console)
 TASKS=40000 LIVES=2000 EVENTS=200000 STREAMS=1000 SECONDS_EACH=6 REBUILDS=2000 CONVERSATIONS=100 SLEEPERS=10000 IDLE_SECONDS=20
 
 die() { echo "run.sh: $1" >&2; exit 1; }
@@ -405,6 +405,18 @@ bench_idle() {
 }
 
 # ---- all ----------------------------------------------------------------------
+
+# The console in a terminal of its own, over 100,000 tasks: lines of a name and a value (tests/bench/console.c says of what).
+bench_console() {
+    local what tasks=${TASKS:-100000}
+    start_redis no
+    mkdir -p "$dir/console"
+    timeout 600 "$B/bench/console" fill "unix://$dir/redis" "$dir/console" "$B/orbiter" "$tasks" || return 1
+    for what in first keys delay bytes cpu find flood memory; do
+        timeout 300 "$B/bench/console" "$what" "unix://$dir/redis" "$dir/console" "$B/orbiter" "$tasks" | sed 's/^/console  /'
+    done
+    stop_redis
+}
 
 # One row, in the background: a process of its own, so that the others go on when it
 # fails. Not a function in (), which would be a second process that no signal reaches.

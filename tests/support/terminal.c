@@ -34,7 +34,7 @@ struct test_terminal {
     VTerm *vterm;
     VTermScreen *screen;
     int is_alternate, has_cursor, has_mouse, sync;
-    size_t asked;      /* questions that were answered */
+    size_t answered;   /* of the log: what is before this was looked through */
     char *log;
     size_t len, cap;
     size_t shown;      /* of the log */
@@ -165,17 +165,18 @@ void test_terminal_end(struct test_terminal *t)
     free(t);
 }
 
-/* Counted in the whole log: a question may come in two pieces. */
+/* A question may come in two pieces: what may be the beginning of one is looked at again. */
 static void answer(struct test_terminal *t)
 {
-    char text[32];
-    size_t asked = 0;
-    for (char *at = t->log; (at = memmem(at, t->len - (size_t)(at - t->log), ASK_SYNC, strlen(ASK_SYNC))); at++)
-        asked++;
-    for (; t->asked < asked; t->asked++) {
+    static const char question[] = ASK_SYNC;
+    char text[32], *at;
+    while ((at = memmem(t->log + t->answered, t->len - t->answered, question, strlen(question)))) {
         snprintf(text, sizeof text, "\033[?2026;%d$y", t->sync);
         write_all(t->master, text, strlen(text));
+        t->answered = (size_t)(at - t->log) + strlen(question);
     }
+    if (t->len - t->answered > strlen(question))
+        t->answered = t->len - strlen(question) + 1;
 }
 
 /* Whole characters only: libvterm 0.1 loses the rest of one whose beginning came behind ASCII. */
@@ -324,6 +325,12 @@ pid_t test_terminal_pid(const struct test_terminal *t)
     return t->pid;
 }
 
+void test_terminal_size(const struct test_terminal *t, int *rows, int *cols)
+{
+    *rows = t->rows;
+    *cols = t->cols;
+}
+
 void test_terminal_set_sync(struct test_terminal *t, int value)
 {
     t->sync = value;
@@ -383,25 +390,41 @@ void test_terminal_cell_at(struct test_terminal *t, int row, int col, struct tes
     out->is_reversed = cell.attrs.reverse;
 }
 
-char *test_terminal_text(struct test_terminal *t)
+/* Its length without trailing blanks. */
+static size_t add_row(struct test_terminal *t, int row, char *out)
 {
     struct test_terminal_cell cell;
-    char *text = calloc((size_t)t->rows, (size_t)t->cols * sizeof cell.text + 1);
+    size_t end = 0;
+    for (int col = 0; col < t->cols; col++) {
+        test_terminal_cell_at(t, row, col, &cell);
+        size_t n = strlen(cell.text);
+        memcpy(out + end, cell.text, n);
+        end += n;
+    }
+    while (end && out[end - 1] == ' ')
+        end--;
+    return end;
+}
+
+char *test_terminal_text(struct test_terminal *t)
+{
+    char *text = calloc((size_t)t->rows, (size_t)t->cols * sizeof(struct test_terminal_cell) + 1);
     size_t end = 0;
     assert_non_null(text);
     for (int row = 0; row < t->rows; row++) {
-        size_t line = end;
-        for (int col = 0; col < t->cols; col++) {
-            test_terminal_cell_at(t, row, col, &cell);
-            size_t n = strlen(cell.text);
-            memcpy(text + end, cell.text, n);
-            end += n;
-        }
-        while (end > line && text[end - 1] == ' ')
-            end--;
+        end += add_row(t, row, text + end);
         text[end++] = '\n';
     }
     text[end] = '\0';
+    return text;
+}
+
+const char *test_terminal_row(struct test_terminal *t, int row)
+{
+    static char *text;
+    text = realloc(text, (size_t)t->cols * sizeof(struct test_terminal_cell) + 1);
+    assert_non_null(text);
+    text[add_row(t, row, text)] = '\0';
     return text;
 }
 

@@ -29,11 +29,13 @@ void test_terminal_resize(struct test_terminal *t, int rows, int cols);
 void test_terminal_signal(struct test_terminal *t, int signo);
 void test_terminal_hang_up(struct test_terminal *t); /* the terminal goes away */
 pid_t test_terminal_pid(const struct test_terminal *t);
+void test_terminal_size(const struct test_terminal *t, int *rows, int *cols);
 /* What it answers to the question for synchronized output (DECRQM 2026): 0 does not know it (default), 2 has it. */
 void test_terminal_set_sync(struct test_terminal *t, int value);
 
 /* The screen: lines without trailing blanks, each ended by a newline; the caller frees. */
 char *test_terminal_text(struct test_terminal *t);
+const char *test_terminal_row(struct test_terminal *t, int row); /* one of them; valid until the next call */
 struct test_terminal_cell {
     char text[32];     /* " " when empty, "" for the right half of a wide one */
     int width;
