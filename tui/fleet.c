@@ -14,6 +14,13 @@ void tui_fleet_done(struct tui_fleet *f)
     memset(f, 0, sizeof *f);
 }
 
+/* What a heartbeat counts is what its sender wrote: so much that many of them can be added. */
+static int64_t counted(int64_t n)
+{
+    static const int64_t most = INT64_C(1) << 50;
+    return n < 0 ? 0 : n > most ? most : n;
+}
+
 void tui_fleet_workers(struct tui_fleet *f, const struct tui_msg *msg)
 {
     tui_set(f->workers_error, sizeof f->workers_error, msg->text);
@@ -31,12 +38,12 @@ void tui_fleet_workers(struct tui_fleet *f, const struct tui_msg *msg)
         tui_set(w->queue, sizeof w->queue, from->queue);
         tui_set(w->task, sizeof w->task, from->current_task_id);
         tui_set(w->status, sizeof w->status, from->status);
-        w->done = from->tasks_processed;
-        w->failed = from->tasks_failed;
-        w->slots = from->concurrency;
-        w->busy = from->pending > 0 || from->lease_ms > 0 ? from->pending : from->slots_busy; /* a beat is ten seconds old at times */
-        w->rss_kb = from->rss_kb;
-        w->pending = from->pending;
+        w->done = counted(from->tasks_processed);
+        w->failed = counted(from->tasks_failed);
+        w->slots = counted(from->concurrency);
+        w->busy = counted(from->pending > 0 || from->lease_ms > 0 ? from->pending : from->slots_busy); /* a beat is ten seconds old at times */
+        w->rss_kb = counted(from->rss_kb);
+        w->pending = counted(from->pending);
         w->tok_s = from->tok_s;
         w->started_at = from->started_at;
         w->last_beat = from->last_heartbeat;
