@@ -14,7 +14,7 @@ void tui_fleet_done(struct tui_fleet *f)
     memset(f, 0, sizeof *f);
 }
 
-/* What a heartbeat counts is what its sender wrote: so much that many of them can be added. */
+/* What a heartbeat or a counter says anybody may have written: at most so much that many of them can be added. */
 static int64_t counted(int64_t n)
 {
     static const int64_t most = INT64_C(1) << 50;
@@ -105,7 +105,8 @@ void tui_fleet_counts(struct tui_fleet *f, const struct tui_msg *msg)
 {
     if (!msg->counts)
         return;
-    memcpy(f->by_state, msg->counts->by_status, sizeof f->by_state);
+    for (size_t i = 0; i < TUI_COUNT(f->by_state); i++)
+        f->by_state[i] = counted(msg->counts->by_status[i]);
     f->redis_bytes = msg->counts->memory_bytes;
     f->skew = msg->counts->at > 0 && fabs(msg->counts->at - msg->at) >= TUI_SKEW_MIN ? msg->counts->at - msg->at : 0;
     f->counts_at = msg->at;

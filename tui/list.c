@@ -269,6 +269,17 @@ cursor:
     scroll_to_cursor(list);
 }
 
+void tui_list_reorder(struct tui_list *list, const struct tui_model *m)
+{
+    if (!list->must_rebuild)
+        return;
+    rebuild(list, m);
+    filter(list, m);
+    size_t place = tui_list_place(list, m, list->cursor_id);
+    if (place != SIZE_MAX)
+        list->cursor = place;
+}
+
 /* ---- life ------------------------------------------------------------------- */
 
 void tui_list_init(struct tui_list *list, const struct tui_source *source, const char *sort_field, int is_descending)

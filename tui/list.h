@@ -61,6 +61,9 @@ void tui_list_touch_all(struct tui_list *list);
 /* Brings the order up to date, and the cursor to its row; where that is gone, to the one that took its place. Called
  * before every frame. */
 void tui_list_settle(struct tui_list *list, const struct tui_model *m);
+/* Likewise before a key: what came since the frame may have given other rows these numbers. The cursor keeps its id, also
+ * when that is gone. */
+void tui_list_reorder(struct tui_list *list, const struct tui_model *m);
 
 /* 0, or ORB_E_INVALID: then the list stays as it is. */
 int tui_list_filter(struct tui_list *list, const char *text, struct orb_error *err);
@@ -77,7 +80,7 @@ void tui_list_go(struct tui_list *list, const struct tui_model *m, size_t place)
 int tui_list_go_id(struct tui_list *list, const struct tui_model *m, const char *id); /* 0 when it is not in the list */
 /* Where the row with this id stands, SIZE_MAX when it is not shown. */
 size_t tui_list_place(const struct tui_list *list, const struct tui_model *m, const char *id);
-/* The row under the cursor, UINT32_MAX when there is none. */
+/* The row under the cursor, as of the last settle; UINT32_MAX when there is none. */
 uint32_t tui_list_row(const struct tui_list *list);
 
 int tui_list_is_marked(const struct tui_list *list, const char *id);

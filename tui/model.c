@@ -230,6 +230,8 @@ static void on_mouse(struct tui_model *m, const struct tui_msg *msg)
 
 static void on_other(struct tui_model *m, const struct tui_msg *msg)
 {
+    if (tui_model_list(m) && (msg->type == TUI_MSG_KEY || msg->type == TUI_MSG_MOUSE))
+        tui_list_reorder(tui_model_list(m), m);
     switch (msg->type) {
     case TUI_MSG_KEY: on_key(m, msg->text); break;
     case TUI_MSG_PASTE:

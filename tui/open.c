@@ -187,10 +187,10 @@ static void count(struct tui_open *o, const struct orb_event *e)
         o->first_token_at = 0;
         o->speaker[0] = 0;
     }
-    if (e->seq && e->seq != o->seq + 1)
-        o->gaps += e->seq > o->seq + 1 ? (uint64_t)(e->seq - o->seq - 1) : 0;
-    if (e->seq)
+    if (e->seq > 0) {
+        o->gaps += e->seq > o->seq ? (uint64_t)(e->seq - o->seq - 1) : 0;
         o->seq = e->seq;
+    }
 }
 
 static void join(struct tui_open *o)
@@ -221,8 +221,8 @@ static void on_event(struct tui_model *m, const struct orb_event *e)
     case ORB_EVENT_ERROR:
     case ORB_EVENT_STATUS: on_status(o, e); break;
     case ORB_EVENT_USAGE:
-        o->tokens_in += e->input_tokens;
-        o->tokens_out += e->output_tokens;
+        o->tokens_in += (double)e->input_tokens;
+        o->tokens_out += (double)e->output_tokens;
         break;
     case ORB_EVENT_OTHER: break;
     }

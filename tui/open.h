@@ -30,7 +30,7 @@ struct tui_open {
     char agent[65], queue[129], worker[129], resubmit_of[129];
     int attempt_told, retries, recoveries, priority;
     double created_at, started_at, completed_at, due_at, deadline;
-    int64_t tokens_in, tokens_out;
+    double tokens_in, tokens_out;
     double cost;
     /* the stream */
     struct tui_pane panes[TUI_TABS];

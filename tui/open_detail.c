@@ -134,8 +134,8 @@ void tui_open_detail(struct tui_model *m, const struct tui_msg *msg)
     o->has_detail = 1;
     take_head(o, task);
     if (task->total_tokens) { /* of all attempts; until then what the events tell */
-        o->tokens_in = task->input_tokens;
-        o->tokens_out = task->output_tokens;
+        o->tokens_in = (double)task->input_tokens;
+        o->tokens_out = (double)task->output_tokens;
     }
     if (task->cost >= 0)
         o->cost = task->cost;

@@ -76,7 +76,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 
 static int act(struct tui_model *m, enum tui_action action)
 {
-    uint32_t row = tui_list_row(&m->lists[TUI_EVENTS]);
+    uint32_t row = tui_log_source.find(m, m->lists[TUI_EVENTS].cursor_id);
     if (action != TUI_DO_OPEN || row == UINT32_MAX)
         return 0;
     const struct tui_log_line *line = &m->log.lines[row];

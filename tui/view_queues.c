@@ -79,11 +79,11 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 
 static int act(struct tui_model *m, enum tui_action action)
 {
-    uint32_t row = tui_list_row(&m->lists[TUI_QUEUES]);
+    const char *queue = m->lists[TUI_QUEUES].cursor_id;
     char name[2 * ORB_ID_MAX + 8];
-    if (action != TUI_DO_OPEN || row == UINT32_MAX)
+    if (action != TUI_DO_OPEN || !*queue)
         return 0;
-    tui_query_quote(m->fleet.queues[row].name, name, sizeof name);
+    tui_query_quote(queue, name, sizeof name);
     tui_go_filter(m, "queue=%s", name);
     return 1;
 }

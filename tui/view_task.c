@@ -62,10 +62,10 @@ static void draw_figures(const struct tui_model *m, struct tui_grid *grid, int r
     snprintf(text, sizeof text, "%.1f", rate);
     if (rate > 0 && o->state == ORB_STATUS_RUNNING)
         col = tui_draw_fact(grid, row, col, cols, "tok/s", TUI_STRONG, text);
-    tui_show_count((double)o->tokens_in, in, sizeof in);
-    tui_show_count((double)o->tokens_out, out, sizeof out);
+    tui_show_count(o->tokens_in, in, sizeof in);
+    tui_show_count(o->tokens_out, out, sizeof out);
     snprintf(text, sizeof text, "%s in, %s out", in, out);
-    if (o->tokens_in || o->tokens_out)
+    if (o->tokens_in > 0 || o->tokens_out > 0)
         col = tui_draw_fact(grid, row, col, cols, "tokens", TUI_TEXT, text);
     snprintf(text, sizeof text, "$%.4f", o->cost);
     if (!isnan(o->cost))

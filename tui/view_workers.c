@@ -59,11 +59,11 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 
 static int act(struct tui_model *m, enum tui_action action)
 {
-    uint32_t row = tui_list_row(&m->lists[TUI_WORKERS]);
+    const char *worker = m->lists[TUI_WORKERS].cursor_id;
     char id[2 * ORB_ID_MAX + 8];
-    if (action != TUI_DO_OPEN || row == UINT32_MAX)
+    if (action != TUI_DO_OPEN || !*worker)
         return 0;
-    tui_query_quote(m->fleet.workers[row].id, id, sizeof id);
+    tui_query_quote(worker, id, sizeof id);
     tui_go_filter(m, "worker=%s state:running", id);
     return 1;
 }

@@ -118,6 +118,33 @@ static void test_all_marked_workers_and_queues_are_meant(void **state)
     console_close(&c);
 }
 
+/* What comes between a frame and a key may give other workers their rows: the key means what was painted. */
+static void test_a_key_means_the_worker_that_was_painted(void **state)
+{
+    (void)state;
+    enum { WORKERS = 40 };
+    struct console c;
+    static char names[WORKERS][20];
+    static struct orb_worker_info workers[WORKERS];
+    console_open(&c, 24, 80);
+    for (int i = 0; i < WORKERS; i++) {
+        snprintf(names[i], sizeof names[i], "w-%05d", i);
+        workers[i] = (struct orb_worker_info){ .id = names[i], .status = "running", .hostname = "", .current_task_id = "", .version = "", .queue = "" };
+    }
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_WORKERS, .workers = workers, .count = WORKERS });
+    console_keys(&c, "3 < < G k");
+    char under[ORB_ID_MAX + 1], filter[ORB_ID_MAX + 30];
+    snprintf(under, sizeof under, "%s", c.m->lists[TUI_WORKERS].cursor_id);
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_WORKERS, .workers = workers + WORKERS / 2, .count = 2 });
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_KEY, .text = "A" });
+    assert_int_equal(c.m->lists[TUI_WORKERS].mark_count, 2);
+    assert_string_equal(c.m->lists[TUI_WORKERS].cursor_id, under);
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_KEY, .text = "Enter" });
+    snprintf(filter, sizeof filter, "worker=\"%s\" state:running", under);
+    assert_string_equal(c.m->lists[TUI_TASKS].filter, filter);
+    console_close(&c);
+}
+
 /* ---- leaving ------------------------------------------------------------------------------- */
 
 static void test_leaving_drops_nothing_without_a_word(void **state)
@@ -281,7 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
-        cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
+        cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_a_key_means_the_worker_that_was_painted), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
         cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
