@@ -263,22 +263,33 @@ static const char *stand_of(const struct tui_open *o)
 }
 
 /* The proof that nothing is missing; on a narrow screen in few words. */
-static void draw_footer(struct tui_model *m, struct tui_grid *grid, int row, struct tui_rect rect)
+static void describe(const struct tui_open *o, int is_short, char *text, size_t cap)
 {
-    const struct tui_open *o = &m->open;
     const struct tui_pane *p = &o->panes[TUI_TAB_STREAM];
-    char lines[24], at[24], text[240];
-    int is_short = rect.cols < 64, len;
+    char lines[24], at[24];
     uint64_t last = p->top + (uint64_t)(p->page > 0 ? p->page : 1), total = p->first + p->count;
     tui_show_count((double)total, lines, sizeof lines);
     tui_show_count((double)(p->is_following || last > total ? total : last), at, sizeof at);
-    len = snprintf(text, sizeof text, is_short ? "%s %s/%s  gaps %llu  %llu+%llu" : "%s  line %s of %s  gaps %llu  replayed %llu + live %llu", stand_of(o), at, lines,
-                   (unsigned long long)o->gaps, (unsigned long long)o->replayed, (unsigned long long)o->live);
+    int len = snprintf(text, cap, is_short ? "%s %s/%s  gaps %llu  %llu+%llu" : "%s  line %s of %s  gaps %llu  replayed %llu + live %llu", stand_of(o), at, lines,
+                       (unsigned long long)o->gaps, (unsigned long long)o->replayed, (unsigned long long)o->live);
     if (!o->is_over && o->live)
-        len += snprintf(text + len, sizeof text - (size_t)len, o->lag < 1 ? "  lag %.0f ms" : "  lag %.0f s", o->lag < 1 ? o->lag * 1000 : o->lag);
+        len += snprintf(text + len, cap - (size_t)len, o->lag < 1 ? "  lag %.0f ms" : "  lag %.0f s", o->lag < 1 ? o->lag * 1000 : o->lag);
     if (p->first)
-        snprintf(text + len, sizeof text - (size_t)len, is_short ? "  %llu gone" : "  %llu older lines dropped", (unsigned long long)p->first);
-    tui_put(grid, row, rect.col, rect.cols, o->gaps ? TUI_WARNING : p->is_following ? TUI_LIVE : TUI_DIM, text, strlen(text));
+        snprintf(text + len, cap - (size_t)len, is_short ? "  %llu gone" : "  %llu older lines dropped", (unsigned long long)p->first);
+}
+
+/* While the stream runs its figures move once a second: more often they cost a slow line as much as the text. */
+static void draw_footer(struct tui_model *m, struct tui_grid *grid, int row, struct tui_rect rect)
+{
+    struct tui_open *o = &m->open;
+    const struct tui_pane *p = &o->panes[TUI_TAB_STREAM];
+    int is_short = rect.cols < 64, runs_on = p->is_following && !o->is_over && is_short == o->footer_is_short;
+    if (!runs_on || !*o->footer || m->now <= o->footer_at || m->now >= o->footer_at + 1) {
+        describe(o, is_short, o->footer, sizeof o->footer);
+        o->footer_at = m->now;
+        o->footer_is_short = is_short;
+    }
+    tui_put(grid, row, rect.col, rect.cols, o->gaps ? TUI_WARNING : p->is_following ? TUI_LIVE : TUI_DIM, o->footer, strlen(o->footer));
 }
 
 void tui_open_draw_stream(struct tui_model *m, struct tui_grid *grid, struct tui_rect rect)

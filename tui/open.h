@@ -44,6 +44,9 @@ struct tui_open {
     int is_over;                /* the stream has ended */
     char end[200];              /* why, "" = the task has ended */
     double first_token_at, last_event_at, lag;
+    char footer[240];           /* that stands under the stream, and since when */
+    double footer_at;
+    int footer_is_short;
     struct tui_history said;    /* tokens, about: four bytes each */
     struct tui_step *steps;
     size_t step_count, step_cap;

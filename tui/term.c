@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <term.h>
 #include <time.h>
@@ -96,12 +97,13 @@ static void ask(struct tui_term *term)
     term->asked_ms = now_ms();
 }
 
-static int start_waiting(struct tui_term *term)
+static int open_files(struct tui_term *term)
 {
     struct epoll_event event = {.events = EPOLLIN};
     term->wait = epoll_create1(EPOLL_CLOEXEC);
     term->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (term->wait < 0 || term->timer < 0 || pipe2(term->wake, O_NONBLOCK | O_CLOEXEC))
+    term->frame = memfd_create("frame", MFD_CLOEXEC);
+    if (term->wait < 0 || term->timer < 0 || term->frame < 0 || pipe2(term->wake, O_NONBLOCK | O_CLOEXEC))
         return -1;
     watch_input(term, 1);
     return epoll_ctl(term->wait, EPOLL_CTL_ADD, term->timer, &event) || epoll_ctl(term->wait, EPOLL_CTL_ADD, term->wake[0], &event);
@@ -109,7 +111,7 @@ static int start_waiting(struct tui_term *term)
 
 static void close_all(struct tui_term *term)
 {
-    const int fds[] = {term->in, term->out, term->wait, term->timer, term->wake[0], term->wake[1]};
+    const int fds[] = {term->in, term->out, term->wait, term->timer, term->wake[0], term->wake[1], term->frame};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -156,14 +158,14 @@ int tui_term_open(const struct tui_term_options *options, struct tui_term **out,
     if (!isatty(options->in) || !isatty(options->out))
         return orb_error_set(err, ORB_E_CONFIG, "%s is no terminal: run it in one, without redirecting it", isatty(options->in) ? "stdout" : "stdin");
     struct tui_term *term = tui_alloc(1, sizeof *term);
-    term->wait = term->timer = term->wake[0] = term->wake[1] = -1;
+    term->wait = term->timer = term->wake[0] = term->wake[1] = term->frame = -1;
     term->in = fcntl(options->in, F_DUPFD_CLOEXEC, 3);
     term->out = fcntl(options->out, F_DUPFD_CLOEXEC, 3);
     term->in_file = stream_of(options->in, "r");
     term->out_file = stream_of(options->out, "w");
     term->has_mouse = options->has_mouse;
     term->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-    if (term->in < 0 || term->out < 0 || !term->in_file || !term->out_file || tcgetattr(term->in, &term->modes) || start_waiting(term)) {
+    if (term->in < 0 || term->out < 0 || !term->in_file || !term->out_file || tcgetattr(term->in, &term->modes) || open_files(term)) {
         orb_error_set(err, ORB_E_SYSTEM, "the terminal cannot be opened: %s", strerror(errno));
         close_all(term);
         return ORB_E_SYSTEM;
@@ -185,6 +187,7 @@ void tui_term_leave(struct tui_term *term)
 {
     if (term->is_left)
         return;
+    tui_term_plain(term);
     put(term, MOUSE_OFF PASTE_OFF);
     endwin();
     tcsetattr(term->out, TCSADRAIN, &term->modes);
@@ -304,6 +307,7 @@ static int read_news(struct tui_term *term, struct tui_input *out)
     term->is_gone |= tui_restore_take(TUI_NEWS_HUNG_UP);
     term->is_resizing |= tui_restore_take(TUI_NEWS_RESIZED);
     if (!term->is_left && !term->is_gone && tui_restore_take(TUI_NEWS_CONTINUED)) {
+        tui_term_plain(term);
         endwin(); /* put_back went behind curses' back; now it knows where it is */
         set_modes(term);
         term->is_resizing = 1;

@@ -6,8 +6,10 @@
 #include "term_internal.h"
 
 #include <curses.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utf8proc.h>
 #include <wchar.h>
 
@@ -87,13 +89,13 @@ static void place(int row, int col, wchar_t c, const struct tui_pen *pen)
     mvadd_wch(row, col, &cell); /* an error in the last corner says only that there is no next place */
 }
 
-/* A blank may have any colour for its text, so it has that of the text before it: each change of colours costs up to 40 bytes. */
-static const struct tui_pen *choose_pen(const struct tui_term *term, const struct tui_cell *cell, const struct tui_pen *before)
+/* A blank shows nothing of its text's colour, so that all of a layer are alike, and curses leaves them as they are. */
+static const struct tui_pen *choose_pen(const struct tui_term *term, const struct tui_cell *cell)
 {
-    const struct tui_pen *own = &term->pens[cell->role][cell->layer];
-    if (!before || strcmp(cell->text, " ") || own->look.bg != before->look.bg || (own->look.attributes | before->look.attributes) & (TUI_REVERSE | TUI_UNDERLINE))
+    const struct tui_pen *own = &term->pens[cell->role][cell->layer], *usual = &term->pens[TUI_TEXT][cell->layer];
+    if (strcmp(cell->text, " ") || own->look.bg != usual->look.bg || (own->look.attributes | usual->look.attributes) & (TUI_REVERSE | TUI_UNDERLINE))
         return own;
-    return before;
+    return usual;
 }
 
 static void give_to_curses(struct tui_term *term, int row, int col, const struct tui_cell *cell, const struct tui_pen *pen)
@@ -236,47 +238,111 @@ static struct tui_grid *cut(struct tui_term *term, const struct tui_grid *grid)
     return fit;
 }
 
+/* ---- sending ------------------------------------------------------------------ */
+
+void tui_term_plain(struct tui_term *term)
+{
+    tui_looks_forget(&term->looks);
+    tui_term_write(term, "\033[m", 3);
+}
+
+/* Curses writes to a file in memory until end_frame; it has its own descriptor of the terminal, and takes any. */
+static int begin_frame(struct tui_term *term)
+{
+    int there = fileno(term->out_file), tty = fcntl(there, F_DUPFD_CLOEXEC, 3);
+    if (tty >= 0 && dup3(term->frame, there, O_CLOEXEC) < 0) {
+        close(tty);
+        tty = -1;
+    }
+    return tty;
+}
+
+/* What came is sent at once. */
+static void end_frame(struct tui_term *term, int tty)
+{
+    off_t len = lseek(term->frame, 0, SEEK_CUR);
+    if (tty < 0)
+        return;
+    dup3(tty, fileno(term->out_file), O_CLOEXEC);
+    close(tty);
+    if (len <= 0)
+        return;
+    char *all = tui_alloc((size_t)len + TUI_LOOKS_ROOM((size_t)len), 1), *out = all + len;
+    ssize_t n = pread(term->frame, all, (size_t)len, 0);
+    if (n > 0)
+        tui_term_write(term, out, tui_looks_filter(&term->looks, all, (size_t)n, out));
+    free(all);
+    lseek(term->frame, 0, SEEK_SET);
+    if (ftruncate(term->frame, 0))
+        term->is_stale = 1;
+}
+
+/* Into the frame. */
+static void put(struct tui_term *term, const char *bytes, size_t len)
+{
+    ssize_t n = write(fileno(term->out_file), bytes, len);
+    (void)n;
+}
+
+/* What comes in where lines go is blank, and has the background of the text. */
+static void set_background(const struct tui_pen *pen)
+{
+    cchar_t blank;
+    int pair = pen ? pen->pair : 0;
+    setcchar(&blank, L" ", 0, 0, &pair);
+    bkgrndset(&blank);
+}
+
+static void send(struct tui_term *term, const struct on_top *top, int is_sync)
+{
+    char end[64];
+    set_background(&term->pens[TUI_TEXT][0]);
+    if (is_sync)
+        put(term, SYNC_ON, strlen(SYNC_ON));
+    wnoutrefresh(stdscr);
+    doupdate();
+    set_background(NULL);
+    if (top->len) {
+        put(term, top->bytes, top->len);
+        put(term, end, (size_t)snprintf(end, sizeof end, END_ON_TOP, getcury(stdscr) + 1, getcurx(stdscr) + 1));
+    }
+    if (is_sync)
+        put(term, SYNC_OFF, strlen(SYNC_OFF));
+}
+
+/* 1: the row is to be sent. */
+static int draw_row(struct tui_term *term, const struct tui_grid *old, const struct tui_grid *grid, int row, int *cells)
+{
+    int from, to, count = change(old, grid, row, &from, &to);
+    *cells += count;
+    for (int col = from; col < to; col++)
+        give_to_curses(term, row, col, cell_at(grid, row, col), choose_pen(term, cell_at(grid, row, col)));
+    if (count && term->is_utf8 && has_lost_one(old, grid, row))
+        wredrawln(stdscr, row, 1);
+    return count > 0;
+}
+
 static int show(struct tui_term *term, const struct tui_grid *grid, const struct tui_theme *theme)
 {
     struct on_top top = {0};
     int is_new = take_pens(term, theme) || term->is_stale || !term->shown || term->shown->rows != grid->rows || term->shown->cols != grid->cols, cells = 0;
     const struct tui_grid *old = is_new ? NULL : term->shown;
-    for (int row = 0, from, to; row < grid->rows; row++) {
-        int count = change(old, grid, row, &from, &to);
-        if (!count)
-            continue;
-        cells += count;
-        const struct tui_pen *pen = NULL;
-        for (int col = from; col < to; col++) {
-            pen = choose_pen(term, cell_at(grid, row, col), pen);
-            give_to_curses(term, row, col, cell_at(grid, row, col), pen);
-        }
-        if (!term->is_utf8)
-            continue;
-        if (has_lost_one(old, grid, row))
-            wredrawln(stdscr, row, 1);
-        add_row(term, &top, grid, row);
-    }
+    for (int row = 0; row < grid->rows; row++)
+        if (draw_row(term, old, grid, row, &cells) && term->is_utf8)
+            add_row(term, &top, grid, row);
     if (!cells && grid->cursor_row == term->shown->cursor_row && grid->cursor_col == term->shown->cursor_col)
         return 0;
-    if (is_new)
+    term->is_stale = 0;
+    if (is_new) {
         clearok(stdscr, TRUE);
-    place_cursor(grid, top.len > 0);
-    int is_sync = term->is_sync && (cells > grid->cols || top.len); /* a line or less comes at once anyway */
-    if (is_sync)
-        tui_term_write(term, SYNC_ON, strlen(SYNC_ON));
-    wnoutrefresh(stdscr);
-    doupdate();
-    if (top.len) {
-        char end[64];
-        tui_term_write(term, top.bytes, top.len);
-        tui_term_write(term, end, (size_t)snprintf(end, sizeof end, END_ON_TOP, getcury(stdscr) + 1, getcurx(stdscr) + 1));
+        tui_looks_forget(&term->looks);
     }
-    if (is_sync)
-        tui_term_write(term, SYNC_OFF, strlen(SYNC_OFF));
+    int tty = begin_frame(term);
+    place_cursor(grid, top.len > 0);
+    send(term, &top, term->is_sync && (cells > grid->cols || top.len)); /* a line or less comes at once anyway */
+    end_frame(term, tty);
     free(top.bytes);
     keep(term, grid);
-    term->is_stale = 0;
     return 1;
 }
 

@@ -3,6 +3,7 @@
 #define ORB_TUI_TERM_INTERNAL_H
 
 #include "term.h"
+#include "term_looks.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -34,12 +35,19 @@ struct tui_term {
     int64_t resized_ms;     /* when the last one was */
     int rows, cols;
 
+    int frame;              /* a file in memory, where curses writes while it makes a frame */
+    struct tui_looks looks;
+
     int is_stale;           /* everything is to be sent */
     struct tui_grid *shown;
     struct tui_pen pens[TUI_ROLE_COUNT][TUI_LAYER_COUNT];
 };
 
 void tui_term_write(struct tui_term *term, const char *bytes, size_t len);
+
+/* term_draw.c */
+/* Text has the terminal's own look again, for others who write there. */
+void tui_term_plain(struct tui_term *term);
 
 /* term_open.c */
 struct screen *tui_term_start_curses(struct tui_term *term, enum tui_depth most, struct orb_error *err);

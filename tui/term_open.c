@@ -27,6 +27,7 @@ static int write_entry(const char *path, const char *term)
     fprintf(file,
             ENTRY "|terminal with 24-bit colour,\n"
                   "\tRGB, ccc@, initc@, initp@, oc@, setb@, setf@, colors#0x1000000, pairs#0x7FFF,\n"
+                  "\tsc@, rc@,\n" /* some terminals have only one place for that, and the shell's cursor is in it */
                   "\tsgr@, sgr0=\\E[m,\n" /* with sgr, colours are sent again for each attribute that begins */
                   "\tsetab=\\E[48;2;%%p1%%{65536}%%/%%d;%%p1%%{256}%%/%%{255}%%&%%d;%%p1%%{255}%%&%%dm,\n"
                   "\tsetaf=\\E[38;2;%%p1%%{65536}%%/%%d;%%p1%%{256}%%/%%{255}%%&%%d;%%p1%%{255}%%&%%dm,\n"
@@ -117,6 +118,7 @@ struct screen *tui_term_start_curses(struct tui_term *term, enum tui_depth most,
         orb_error_set(err, ORB_E_CONFIG, "a terminal of type TERM=%s cannot place its cursor: set TERM to what it is", name ? name : "");
         return NULL;
     }
+    term->looks.takes_off = tigetnum("colors") >= 256; /* older ones end attributes only all together */
     term->colors = tigetnum("colors");
     if (!is_true) {
         enum tui_depth has = term->colors >= 256 ? TUI_256 : term->colors >= 8 ? TUI_16 : TUI_MONO;

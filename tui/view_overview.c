@@ -210,7 +210,7 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, struct tui_rect
         else
             draw_tail(m, grid, at, lines[top + i]);
         if (top + i == cursor && m->pane == (int)pane) {
-            tui_put(grid, at.row, r.col, 1, TUI_STRONG, tui_is_ascii() ? ">" : "▶", tui_is_ascii() ? 1 : 3);
+            tui_put(grid, at.row, r.col, 1, TUI_STRONG, tui_is_ascii() ? ">" : "❯", tui_is_ascii() ? 1 : 3);
             tui_layer(grid, (struct tui_rect){ at.row, r.col, 1, r.cols }, TUI_ON_CURSOR);
         }
     }

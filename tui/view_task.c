@@ -58,7 +58,12 @@ static void draw_figures(const struct tui_model *m, struct tui_grid *grid, int r
     double now = tui_age_now(m), rate = tui_history_rate(&o->said, now, 10);
     int col = draw_span(grid, row, 0, cols, "queued", o->created_at, o->started_at);
     col = draw_span(grid, row, col, cols, "first token", o->started_at, o->first_token_at);
-    col = draw_span(grid, row, col, cols, "took", o->started_at, o->completed_at > 0 ? o->completed_at : o->state == ORB_STATUS_RUNNING ? now : 0);
+    if (o->completed_at > 0) {
+        col = draw_span(grid, row, col, cols, "took", o->started_at, o->completed_at);
+    } else if (o->state == ORB_STATUS_RUNNING) {
+        tui_show_age(now, o->started_at, text, sizeof text);
+        col = tui_draw_fact(grid, row, col, cols, "runs", TUI_TEXT, text);
+    }
     snprintf(text, sizeof text, "%.1f", rate);
     if (rate > 0 && o->state == ORB_STATUS_RUNNING)
         col = tui_draw_fact(grid, row, col, cols, "tok/s", TUI_STRONG, text);

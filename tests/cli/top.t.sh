@@ -19,9 +19,9 @@ console 80x24
 shows 'the overview has the worker' 'workers 1/1'
 shows 'and the task that has ended' 'done 1'
 press 3
-shows 'the worker' '^▶ top-worker .* (idle|busy) '
+shows 'the worker' '^❯ top-worker .* (idle|busy) '
 press 4
-shows 'the task' '^▶ first +✓ completed +assistant +orbiter:tasks +top-…rker +1 '
+shows 'the task' '^❯ first +✓ completed +assistant +orbiter:tasks +top-…rker +1 '
 shows 'what it was asked' '^in  hello$'
 shows 'and has answered' '^out hello'
 
@@ -38,7 +38,7 @@ shows 'the input' '^Speak$'
 press Tab
 shows 'the result' '^w1 w2 w3 .*'
 press Escape
-shows 'back to the list' '^▶ speaker +✓ completed'
+shows 'back to the list' '^❯ speaker +✓ completed'
 
 # ---- 3: a filter ----
 slow busy-one task-a >/dev/null
@@ -101,14 +101,14 @@ shows 'an editor that fails sends nothing' '^the editor '
 
 # ---- 6: a queue is paused and goes on ----
 press 2
-shows 'the queue' '^▶ orbiter:tasks +▸ running'
+shows 'the queue' '^❯ orbiter:tasks +▸ running'
 press P
 shows 'it asks' '^Pause queue orbiter:tasks \(running\)\?'
 press y
-shows 'it is paused' '^▶ orbiter:tasks +‖ paused'
+shows 'it is paused' '^❯ orbiter:tasks +‖ paused'
 holds 'in Redis, too' grep -q '"paused": true' <(orbiter queue list -q -o jsonl --redis-url "$url")
 press P y
-shows 'and goes on' '^▶ orbiter:tasks +▸ running'
+shows 'and goes on' '^❯ orbiter:tasks +▸ running'
 press 5
 shows 'who did it is told' 'act.resume'
 
@@ -133,7 +133,7 @@ press / c a n c e l Enter
 shows 'can be searched' 'cancel the task, or those that are marked'
 press Escape :
 press w o r k Tab Enter
-shows 'the palette knows names' '^▶ top-worker'
+shows 'the palette knows names' '^❯ top-worker'
 press : t h e m e Space m o n o Enter
 press : n o n s e n s e Enter
 shows 'and what is none' "'nonsense' is no command"
@@ -166,7 +166,7 @@ holds 'the terminal is as it was' cmp "$work/before" "$work/stopped"
 tmux send-keys -t console fg Enter
 shows 'fg brings it back' 'ID +STATE'
 press 3
-shows 'where it goes on' '^▶ top-worker'
+shows 'where it goes on' '^❯ top-worker'
 tmux send-keys -t console Q
 shows 'it leaves' '^\$$'
 tmux send-keys -t console 'echo left $?' Enter

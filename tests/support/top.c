@@ -56,7 +56,7 @@ int test_top_cursor(struct test_terminal *t)
     test_terminal_size(t, &rows, &cols);
     for (int row = 0; row < rows; row++) {
         test_terminal_cell_at(t, row, 0, &cell);
-        if (!strcmp(cell.text, "▶"))
+        if (!strcmp(cell.text, "❯"))
             return row;
     }
     return -1;

@@ -70,8 +70,8 @@ static void change_something(struct console *c, unsigned *made)
 static void painted_id(struct console *c, char out[9])
 {
     char *frame = console_frame(c);
-    const char *at = strstr(frame, "\n▶");
-    snprintf(out, 9, "%s", at ? at + 1 + strlen("▶ ") : "");
+    const char *at = strstr(frame, "\n❯");
+    snprintf(out, 9, "%s", at ? at + 1 + strlen("❯ ") : "");
     free(frame);
 }
 

@@ -143,9 +143,9 @@ static void test_alarms_of_one_queue_are_two_lines(void **state)
     console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = 2 });
     console_wait(&c, 2);
     console_keys(&c, "j j");
-    assert_true(console_shows(&c, "\n▶ ✗ queue  eval"));
+    assert_true(console_shows(&c, "\n❯ ✗ queue  eval"));
     console_keys(&c, "k");
-    assert_true(console_shows(&c, "\n▶ ✗ queue  batch                3 dead letters"));
+    assert_true(console_shows(&c, "\n❯ ✗ queue  batch                3 dead letters"));
     console_keys(&c, "L");
     assert_true(console_shows(&c, "Replay all dead letters of queue batch?"));
     console_close(&c);

@@ -25,7 +25,7 @@ static int is_tasks_full(struct test_terminal *t, void *arg)
 {
     (void)arg;
     for (int row = 2; row < ROWS - 7; row++)
-        if (strspn(test_terminal_row(t, row) + (row == 2 ? strlen("▶ ") : 2), "0123456789abcdef") < ID_DIGITS)
+        if (strspn(test_terminal_row(t, row) + (row == 2 ? strlen("❯ ") : 2), "0123456789abcdef") < ID_DIGITS)
             return 0;
     return test_top_cursor(t) >= 0;
 }
@@ -61,7 +61,7 @@ static void look_at_ids(struct test_terminal *t, void *arg)
     double now = wall_ms();
     for (int row = 2; row < ROWS - 7; row++) {
         const char *text = test_terminal_row(t, row);
-        text += strncmp(text, "▶", strlen("▶")) ? 1 : strlen("▶");
+        text += strncmp(text, "❯", strlen("❯")) ? 1 : strlen("❯");
         text += strspn(text, " *");
         if (strspn(text, "0123456789abcdef") != ID_DIGITS)
             continue;
