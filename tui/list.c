@@ -3,6 +3,7 @@
 #include "list.h"
 #include "base.h"
 #include "model.h"
+#include "order.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,63 +11,6 @@
 #include <string.h>
 
 /* ---- order ------------------------------------------------------------------ */
-
-/* What qsort needs beside the rows: one thread, one sort at a time. */
-static const struct tui_list *sorting;
-static const struct tui_model *sorting_of;
-
-static int is_text(const struct tui_list *list)
-{
-    enum tui_kind kind = list->source->fields[list->sort_field].kind;
-    return kind == TUI_TEXT_FIELD || kind == TUI_ID_FIELD;
-}
-
-/* Numbers that are in the order of what they are made from: of a text its first eight bytes. What is not known comes last, whichever
- * way round. */
-static uint64_t key_of(const struct tui_list *list, const struct tui_model *m, uint32_t row)
-{
-    struct tui_value v = { 0 };
-    uint64_t key = 0;
-    list->source->value(m, row, (size_t)list->sort_field, &v);
-    if (is_text(list)) {
-        for (size_t i = 0; i < 8; i++)
-            key = key << 8 | (i < v.len ? (unsigned char)v.text[i] : 0);
-    } else if (isnan(v.number)) {
-        return UINT64_MAX;
-    } else {
-        memcpy(&key, &v.number, sizeof key);
-        key = key >> 63 ? ~key : key | (uint64_t)1 << 63;
-    }
-    return list->is_descending ? UINT64_MAX - 1 - key : key;
-}
-
-static int compare(const struct tui_list *list, const struct tui_model *m, const struct tui_entry *a, const struct tui_entry *b)
-{
-    if (a->key != b->key)
-        return a->key < b->key ? -1 : 1;
-    if (is_text(list) && a->row != b->row) { /* alike in their first bytes */
-        struct tui_value x = { 0 }, y = { 0 };
-        list->source->value(m, a->row, (size_t)list->sort_field, &x);
-        list->source->value(m, b->row, (size_t)list->sort_field, &y);
-        int order = x.text == y.text ? 0 : tui_value_compare(&list->source->fields[list->sort_field], &x, &y);
-        if (order)
-            return list->is_descending ? -order : order;
-    }
-    return a->row < b->row ? 1 : a->row > b->row ? -1 : 0; /* the one that came later first */
-}
-
-static int by_order(const void *a, const void *b)
-{
-    return compare(sorting, sorting_of, a, b);
-}
-
-static void sort(const struct tui_list *list, const struct tui_model *m, struct tui_entry *entries, size_t count)
-{
-    sorting = list;
-    sorting_of = m;
-    if (count > 1)
-        qsort(entries, count, sizeof *entries, by_order);
-}
 
 static void make_room(struct tui_list *list, uint32_t rows)
 {
@@ -110,13 +54,13 @@ static void rebuild(struct tui_list *list, const struct tui_model *m)
     make_room(list, limit);
     reserve(list, limit);
     list->total = 0;
-    for (uint32_t row = 0; row < limit; row++) {
+    for (uint32_t row = limit; row-- > 0;) {
         list->is_dirty[row] = 0;
         if (list->source->is_there(m, row))
-            list->all[list->total++] = (struct tui_entry){ key_of(list, m, row), row };
+            list->all[list->total++] = (struct tui_entry){ tui_order_key(list, m, row), row };
     }
     list->dirty_count = 0;
-    sort(list, m, list->all, list->total);
+    tui_order_sort(list, m, list->all, list->total);
     list->must_rebuild = 0;
     list->must_filter = 1;
 }
@@ -127,7 +71,7 @@ static size_t place_for(const struct tui_list *list, const struct tui_model *m, 
     size_t low = 0, high = count;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (compare(list, m, &list->all[mid], entry) < 0)
+        if (tui_order_compare(list, m, &list->all[mid], entry) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -149,9 +93,9 @@ static void merge(struct tui_list *list, const struct tui_model *m)
         if (!list->source->is_there(m, row))
             continue;
         list->is_in[row] = is_wanted(list, m, row);
-        fresh[added++] = (struct tui_entry){ key_of(list, m, row), row };
+        fresh[added++] = (struct tui_entry){ tui_order_key(list, m, row), row };
     }
-    sort(list, m, fresh, added);
+    tui_order_sort(list, m, fresh, added);
     /* ... and in again from behind, so that every entry moves once. */
     reserve(list, kept + added);
     size_t end = kept;

@@ -26,8 +26,10 @@ struct tui_model *tui_model_new(const struct tui_keys *keys)
     m->log.next = 1;
     tui_tasks_init(&m->tasks);
     for (int i = 0; i < TUI_SCREENS; i++)
-        if (tui_views[i]->source)
+        if (tui_views[i]->source) {
             tui_list_init(&m->lists[i], tui_views[i]->source, tui_views[i]->sort, tui_views[i]->is_descending);
+            m->lists[i].is_following = tui_views[i]->is_following;
+        }
     tui_open_init(&m->open);
     tui_pane_init(&m->help, 0);
     return m;

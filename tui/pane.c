@@ -16,7 +16,7 @@ void tui_pane_refill(struct tui_pane *p)
 {
     for (size_t i = 0; i < p->count; i++)
         free(p->lines[i].text);
-    p->count = p->bytes = p->matches = 0;
+    p->count = p->bytes = p->room = p->matches = 0;
     p->first = 0;
     p->is_open = 0;
     p->tool = UINT64_MAX;
@@ -44,12 +44,21 @@ int tui_pane_is_match(const struct tui_pane *p, const struct tui_line *line)
     return *p->search && line->len && tui_find(line->text, line->len, p->search, strlen(p->search));
 }
 
-#define LINE_COST 64 /* bytes, beside its text */
+#define LINE_COST 64 /* bytes, beside the room of its text */
+
+/* Memory doubles: that many bytes are there for a line of len. */
+static size_t room_for(size_t len)
+{
+    size_t room = 16;
+    while (room < len)
+        room *= 2;
+    return len ? room : 0;
+}
 
 /* The oldest eighth goes when there is too much, so that moving the others costs little. */
 static void trim(struct tui_pane *p)
 {
-    if (p->bytes + p->count * LINE_COST <= p->max_bytes && p->count < TUI_PANE_LINES_MAX)
+    if (p->room + p->count * LINE_COST <= p->max_bytes && p->count < TUI_PANE_LINES_MAX)
         return;
     size_t drop = p->count / 8 + 1;
     for (size_t i = 0; i < drop; i++) {
@@ -57,6 +66,7 @@ static void trim(struct tui_pane *p)
         p->matches -= is;
         p->match_place -= p->match_place ? is : 0;
         p->bytes -= p->lines[i].len;
+        p->room -= room_for(p->lines[i].len);
         free(p->lines[i].text);
     }
     memmove(p->lines, p->lines + drop, (p->count -= drop) * sizeof *p->lines);
@@ -88,22 +98,15 @@ static struct tui_line *new_line(struct tui_pane *p, enum tui_role role, enum tu
     return line;
 }
 
-/* Memory doubles: that many bytes are there for a line of len. */
-static size_t room_for(size_t len)
-{
-    size_t room = 16;
-    while (room < len)
-        room *= 2;
-    return len ? room : 0;
-}
-
 static void append(struct tui_pane *p, struct tui_line *line, const char *text, size_t len)
 {
     if (!len)
         return;
     p->matches -= (size_t)tui_pane_is_match(p, line);
-    if (room_for(line->len) != room_for(line->len + len))
-        line->text = tui_resize(line->text, room_for(line->len + len), 1);
+    size_t had = room_for(line->len), needs = room_for(line->len + len);
+    if (had != needs)
+        line->text = tui_resize(line->text, needs, 1);
+    p->room += needs - had;
     memcpy(line->text + line->len, text, len);
     line->len += (uint32_t)len;
     p->bytes += len;

@@ -21,8 +21,9 @@ struct tui_line {
 
 struct tui_pane {
     struct tui_line *lines;
-    size_t count, cap, bytes;
-    size_t max_bytes;           /* of its lines: the oldest go */
+    size_t count, cap;
+    size_t bytes, room;         /* of text; that it has */
+    size_t max_bytes;           /* of memory for lines: the oldest go */
     uint64_t first;             /* number of lines[0]: so many were dropped before it */
     int is_open;                /* the last line can be gone on with */
     uint64_t tool;              /* number of the last TOOL line, UINT64_MAX = none */

@@ -155,11 +155,11 @@ static int is_moving(char final)
 }
 
 /* Saves or loads the cursor (DECSC, DECRC), and the look with it; 1 = it was that. */
-static int keep_cursor(struct tui_looks *looks, const char *in, size_t len)
+static int keep_cursor(struct tui_looks *looks, char escaped)
 {
-    if (len < 2 || in[0] != '\033' || (in[1] != '7' && in[1] != '8'))
+    if (!looks->is_known || (escaped != '7' && escaped != '8'))
         return 0;
-    if (in[1] == '7')
+    if (escaped == '7')
         looks->saved = looks->has;
     else
         looks->has = looks->saved;
@@ -167,10 +167,10 @@ static int keep_cursor(struct tui_looks *looks, const char *in, size_t len)
 }
 
 /* Of a blank, or where something is made blank, only the background is seen; of underlined and reversed ones more. */
-static int is_enough(const struct tui_looks *looks, const char *in, char final)
+static int is_enough(const struct tui_looks *looks, char byte, char escaped, char final)
 {
     unsigned seen = ~(1u << 1 | 1u << 2 | 1u << 3); /* bold, dim, italic */
-    int is_blank = final ? final == 'K' || final == 'J' : *in == ' ' || *in == '\n';
+    int is_blank = final ? final == 'K' || final == 'J' : byte == ' ' || byte == '\n' || escaped == 'M';
     return is_blank && looks->is_known && looks->has.bg == looks->wants.bg && !((looks->has.attributes | looks->wants.attributes) & seen);
 }
 
@@ -179,19 +179,15 @@ size_t tui_looks_filter(struct tui_looks *looks, const char *in, size_t len, cha
     size_t n = 0;
     for (size_t at = 0, bytes; at < len; at += bytes) {
         bytes = sequence(in + at, len - at);
-        char final = bytes ? in[at + bytes - 1] : 0;
-        int is_silent = bytes ? is_moving(final) : in[at] == '\r' || in[at] == '\b';
+        char final = bytes ? in[at + bytes - 1] : 0, escaped = !bytes && in[at] == '\033' && at + 1 < len ? in[at + 1] : 0;
+        int is_silent = bytes ? is_moving(final) : in[at] == '\r' || in[at] == '\b' || keep_cursor(looks, escaped);
         if (final == 'm') {
             read_look(looks, in + at, bytes);
             continue;
         }
-        if (looks->is_known && keep_cursor(looks, in + at, len - at)) {
-            bytes = 2;
-            is_silent = 1;
-        }
-        if (!is_silent && !is_enough(looks, in + at, final))
+        if (!is_silent && !is_enough(looks, in[at], escaped, final))
             n += change(looks, out + n);
-        bytes = bytes ? bytes : 1;
+        bytes = bytes ? bytes : escaped ? 2 : 1;
         memcpy(out + n, in + at, bytes);
         n += bytes;
     }

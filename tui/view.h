@@ -11,6 +11,7 @@ struct tui_view {
     const struct tui_source *source;  /* of its list, or NULL */
     const char *sort;           /* field that its list is sorted by at first */
     int is_descending;
+    int is_following;           /* at first: what is newest stays in sight */
     int panes;                  /* how many take the keys in turn */
     int can_zoom;
     void (*draw)(struct tui_model *m, struct tui_grid *grid, struct tui_rect body);

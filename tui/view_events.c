@@ -121,9 +121,9 @@ static void want(const struct tui_model *m, struct tui_want *w)
 }
 
 const struct tui_view tui_view_events = {
-    .name = "events", .title = "Events", .action = TUI_DO_EVENTS, .source = &tui_log_source, .sort = "time", .is_descending = 1, .panes = 1,
+    .name = "events", .title = "Events", .action = TUI_DO_EVENTS, .source = &tui_log_source, .sort = "time", .is_descending = 1, .is_following = 1, .panes = 1,
     .draw = draw, .act = act, .mouse = mouse, .want = want, .target = target,
     .keys = "help find command open follow pause export copy quit",
     .help = "Every change of a task's state, workers that come, go and are lost, queues that are paused, what operators did, and what became of the "
-            "connection; the newest first. f keeps the newest in sight. The filter takes type:task.failed, level>0, agent:NAME and so on.",
+            "connection; the newest first, which stays in sight until the cursor is moved; f goes on with it. The filter takes type:task.failed, level>0, agent:NAME and so on.",
 };

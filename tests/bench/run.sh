@@ -6,7 +6,7 @@
 # all was measured, 1 when something was not.
 #
 # RUNS (5) and HTTP_RUNS (3; of http and agents) are the runs of a row, CONCURRENCY (512) the slots of
-# the worker of `tasks` and `latency`.
+# the worker of `tasks` and `latency`; CONSOLE_TASKS (100000) are in Redis when the console is measured, for CONSOLE_SECONDS (20) each.
 # shellcheck disable=SC2317  # rows are called by their names, what they use by them
 set -u
 B=${1:?usage: run.sh BUILD [ROW...]}
@@ -16,6 +16,7 @@ HTTP_RUNS=${HTTP_RUNS:-3}
 CONCURRENCY=${CONCURRENCY:-512}
 ROWS=(tasks latency events http rebuild steps agents sleepers idle console)
 TASKS=40000 LIVES=2000 EVENTS=200000 STREAMS=1000 SECONDS_EACH=6 REBUILDS=2000 CONVERSATIONS=100 SLEEPERS=10000 IDLE_SECONDS=20
+CONSOLE_TASKS=${CONSOLE_TASKS:-100000} CONSOLE_SECONDS=${CONSOLE_SECONDS:-20}
 
 die() { echo "run.sh: $1" >&2; exit 1; }
 
@@ -404,19 +405,59 @@ bench_idle() {
     row '  CPU %' '<=' 0.1 idle.cpu
 }
 
-# ---- all ----------------------------------------------------------------------
-
-# The console in a terminal of its own, over 100,000 tasks: lines of a name and a value (tests/bench/console.c says of what).
+# The console in a terminal of its own; what its figures are tells tests/bench/console.c.
 bench_console() {
-    local what tasks=${TASKS:-100000}
+    local what name value seconds
     start_redis no
+    start_worker "$CONCURRENCY"
     mkdir -p "$dir/console"
-    timeout 600 "$B/bench/console" fill "unix://$dir/redis" "$dir/console" "$B/orbiter" "$tasks" || return 1
-    for what in first keys delay bytes cpu find flood memory; do
-        timeout 300 "$B/bench/console" "$what" "unix://$dir/redis" "$dir/console" "$B/orbiter" "$tasks" | sed 's/^/console  /'
+    console() { timeout 900 "$B/bench/console" "$1" "unix://$dir/redis" "$dir/console" "$B/orbiter" "$CONSOLE_TASKS" "${2:-$CONSOLE_SECONDS}"; }
+    console fill || die 'the tasks did not come'
+    for what in bytes first keys delay find cpu flood memory million; do
+        seconds=$CONSOLE_SECONDS
+        [ "$what" != memory ] || seconds=$((3 * CONSOLE_SECONDS))
+        console "$what" "$seconds" >"$dir/console/out" || die "$what was not measured"
+        while read -r name value; do
+            put "$name" "$value"
+        done <"$dir/console/out"
     done
+    stop_worker
     stop_redis
+    row 'a change is seen, p95 ms' '<=' 150 row_p95
+    row '  p99' '<=' 300 row_p99
+    row 'a token is seen, p95 ms' '<=' 150 token_p95
+    row '  p99' '<=' 300 token_p99
+    row 'a key is seen at 1,000 changes/s, p50 ms' - - key_p50 echo_p50
+    row '  p99' '<=' 10 key_p99 echo_p99
+    row 'CPU % when idle' '<=' 1 cpu_idle
+    row '  1,000 changes/s, overview' '<=' 5 cpu_overview
+    row '  1,000 changes/s, tasks' '<=' 5 cpu_tasks
+    row '  and a stream of 200 tokens/s' '<=' 5 cpu_stream
+    row 'resident MiB' '<=' 64 rss
+    row '  with full panes' - - rss_full
+    row '  grows in a flood' '<=' 2 rss_grows
+    row '  of a million tasks' '<=' 300 million_rss_after
+    row 'bytes/s of 100 tokens/s' '<=' 1024 bytes_stream
+    row '  20 changes/s, overview' '<=' 2048 bytes_overview
+    row '  20 changes/s, tasks' '<=' 2048 bytes_tasks
+    row '  20 changes/s, tasks, following' - - bytes_follow
+    row '  20 changes/s, events' '<=' 2048 bytes_events
+    row '  of nothing' '<=' 0 bytes_quiet
+    row 'bytes of an arrow key, at most' '<=' 400 bytes_arrow
+    row '  of the detail, when it rests' - - bytes_arrow_detail
+    row 'the first full list, p50 ms' '<=' 150 first_p50
+    row '  at most' - - first_max
+    row 'a letter of a filter, at most ms' '<=' 30 letter_max
+    row '  of a million tasks' '<=' 250 million_letter_max
+    row 'another order, at most ms' '<=' 100 sort_max
+    row '  of a million tasks' - - million_sort_max
+    row 'events of a flood of 10,000/s' - - flood_events
+    row '  that differ from Redis' '<=' 0 flood_differs
+    row '  rows that move while it stands still' '<=' 0 flood_moved
+    row '  leaving takes at most ms' '<=' 50 flood_leave_max
 }
+
+# ---- all ----------------------------------------------------------------------
 
 # One row, in the background: a process of its own, so that the others go on when it
 # fails. Not a function in (), which would be a second process that no signal reaches.

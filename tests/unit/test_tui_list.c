@@ -1,6 +1,7 @@
 /* Lists of the console: what is under the cursor stays under it, and an act means what was painted. */
 #include "support/console.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -246,11 +247,50 @@ static void test_filter_as_one_types(void **state)
     console_close(&c);
 }
 
+/* ---- many rows --------------------------------------------------------------------------- */
+
+static int by_both(const struct console *c, uint32_t a, uint32_t b)
+{
+    const struct tui_list *list = &c->m->lists[TUI_TASKS];
+    struct tui_value x = { 0 }, y = { 0 };
+    list->source->value(c->m, a, (size_t)list->sort_field, &x);
+    list->source->value(c->m, b, (size_t)list->sort_field, &y);
+    int order = tui_value_compare(&list->source->fields[list->sort_field], &x, &y);
+    if (order && (isnan(x.number) || isnan(y.number)))
+        return isnan(x.number) ? 1 : -1; /* what is not known comes last */
+    return order ? (list->is_descending ? -order : order) : a < b ? 1 : -1;
+}
+
+/* Texts that are alike for long, or wholly, and numbers that are not known: by each column and both ways. */
+static void test_many_are_in_order(void **state)
+{
+    (void)state;
+    static const char *const agents[] = { "planner", "a-name-that-begins-alike-and-goes-on", "a-name-that-begins-alike-and-goes-on-longer", "a-name-that-begins", "a-name-that-begins-alik\xc3\xa9", "" };
+    struct console c;
+    char id[ORB_ID_MAX + 1];
+    console_open(&c, 24, 80);
+    console_keys(&c, "4");
+    for (unsigned n = 0; n < 8000; n++) {
+        snprintf(id, sizeof id, draw(3) ? "task-of-the-same-name-%06u" : "%08x-%u", n * 2654435761u, n);
+        console_task(&c, id, agents[draw(6)], (enum orb_status)draw(ORB_STATUS_COUNT), 1 + draw(9));
+    }
+    struct tui_list *list = &c.m->lists[TUI_TASKS];
+    for (size_t field = 0; field < list->source->field_count; field++)
+        for (int is_descending = 0; is_descending < 2; is_descending++) {
+            tui_list_sort(list, (int)field, is_descending);
+            tui_list_settle(list, c.m);
+            assert_int_equal(list->count, 8000);
+            for (size_t i = 1; i < list->count; i++)
+                assert_true(by_both(&c, list->order[i - 1], list->order[i]) < 0);
+        }
+    console_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_acts_mean_what_was_painted), cmocka_unit_test(test_cursor_stays_with_its_row), cmocka_unit_test(test_a_list_that_is_being_filled_begins_at_its_top), cmocka_unit_test(test_marks_survive_and_are_all_meant),
-        cmocka_unit_test(test_many_have_to_be_typed), cmocka_unit_test(test_readonly_asks_for_nothing), cmocka_unit_test(test_filter_as_one_types),
+        cmocka_unit_test(test_many_have_to_be_typed), cmocka_unit_test(test_readonly_asks_for_nothing), cmocka_unit_test(test_filter_as_one_types), cmocka_unit_test(test_many_are_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

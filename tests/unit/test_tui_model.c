@@ -465,6 +465,26 @@ static void test_an_event_opens_its_worker_and_its_queue(void **state)
     console_close(&c);
 }
 
+static void test_the_newest_event_stays_in_sight(void **state)
+{
+    (void)state;
+    struct console c;
+    char id[20];
+    console_open(&c, 24, 100);
+    console_keys(&c, "5");
+    for (int i = 0; i < 40; i++) {
+        snprintf(id, sizeof id, "task-%02d", i);
+        console_change(&c, id, ORB_STATUS_PENDING, 0);
+        assert_true(strstr(console_line(&c, 2), id) != NULL);
+        assert_true(strstr(console_line(&c, 2), "❯") != NULL);
+    }
+    console_keys(&c, "j");
+    console_change(&c, "another", ORB_STATUS_PENDING, 0);
+    assert_true(console_shows(&c, "task-38") && !console_shows(&c, "FOLLOW"));
+    assert_true(strstr(console_line(&c, 3), "task-38") != NULL); /* where it was */
+    console_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,7 +493,7 @@ int main(void)
         cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_a_row_that_was_told_need_not_be_asked_for), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
-        cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue),
+        cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue), cmocka_unit_test(test_the_newest_event_stays_in_sight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

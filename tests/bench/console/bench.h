@@ -49,7 +49,7 @@ void fleet_fill(const struct bench *b, int count);
 /* A process that makes so many changes a second (three for each task), to be ended by fleet_end. */
 pid_t fleet_changes(const struct bench *b, double rate);
 /* One that adds so many text events a second to a task's stream, as text and as Python writes them: none joined. */
-pid_t fleet_tokens(const struct bench *b, const char *id, double rate, const char *token);
+pid_t fleet_tokens(const struct bench *b, const char *id, double rate, const char *token, int per_line);
 void fleet_end(pid_t pid);
 /* A task with this model and a new id, in a queue (NULL: the worker's). */
 void fleet_submit(const struct bench *b, const char *model, const char *queue, char id[64]);

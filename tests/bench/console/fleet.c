@@ -311,12 +311,12 @@ pid_t fleet_changes(const struct bench *b, double changes)
 }
 
 /* What is written is read by nobody else here, so answers are only counted. */
-static void write_tokens(redisContext *c, const char *id, const char *token, long from, long count)
+static void write_tokens(redisContext *c, const char *id, const char *token, int per_line, long from, long count)
 {
     char text[4200], json[8600];
     struct orb_buf buf;
     for (long n = from; n < from + count; n++) {
-        int len = snprintf(text, sizeof text, "%s%ld%s", token, n, n % 10 == 9 ? "\n" : " ");
+        int len = snprintf(text, sizeof text, "%s%ld%s", token, n, n % per_line == per_line - 1 ? "\n" : " ");
         orb_buf_init(&buf, sizeof json);
         orb_event_write(&buf, &(struct orb_event_out){ .type = ORB_EVENT_TEXT, .agent_name = "writer", .text = text, .text_len = (size_t)len }, n + 1, 1);
         redisAppendCommand(c, "XADD orbiter:stream:%s * event %b", id, buf.data, buf.len);
@@ -327,7 +327,7 @@ static void write_tokens(redisContext *c, const char *id, const char *token, lon
         freeReplyObject(take(c));
 }
 
-pid_t fleet_tokens(const struct bench *b, const char *id, double tokens, const char *token)
+pid_t fleet_tokens(const struct bench *b, const char *id, double tokens, const char *token, int per_line)
 {
     pid_t pid = start_process();
     if (pid)
@@ -339,7 +339,7 @@ pid_t fleet_tokens(const struct bench *b, const char *id, double tokens, const c
         n = due(done);
         if (n > 2000)
             n = 2000;
-        write_tokens(c, id, token, done, n);
+        write_tokens(c, id, token, per_line, done, n);
         if (n < 2000)
             nanosleep(&(struct timespec){ .tv_nsec = BATCH_MS * 1000000 }, NULL);
     }

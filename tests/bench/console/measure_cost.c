@@ -75,49 +75,59 @@ static void wait_for_second(struct test_terminal *t, int from, int to)
         top_run(t, 0.1, NULL, NULL);
 }
 
+/* A key moves the cursor at once; when it rests, what is under it is asked for and shown below the list. */
 static void measure_arrow(struct test_terminal *t)
 {
-    struct series bytes = { 0 };
+    struct series key = { 0 }, detail = { 0 };
     for (int i = 0; i < KEYS; i++) {
         size_t before = top_bytes(t);
         test_terminal_type(t, i < KEYS / 2 ? "\033[B" : "\033[A");
-        top_run(t, 0.15, NULL, NULL);
-        series_add(&bytes, (double)(top_bytes(t) - before));
+        top_run(t, 0.08, NULL, NULL);
+        size_t painted = top_bytes(t);
+        top_run(t, 0.2, NULL, NULL);
+        series_add(&key, (double)(painted - before));
+        series_add(&detail, (double)(top_bytes(t) - painted));
     }
-    say("bytes_arrow", series_at(&bytes, 1));
-    series_done(&bytes);
+    say("bytes_arrow", series_at(&key, 1));
+    say("bytes_arrow_detail", series_at(&detail, 1));
+    series_done(&key);
+    series_done(&detail);
+}
+
+/* What the screens send while nothing happens. */
+static double measure_quiet(struct test_terminal *t, const char *keys, double seconds)
+{
+    double most = 0;
+    for (const char *key = keys; *key; key++) {
+        test_terminal_send(t, key, 1);
+        top_run(t, 2.5, NULL, NULL);
+        wait_for_second(t, 1, 59 - (int)seconds - 1);
+        double n = bytes_a_second(t, seconds);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static double measure_screen(struct test_terminal *t, const char *keys, double seconds)
+{
+    test_terminal_type(t, keys);
+    top_run(t, 1, NULL, NULL);
+    return bytes_a_second(t, seconds);
 }
 
 void measure_bytes(const struct bench *b)
 {
-    double quiet_s = b->seconds < 40 ? b->seconds : 40;
     char id[64];
     struct test_terminal *t = start_at(b, "4");
+    top_run(t, 62, NULL, NULL); /* ages below a minute move every second */
     measure_arrow(t);
-    static const char *const screens[] = { "1", "2", "4", "5" };
-    double most = 0;
-    for (size_t i = 0; i < ORB_COUNT(screens); i++) {
-        test_terminal_type(t, screens[i]);
-        top_run(t, 2.5, NULL, NULL);
-        wait_for_second(t, 1, 59 - (int)(quiet_s / ORB_COUNT(screens)) - 1);
-        double n = bytes_a_second(t, quiet_s / ORB_COUNT(screens));
-        most = n > most ? n : most;
-    }
-    say("bytes_quiet", most);
+    say("bytes_quiet", measure_quiet(t, "345", b->seconds < 40 ? b->seconds / 4 : 10));
     pid_t load = fleet_changes(b, 20);
     top_run(t, 6, NULL, NULL); /* the rates of the last slots have come */
-    test_terminal_type(t, "1");
-    top_run(t, 1, NULL, NULL);
-    say("bytes_overview", bytes_a_second(t, b->seconds));
-    test_terminal_type(t, "4");
-    top_run(t, 1, NULL, NULL);
-    say("bytes_tasks", bytes_a_second(t, b->seconds));
-    test_terminal_type(t, "f");
-    top_run(t, 1, NULL, NULL);
-    say("bytes_follow", bytes_a_second(t, b->seconds));
-    test_terminal_type(t, "f5");
-    top_run(t, 1, NULL, NULL);
-    say("bytes_events", bytes_a_second(t, b->seconds));
+    say("bytes_overview", measure_screen(t, "1", b->seconds));
+    say("bytes_tasks", measure_screen(t, "4", b->seconds));
+    say("bytes_follow", measure_screen(t, "f", b->seconds));
+    say("bytes_events", measure_screen(t, "5", b->seconds));
     fleet_end(load);
     test_top_end(t);
     start_stream(b, 100, b->seconds + 10, id);
@@ -127,25 +137,25 @@ void measure_bytes(const struct bench *b)
     test_top_end(t);
 }
 
-/* The panes are filled first: what is kept of a stream has a limit, which a slow one comes to after hours. */
+/* The panes are filled first, with lines like those that come then: what is kept of a stream has a limit, which a slow one comes to
+ * after hours. */
 void measure_memory(const struct bench *b)
 {
-    char id[64], line[512];
+    char id[64], line[100];
     struct series mib = { 0 };
     fleet_submit(b, "sim:", "nobody-serves-it", id);
     struct test_terminal *t = top_start(b, ROWS, COLS, (const char *const[]){ "-s", "tasks", NULL });
     top_wait(t, "all tasks", test_top_is_filled, NULL, 60000);
-    say("rss", top_rss_mib(t));
     snprintf(line, sizeof line, ":open %s\r", id);
     test_terminal_type(t, line);
     memset(line, 'x', sizeof line - 1);
     line[sizeof line - 1] = 0;
-    pid_t load = fleet_tokens(b, id, 4000, line);
-    top_run(t, 16, NULL, NULL);
+    pid_t load = fleet_tokens(b, id, 15000, line, 1);
+    top_run(t, 20, NULL, NULL);
     fleet_end(load);
     say("rss_full", top_rss_mib(t));
     free(fleet_text(b, "DEL orbiter:stream:%s", id));
-    load = fleet_tokens(b, id, 10000, "token");
+    load = fleet_tokens(b, id, 10000, "token", 10);
     top_run(t, 2, NULL, NULL);
     for (int i = 0; i < 50; i++) {
         top_run(t, b->seconds / 50, NULL, NULL);

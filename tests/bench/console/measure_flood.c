@@ -142,7 +142,7 @@ void measure_flood(const struct bench *b)
     char id[64], last[64];
     fleet_submit(b, "sim:", "nobody-serves-it", id);
     struct test_terminal *t = open_stream(b, id);
-    pid_t load = fleet_tokens(b, id, RATE, "t");
+    pid_t load = fleet_tokens(b, id, RATE, "t", 10);
     top_run(t, b->seconds / 2, NULL, NULL);
     measure_still(t, b->seconds / 2 > 5 ? 5 : b->seconds / 2);
     test_terminal_type(t, "f");

@@ -182,6 +182,33 @@ static int is_header(struct test_terminal *t, void *arg)
     return strstr(test_terminal_row(t, 0), arg) != NULL;
 }
 
+static int has_echo(struct test_terminal *t, void *arg)
+{
+    return !strncmp(test_terminal_row(t, 0), arg, strlen(arg)) && strlen(test_terminal_row(t, 0)) == strlen(arg);
+}
+
+/* What the machine and the harness allow: the kernel's echo of a letter. */
+static void measure_echo(void)
+{
+    struct series ms = { 0 };
+    char typed[ROWS] = "";
+    struct test_terminal *t = test_terminal_start(ROWS, COLS, (const char *const[]){ "cat", NULL }, (const char *const[]){ "PATH=/usr/bin:/bin", NULL });
+    for (size_t n = 0; n < 200; n++) {
+        size_t at = n % (sizeof typed - 1);
+        if (!at && n) {
+            typed[0] = 0;
+            top_key(t, "\025", "an empty line", has_echo, typed);
+        }
+        typed[at] = 'a';
+        typed[at + 1] = 0;
+        series_add(&ms, top_key(t, "a", "the letter", has_echo, typed));
+    }
+    test_terminal_end(t);
+    say("echo_p50", series_at(&ms, 0.5));
+    say("echo_p99", series_at(&ms, 0.99));
+    series_done(&ms);
+}
+
 /* Up and down, and now and then to another screen and back, at no fixed pace. */
 void measure_keys(const struct bench *b)
 {
@@ -208,6 +235,7 @@ void measure_keys(const struct bench *b)
     test_top_end(t);
     for (size_t i = 0; i < screen.count; i++)
         series_add(&move, screen.all[i]);
+    measure_echo();
     say("key_count", (double)move.count);
     say("key_p50", series_at(&move, 0.5));
     say("key_p99", series_at(&move, 0.99));
