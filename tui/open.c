@@ -12,7 +12,7 @@ const char *const tui_tab_names[TUI_TABS] = { "stream", "input", "result", "time
 
 void tui_open_init(struct tui_open *o)
 {
-    static const size_t bytes[TUI_TABS] = { 32 * MB, 4 * MB, 8 * MB, 4 * MB, 8 * MB, 8 * MB };
+    static const size_t bytes[TUI_TABS] = { 16 * MB, 4 * MB, 8 * MB, 4 * MB, 6 * MB, 8 * MB };
     memset(o, 0, sizeof *o);
     for (int i = 0; i < TUI_TABS; i++) {
         tui_pane_init(&o->panes[i], i == TUI_TAB_STREAM || i == TUI_TAB_EVENTS);

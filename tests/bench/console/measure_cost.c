@@ -130,10 +130,13 @@ void measure_bytes(const struct bench *b)
     say("bytes_events", measure_screen(t, "5", b->seconds));
     fleet_end(load);
     test_top_end(t);
-    start_stream(b, 100, b->seconds + 10, id);
+    /* Tokens of four or five bytes, as models' are. */
+    fleet_submit(b, "sim:", "nobody-serves-it", id);
     t = top_start(b, ROWS, COLS, (const char *const[]){ "-t", id, NULL });
-    top_run(t, 3, NULL, NULL);
+    load = fleet_tokens(b, id, 100, "", 40);
+    top_run(t, 10, NULL, NULL);
     say("bytes_stream", bytes_a_second(t, b->seconds));
+    fleet_end(load);
     test_top_end(t);
 }
 
@@ -156,7 +159,7 @@ void measure_memory(const struct bench *b)
     say("rss_full", top_rss_mib(t));
     free(fleet_text(b, "DEL orbiter:stream:%s", id));
     load = fleet_tokens(b, id, 10000, "token", 10);
-    top_run(t, 2, NULL, NULL);
+    top_run(t, 30, NULL, NULL); /* all lines have been replaced */
     for (int i = 0; i < 50; i++) {
         top_run(t, b->seconds / 50, NULL, NULL);
         series_add(&mib, top_rss_mib(t));
