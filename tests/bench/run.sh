@@ -443,7 +443,7 @@ bench_console() {
     row '  20 changes/s, tasks, following' - - bytes_follow
     row '  20 changes/s, events' - - bytes_events
     row '  of nothing' '<=' 0 bytes_quiet
-    row 'bytes of an arrow key, at most' '<=' 400 bytes_arrow
+    row 'bytes of an arrow key, p90' '<=' 400 bytes_arrow
     row '  of the detail, when it rests' - - bytes_arrow_detail
     row 'the first full list, p50 ms' '<=' 150 first_p50
     row '  at most' - - first_max

@@ -127,6 +127,8 @@ fi
 for current in "${@%.t.sh}"; do
     # A new server for each file, with nothing in it, and nothing of the file before.
     unset ORBITER_REDIS_URL
+    export XDG_STATE_HOME=$work/state
+    rm -rf "$work/state"
     stdin=/dev/null
     start_redis redis
     # shellcheck source=/dev/null
