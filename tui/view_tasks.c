@@ -68,9 +68,13 @@ static void draw_figures(const struct tui_model *m, const struct tui_task *t, st
     snprintf(text, sizeof text, "%u", t->attempt);
     col = tui_draw_fact(grid, rect.row, col, end, "try", TUI_TEXT, text);
     tui_task_source.value(m, (uint32_t)(t - m->tasks.rows), TUI_TASK_TOOK, &took);
-    tui_show_span(took.number, text, sizeof text);
+    int is_running = t->state == ORB_STATUS_RUNNING;
+    if (is_running)
+        tui_show_age(tui_age_now(m), tui_age_now(m) - took.number, text, sizeof text);
+    else
+        tui_show_span(took.number, text, sizeof text);
     if (!isnan(took.number))
-        col = tui_draw_fact(grid, rect.row, col, end, "took", TUI_TEXT, text);
+        col = tui_draw_fact(grid, rect.row, col, end, is_running ? "runs" : "took", TUI_TEXT, text);
     tui_show_count(t->tokens_in, in, sizeof in);
     tui_show_count(t->tokens_out, out, sizeof out);
     snprintf(text, sizeof text, "%s in, %s out", in, out);
