@@ -23,6 +23,7 @@
 #define LIVE_MS 1000
 #define WORD_MS 40
 #define WORDS_A_TASK 5
+#define IDLE_BYTES 8000 /* a second, of questions to Redis; those that notice a silence are a tenth of it */
 #define SLOW_BYTES 100 /* a second: less than the feed has */
 
 static struct test_fleet fleet;
@@ -263,9 +264,47 @@ static void the_console_outlives_all_that_can_happen_to_its_link(void **state)
     top = NULL;
 }
 
+static void rest(int ms)
+{
+    for (int64_t end = test_now_ms() + ms; test_now_ms() < end;)
+        turn();
+}
+
+static long long bytes_to_redis(void)
+{
+    return test_redis_int(&fleet.redis, "EVAL %s 0", "return redis.call('INFO', 'stats'):match('total_net_input_bytes:(%d+)')");
+}
+
+/* Being quick to notice must not cost. */
+static void an_idle_console_costs_little(void **state)
+{
+    char clock[16];
+    size_t before, after;
+    (void)state;
+    is_resting = 1;
+    test_terminal_type(top, "5"); /* no ages that count on */
+    UNTIL("being live", is_live() && has_title("[5 Events]"), 10000);
+    rest(3000);
+    do { /* the clock in the header has minutes */
+        snprintf(clock, sizeof clock, "%s", test_terminal_row(top, 0) + strlen(test_terminal_row(top, 0)) - 5);
+        test_terminal_log(top, &before);
+        long long from = bytes_to_redis();
+        rest(3000);
+        long long bytes = bytes_to_redis() - from;
+        printf("figure top idle: %lld bytes a second to Redis\n", bytes / 3);
+        assert_in_range(bytes, 1, 3 * IDLE_BYTES);
+        test_terminal_log(top, &after);
+    } while (!strstr(test_terminal_row(top, 0), clock));
+    assert_int_equal(after - before, 0);
+    is_resting = 0;
+    test_top_end(top);
+    top = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_idle_console_costs_little, start, stop),
         cmocka_unit_test_setup_teardown(the_console_outlives_all_that_can_happen_to_its_link, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
