@@ -286,7 +286,8 @@ static void an_idle_console_costs_little(void **state)
     UNTIL("being live", is_live() && has_title("[5 Events]"), 10000);
     rest(3000);
     do { /* the clock in the header has minutes */
-        snprintf(clock, sizeof clock, "%s", test_terminal_row(top, 0) + strlen(test_terminal_row(top, 0)) - 5);
+        const char *header = test_terminal_row(top, 0);
+        snprintf(clock, sizeof clock, "%s", header + strlen(header) - 5);
         test_terminal_log(top, &before);
         long long from = bytes_to_redis();
         rest(3000);

@@ -130,16 +130,19 @@ static int is_painted(struct test_terminal *t, void *arg)
     return painted >= typed;
 }
 
-/* So many keys; returns when they are painted. */
-static void press(const char *bytes, size_t keys)
+static void wait_painted(const char *what)
 {
-    char what[100];
-    typed = painted + keys; /* the return from an editor counts, too */
-    snprintf(what, sizeof what, "key %llu, %s", typed, bytes);
-    test_terminal_type(top, bytes);
     test_terminal_wait(top, what, is_painted, NULL, 10000);
     while (test_terminal_pump(top, 0)) /* it was printed before that was told */
         ;
+}
+
+/* So many keys; returns when they are painted. */
+static void press(const char *bytes, size_t keys)
+{
+    typed += keys;
+    test_terminal_type(top, bytes);
+    wait_painted(bytes);
 }
 
 static void type(const char *text)
@@ -243,10 +246,13 @@ static void after(int action, int screen)
         say_no(); /* of a row it copies */
         return;
     }
-    if (action == TUI_DO_EDIT || action == TUI_DO_SUBMIT)
+    if (action == TUI_DO_EDIT || action == TUI_DO_SUBMIT) {
         for (int64_t end = test_now_ms() + test_patience(5000); !has_edited();)
             if (test_now_ms() > end)
                 fail_on(screen, "the editor does not end");
+        typed += is_question() != 0; /* that it has its terminal again counts as an input */
+        wait_painted("the return from the editor");
+    }
     say_no();
 }
 
