@@ -93,6 +93,21 @@ static long long events_shown(void)
     return -1;
 }
 
+/* One of the words from this one on. The figures below the stream move once a second only. */
+static int has_said(int from)
+{
+    char word[16];
+    int has = 0;
+    for (int row = 0; row < ROWS && !has; row++) {
+        const char *text = test_terminal_row(top, row);
+        for (int i = words; i >= from && i > words - 100 && !has; i--) {
+            snprintf(word, sizeof word, "w%d", i);
+            has = strstr(text, word) != NULL;
+        }
+    }
+    return has;
+}
+
 static int is_listed(const char *text)
 {
     return strstr(test_terminal_row(top, ROWS - 2), text) != NULL;
@@ -137,8 +152,8 @@ static void reset(void)
 /* And new connections get no answer. */
 static void half_close(void)
 {
-    test_proxy_half_close(&proxy);
     test_proxy_set(&proxy, TEST_PROXY_HOLE, 0);
+    test_proxy_half_close(&proxy);
 }
 
 static void be_mute(void)
@@ -226,7 +241,8 @@ static void count(void)
 
 static void go_through(const struct trouble *trouble, int away_ms)
 {
-    UNTIL("being live", is_live() && events_shown() == words, 10000);
+    int had = words + 1;
+    UNTIL("being live", is_live() && words >= had && has_said(had), 10000);
     int64_t began_ms = test_now_ms();
     trouble->begin();
     UNTIL("STALE or OFFLINE", is_old(), 5000);
@@ -241,10 +257,10 @@ static void go_through(const struct trouble *trouble, int away_ms)
     }
     trouble->end();
     int64_t ended_ms = test_now_ms();
-    int had = words;
+    had = words;
     UNTIL("being live again", is_live(), 10000);
     int64_t live_ms = test_now_ms() - ended_ms;
-    UNTIL("what was said meanwhile", events_shown() >= had, 10000);
+    UNTIL("what was said meanwhile", has_said(had), 10000);
     int64_t whole_ms = test_now_ms() - ended_ms;
     count();
     printf("figure top %-12s told after %4d ms, live after %4d ms, whole after %4d ms\n", trouble->name, (int)told_ms, (int)live_ms, (int)whole_ms);
