@@ -110,14 +110,15 @@ static void fall_silent(struct orb_feed *f)
         tell(f, &(struct orb_feed_batch){ 0 }, NULL);
 }
 
-/* An answer has come, of which wait_ms were to be waited. 1: a silence is over, which one that comes in time ends. */
+/* An answer has come, for which Redis has waited wait_ms, -1 = it is not known how long. 1: a silence is over, which one that comes in
+ * time ends. */
 static int hear(struct orb_feed *f, int64_t wait_ms)
 {
     int was_silent = f->is_silent;
     f->heard_ms = orb_loop_now_ms(f->loop);
     int64_t trip_ms = f->heard_ms - f->asked_ms - wait_ms;
     trip_ms = trip_ms > 0 ? trip_ms : 0;
-    if (f->trip_ms < 0 || trip_ms < f->trip_ms)
+    if (wait_ms >= 0 && (f->trip_ms < 0 || trip_ms < f->trip_ms))
         f->trip_ms = trip_ms;
     f->is_silent = f->is_late;
     return was_silent && !f->is_silent;
@@ -235,7 +236,7 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
     struct orb_feed *f = arg;
     const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
     int64_t waited = orb_loop_now_ms(f->loop) - f->asked_ms;
-    int was_silent = !f->is_freed && !err && hear(f, orb_reply_count(entries) ? waited : BLOCK_MS);
+    int was_silent = !f->is_freed && !err && hear(f, orb_reply_count(entries) ? -1 : BLOCK_MS);
     if (f->is_freed)
         ;
     else if (err)
