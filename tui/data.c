@@ -95,7 +95,7 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
     msg.a = batch->is_behind;
     if (batch->is_up && *batch->position && !batch->is_behind && !d->has_joined++)
         orb_timer_start(d->refresh, 0);
-    if (batch->count || (batch->is_up && *batch->position))
+    if (batch->count || (batch->is_up && *batch->position && !batch->silent_ms)) /* a silence is no news of Redis */
         tui_data_send(d, &msg);
 }
 
