@@ -80,9 +80,9 @@ fuzz-programs: $(FUZZ_T)
 bench: $(PROGS) $(B)/fake-provider $(BENCH_T)
 	@bash tests/bench/run.sh $(B) $(ROWS)
 
-##   chaos        the proofs under fire in their full forms, an hour or so: SEED=n; PROOFS="kill cancel readers crash rolling million mixed model faults sentinel" runs only those
+##   chaos        the proofs under fire in their full forms, an hour or so: SEED=n; PROOFS="kill cancel readers crash rolling million mixed model faults sentinel top_faults" runs only those
 .PHONY: chaos
-chaos: $(PROGS) $(B)/fake-provider $(CHAOS_T) $(filter %/test_faults %/test_sentinel,$(INTEG_T))
+chaos: $(PROGS) $(B)/fake-provider $(CHAOS_T) $(filter %/test_faults %/test_sentinel %/test_top_faults,$(INTEG_T))
 	@bash tests/chaos/run.sh $(B) $(or $(SEED),$(shell date +%s)) $(PROOFS)
 
 ##   check-layers the layer law, from the #include lines and from what is linked

@@ -51,14 +51,14 @@ static enum tui_role say_link(const struct tui_model *m, char *out, size_t cap)
 {
     const struct tui_link *link = &m->link;
     char newer[8];
-    /* While it is up a question is asked every two seconds: a silence means that answers do not come. */
+    /* A silence of the feed is told; others are answered every two seconds. */
     double silent = link->heard_at > 0 ? m->now - link->heard_at : 0;
     if (m->is_paused) {
         show_brief((double)m->newer, newer, sizeof newer);
         snprintf(out, cap, m->newer ? "PAUSED %s" : "PAUSED", newer);
     } else if (!link->was_up) {
         snprintf(out, cap, "CONNECTING");
-    } else if (link->is_up && silent < 3) {
+    } else if (link->is_up && !link->is_silent && silent < 3) {
         snprintf(out, cap, "LIVE");
         return TUI_LIVE;
     } else {

@@ -50,17 +50,26 @@ void tui_data_trouble(struct tui_data *d, enum tui_trouble what, const struct or
 
 /* ---- the link ------------------------------------------------------------------ */
 
-static void on_state(void *arg, int is_up, const struct orb_error *err)
+/* Again and again the same, while Redis is away, is nothing new. */
+static void tell_link(struct tui_data *d, const struct orb_error *err)
 {
-    struct tui_data *d = arg;
+    const struct tui_link *link = &d->model->link;
     struct tui_msg msg = tui_data_msg(TUI_MSG_LINK);
-    msg.a = is_up;
+    msg.a = !d->is_up ? 0 : d->silent_ms ? 2 : 1;
     msg.b = err ? err->code : 0;
     msg.text = tui_data_why(err);
     msg.text_len = strlen(msg.text);
+    msg.number = msg.a == 2 ? (double)d->silent_ms / 1000 : 0;
+    if (msg.a || link->is_up || !link->since || strcmp(link->why, msg.text) != 0)
+        tui_data_send(d, &msg);
+}
+
+static void on_state(void *arg, int is_up, const struct orb_error *err)
+{
+    struct tui_data *d = arg;
     int was_up = d->is_up;
     d->is_up = is_up;
-    tui_data_send(d, &msg);
+    tell_link(d, err);
     if (is_up != was_up)
         orb_timer_start(d->poll, is_up ? 0 : TUI_POLL_DOWN_MS);
 }
@@ -71,6 +80,10 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
 {
     struct tui_data *d = arg;
     struct tui_msg msg = tui_data_msg(TUI_MSG_FEED);
+    int was_silent = d->silent_ms > 0;
+    d->silent_ms = batch->silent_ms;
+    if (d->is_up && was_silent != (d->silent_ms > 0))
+        tell_link(d, NULL);
     if (err || batch->is_up)
         tui_data_trouble(d, TUI_TROUBLE_FEED, err);
     if (batch->is_gap)
@@ -82,7 +95,7 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
     msg.a = batch->is_behind;
     if (batch->is_up && *batch->position && !batch->is_behind && !d->has_joined++)
         orb_timer_start(d->refresh, 0);
-    if (batch->count || (batch->is_up && *batch->position))
+    if (batch->count || (batch->is_up && *batch->position && !batch->silent_ms)) /* a silence is no news of Redis */
         tui_data_send(d, &msg);
 }
 
@@ -91,6 +104,7 @@ static void follow(struct tui_data *d, const char *from)
     struct orb_error err = { 0 };
     orb_feed_free(d->feed);
     d->feed = NULL;
+    d->silent_ms = 0; /* else it will say so again */
     if (orb_feed_follow(d->client, *from ? from : NULL, on_feed, d, &d->feed, &err)) {
         struct tui_msg msg = tui_data_msg(TUI_MSG_NOTE);
         msg.a = 1;

@@ -19,6 +19,7 @@ struct tui_data {
     void *arg;
     int is_up;
     struct orb_feed *feed;
+    int64_t silent_ms;          /* what it said last */
     /* the walk over all tasks: at once at first, later slowly, to repair */
     struct orb_walk *walk;
     struct orb_timer *walk_timer;

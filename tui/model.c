@@ -135,19 +135,24 @@ static void on_trouble(struct tui_model *m, const struct tui_msg *msg)
 
 static void on_link(struct tui_model *m, const struct tui_msg *msg)
 {
-    int is_up = msg->a != 0;
+    int is_up = msg->a != 0, was_live = m->link.is_up && !m->link.is_silent;
     if (is_up != m->link.is_up || !m->link.since) {
         if (m->link.since)
             tui_log_add(m, msg->at, is_up ? 0 : 2, is_up ? "link.up" : "link.down", "redis", "", "", "", "%s", msg->text);
         if (is_up && m->link.was_up && m->link.since) {
             char away[16];
-            tui_show_span(msg->at - m->link.heard_at, away, sizeof away);
+            tui_show_span(msg->at - m->link.lost_at, away, sizeof away);
             tui_toast(m, 0, "Redis is back after %s: what was missed comes in", away);
         }
         m->link.since = msg->at;
     }
-    if (is_up || !m->link.was_up)
+    m->link.is_silent = msg->a == 2;
+    if (!m->link.is_silent && (is_up || !m->link.was_up))
         m->link.heard_at = msg->at;
+    else if (m->link.is_silent)
+        m->link.heard_at = fmax(m->link.heard_at, msg->at - msg->number);
+    if (was_live && msg->a != 1)
+        m->link.lost_at = m->link.heard_at;
     m->link.is_up = is_up;
     m->link.was_up |= is_up;
     tui_set(m->link.why, sizeof m->link.why, msg->text);
@@ -270,6 +275,7 @@ static void step_back(struct tui_model *m, double now)
     m->now = now;
     no_later(&m->link.since, now);
     no_later(&m->link.heard_at, now);
+    no_later(&m->link.lost_at, now);
     no_later(&m->paused_at, now);
     no_later(&m->toast_until, now + TOAST_S);
     no_later(&m->fleet.workers_at, now);

@@ -32,8 +32,10 @@ extern const char *const tui_trouble_names[TUI_TROUBLES];
 
 struct tui_link {
     int is_up, was_up;
+    int is_silent;              /* it seems to be up, and does not answer */
     double since;               /* since when it is up or down */
     double heard_at;            /* the last message from Redis */
+    double lost_at;             /* and the last one before it went away */
     char why[200];
 };
 

@@ -13,7 +13,7 @@
     X(PASTE, "paste")       /* text */ \
     X(MOUSE, "mouse")       /* text: "press", "up", "down"; a, b: row and column */ \
     X(RESIZE, "resize")     /* a, b: rows and columns */ \
-    X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not; text: why; b: that as an error code */ \
+    X(LINK, "link")         /* a: 1 = Redis is there, 0 = it is not, 2 = it does not answer, number: for so many seconds; text: why; b: that as an error code */ \
     X(FEED, "feed")         /* changes: tasks have changed their state; text: where the feed stands behind them; a: 1 = more has been written already */ \
     X(FEED_GAP, "feed-gap") /* some changes were missed: what is known has to be looked through again */ \
     X(TASKS, "tasks")       /* tasks: rows as they are now */ \

@@ -293,6 +293,8 @@ static void draw_matches(const struct tui_pane *p, struct tui_grid *grid, int ro
 
 static void draw_row(const struct tui_pane *p, struct tui_grid *grid, struct tui_rect rect, int row, const struct tui_line *line, size_t from, size_t to)
 {
+    if (from == to)
+        return; /* an empty line has no text at all */
     const char *text = line->text + from;
     size_t len = to - from;
     if (p->is_cut && p->left) {

@@ -10,13 +10,24 @@
 #define REPLICA_WAIT_MS 500 /* for a replica to have what was submitted */
 #define EXTRAS_MAX (4 * 1024)
 
+void orb_client_hurry(struct orb_client *client, const struct orb_redis *risen)
+{
+    struct orb_redis *mine = orb_store_redis(client->store);
+    if (client->is_freed)
+        return;
+    if (mine != risen)
+        orb_redis_hurry(mine, risen);
+    if (client->subscriber)
+        orb_subscriber_hurry(client->subscriber, risen);
+    orb_feed_hurry(client->feeds, risen);
+}
+
 static void on_state(void *arg, int is_up, const struct orb_error *err)
 {
     struct orb_client *client = arg;
     if (is_up) {
         client->was_up = 1;
-        if (client->subscriber)
-            orb_subscriber_hurry(client->subscriber, orb_store_redis(client->store));
+        orb_client_hurry(client, orb_store_redis(client->store));
     }
     if (client->state && !client->is_freed)
         client->state(client->state_arg, is_up, err);

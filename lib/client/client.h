@@ -18,6 +18,7 @@ struct orb_client {
     char prefix[72];
     struct orb_store *store;
     struct orb_subscriber *subscriber; /* made when something is followed */
+    struct orb_feed *feeds;            /* each has a connection of its own */
     struct queue *queues;              /* those submitted to */
     struct replica_wait *wait;                 /* for a replica, to be sent at the end of this turn */
     struct dead_walk *dead;            /* over dead letters, under way */
@@ -51,6 +52,10 @@ int orb_handle_cancel_if(struct orb_task_handle *handle, const struct orb_task_s
 
 /* dead.c: ends what is under way, or lets it end with the connection. */
 void orb_dead_close(struct orb_client *client);
+
+/* One of the client's connections has come up: see orb_redis_hurry. */
+void orb_client_hurry(struct orb_client *client, const struct orb_redis *risen);
+void orb_feed_hurry(struct orb_feed *first, const struct orb_redis *risen); /* that one and those behind it */
 
 /* Is a failed question worth asking again? Not before Redis was reached once,
  * and not when it refuses us. */

@@ -9,15 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MS 1000          /* so that a dead link is known soon */
-#define PATIENCE_MS (BLOCK_MS + 2000)
-#define BACKOFF_MAX_MS 500     /* one program, not a fleet: it may come back soon */
+#define BLOCK_MS 400           /* so that a dead link is known soon */
+#define GRACE_MS 300           /* and so much later an answer is late: Redis ends a blocking read up to 100 ms late by itself */
+#define FIRST_GRACE_MS 1000    /* how long the way takes is not known yet */
+#define PATIENCE_MS (BLOCK_MS + 1100)
+#define BACKOFF_MAX_MS 200     /* one program, not a fleet: it may come back soon */
 #define APART_MS 20            /* of two reads: what happens fast comes together */
 #define AGAIN_MS 1000          /* after a refusal */
 #define BACK_MAX 10000
 #define LATE_MS 2000           /* an answer that comes so late may have waited here: its place may be trimmed already */
 
 struct orb_feed {
+    struct orb_feed *next;         /* of the client's */
     struct orb_client *client;
     struct orb_loop *loop;
     struct orb_redis *redis;
@@ -27,8 +30,9 @@ struct orb_feed {
     void *arg;
     char position[48];             /* "": not known yet */
     int64_t back;                  /* so many of the last entries are to be told first, once it is known where they begin */
-    int is_up;
-    int64_t asked_ms;
+    int is_up, is_silent, is_late; /* late: the answer that is due now */
+    int64_t asked_ms, heard_ms;    /* the last question, and the last answer */
+    int64_t trip_ms;               /* the least that an answer has taken on this connection; -1 = none has come */
     unsigned refs;                 /* the owner, an answer to come, a callback that runs */
     int is_freed;
 };
@@ -76,6 +80,8 @@ static void tell(struct orb_feed *f, struct orb_feed_batch *batch, const struct 
         return;
     batch->position = f->position;
     batch->is_up = f->is_up;
+    batch->silent_ms = f->is_silent ? orb_loop_now_ms(f->loop) - f->heard_ms : 0;
+    batch->silent_ms += f->is_silent && !batch->silent_ms;
     f->refs++;
     f->cb(f->arg, batch, err);
     unref(f);
@@ -93,12 +99,37 @@ static void on_timer(void *arg)
     f->step(f);
 }
 
+/* ---- silence -------------------------------------------------------------- */
+
+/* Nothing was heard for longer than an answer takes: a link may be cut without a word. */
+static void fall_silent(struct orb_feed *f)
+{
+    int is_new = !f->is_silent;
+    f->is_silent = f->is_late = 1;
+    if (is_new)
+        tell(f, &(struct orb_feed_batch){ 0 }, NULL);
+}
+
+/* An answer has come, for which Redis has waited wait_ms, -1 = it is not known how long. 1: a silence is over, which one that comes in
+ * time ends. */
+static int hear(struct orb_feed *f, int64_t wait_ms)
+{
+    int was_silent = f->is_silent;
+    f->heard_ms = orb_loop_now_ms(f->loop);
+    int64_t trip_ms = f->heard_ms - f->asked_ms - wait_ms;
+    trip_ms = trip_ms > 0 ? trip_ms : 0;
+    if (wait_ms >= 0 && (f->trip_ms < 0 || trip_ms < f->trip_ms))
+        f->trip_ms = trip_ms;
+    f->is_silent = f->is_late;
+    return was_silent && !f->is_silent;
+}
+
 /* Redis refuses, and may do so later, too. A lost connection is told by on_state. */
 static void fail(struct orb_feed *f, const struct orb_error *err)
 {
     if (err->code == ORB_E_CANCELLED || f->is_freed || !orb_redis_is_up(f->redis))
         return;
-    f->is_up = 0;
+    f->is_up = f->is_silent = 0;
     next(f, check, AGAIN_MS);
     tell(f, &(struct orb_feed_batch){ 0 }, err);
 }
@@ -188,10 +219,13 @@ static void take(struct orb_feed *f, const struct orb_reply *entries, int is_lat
 
 /* ---- asking --------------------------------------------------------------- */
 
-static void ask(struct orb_feed *f, struct orb_buf *b, orb_redis_cb cb)
+/* wait_ms: so long Redis may wait itself. */
+static void ask(struct orb_feed *f, struct orb_buf *b, int64_t wait_ms, orb_redis_cb cb)
 {
     f->asked_ms = orb_loop_now_ms(f->loop);
+    f->is_late = 0;
     f->refs++;
+    next(f, fall_silent, wait_ms + (f->trip_ms < 0 ? FIRST_GRACE_MS : GRACE_MS + 2 * f->trip_ms));
     int rc = orb_redis_send(f->redis, b, 1, 0, cb, f);
     ORB_ASSERT(!rc); /* one short command at a time */
     orb_buf_done(b);
@@ -202,6 +236,7 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
     struct orb_feed *f = arg;
     const struct orb_reply *entries = orb_reply_at(orb_reply_at(reply, 0), 1);
     int64_t waited = orb_loop_now_ms(f->loop) - f->asked_ms;
+    int was_silent = !f->is_freed && !err && hear(f, orb_reply_count(entries) ? -1 : BLOCK_MS);
     if (f->is_freed)
         ;
     else if (err)
@@ -210,6 +245,8 @@ static void on_read(void *arg, const struct orb_reply *reply, const struct orb_e
         take(f, entries, waited > LATE_MS);
     else
         next(f, waited > LATE_MS ? check : read_on, APART_MS - waited);
+    if (was_silent)
+        tell(f, &(struct orb_feed_batch){ 0 }, NULL);
     unref(f);
 }
 
@@ -226,7 +263,7 @@ static void read_on(struct orb_feed *f)
     orb_cmd_str(&b, "STREAMS");
     orb_store_key_arg(f->client->store, &b, "orbiter:feed", "");
     orb_cmd_str(&b, f->position);
-    ask(f, &b, on_read);
+    ask(f, &b, BLOCK_MS, on_read);
 }
 
 /* Where the stream stands says whether all that came behind the position is still there. Goes on from where it is not. */
@@ -266,7 +303,7 @@ static void on_info(void *arg, const struct orb_reply *reply, const struct orb_e
     } else if (err && !strstr(err->text, "no such key")) {
         fail(f, err);
     } else {
-        int is_gap = find_gap(f, reply), is_new = !f->is_up;
+        int was_silent = hear(f, 0), is_gap = find_gap(f, reply), is_new = !f->is_up || was_silent;
         f->is_up = 1;
         next(f, read_on, 0);
         if (is_gap || is_new)
@@ -286,6 +323,7 @@ static void on_back(void *arg, const struct orb_reply *reply, const struct orb_e
         fail(f, err);
     } else {
         const char *first = orb_reply_str(orb_reply_at(orb_reply_at(reply, n - 1), 0), NULL);
+        f->heard_ms = orb_loop_now_ms(f->loop);
         snprintf(f->position, sizeof f->position, "%s", (int64_t)n > f->back ? first : "0-0");
         f->back = 0;
         check(f);
@@ -304,7 +342,7 @@ static void go_back(struct orb_feed *f)
     orb_cmd_str(&b, "-");
     orb_cmd_str(&b, "COUNT");
     orb_cmd_int(&b, f->back + 1);
-    ask(f, &b, on_back);
+    ask(f, &b, 0, on_back);
 }
 
 static void check(struct orb_feed *f)
@@ -319,7 +357,7 @@ static void check(struct orb_feed *f)
     orb_cmd_str(&b, "XINFO");
     orb_cmd_str(&b, "STREAM");
     orb_store_key_arg(f->client->store, &b, "orbiter:feed", "");
-    ask(f, &b, on_info);
+    ask(f, &b, 0, on_info);
 }
 
 static void on_state(void *arg, int is_up, const struct orb_error *err)
@@ -327,11 +365,24 @@ static void on_state(void *arg, int is_up, const struct orb_error *err)
     struct orb_feed *f = arg;
     orb_timer_stop(f->timer);
     if (is_up) {
+        f->trip_ms = -1;
         next(f, check, 0);
+        orb_client_hurry(f->client, f->redis);
         return;
     }
+    f->is_silent |= f->is_up;
     f->is_up = 0;
+    orb_redis_doubt(orb_store_redis(f->client->store));
+    if (f->client->subscriber)
+        orb_subscriber_doubt(f->client->subscriber);
     tell(f, &(struct orb_feed_batch){ 0 }, err);
+}
+
+void orb_feed_hurry(struct orb_feed *f, const struct orb_redis *risen)
+{
+    for (; f; f = f->next)
+        if (f->redis != risen)
+            orb_redis_hurry(f->redis, risen);
 }
 
 int orb_feed_follow(struct orb_client *client, const char *from_id, orb_feed_cb cb, void *arg, struct orb_feed **out, struct orb_error *err)
@@ -355,9 +406,12 @@ int orb_feed_follow(struct orb_client *client, const char *from_id, orb_feed_cb 
     mine.reconnect = 1;
     mine.reply_timeout_ms = PATIENCE_MS;
     mine.backoff_max_ms = BACKOFF_MAX_MS;
+    mine.is_hasty = 1;
     mine.state = on_state;
     mine.arg = f;
     f->redis = orb_redis_new(f->loop, &mine);
+    f->next = client->feeds;
+    client->feeds = f;
     *out = f;
     return 0;
 }
@@ -367,6 +421,10 @@ void orb_feed_free(struct orb_feed *f)
     if (!f || f->is_freed)
         return;
     f->is_freed = 1;
+    struct orb_feed **link = &f->client->feeds;
+    while (*link != f)
+        link = &(*link)->next;
+    *link = f->next;
     orb_timer_free(f->timer);
     orb_redis_free(f->redis);
     unref(f);

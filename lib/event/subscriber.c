@@ -119,6 +119,11 @@ void orb_subscriber_hurry(struct orb_subscriber *s, const struct orb_redis *rise
     orb_redis_hurry(s->redis, risen);
 }
 
+void orb_subscriber_doubt(struct orb_subscriber *s)
+{
+    orb_redis_doubt(s->redis);
+}
+
 void orb_subscriber_free(struct orb_subscriber *s)
 {
     if (!s)

@@ -23,6 +23,7 @@ struct orb_subscriber;
 struct orb_subscriber *orb_subscriber_new(struct orb_loop *loop, const struct orb_redis_config *config, const char *prefix);
 /* Another connection to the same Redis has come up, see orb_redis_hurry. */
 void orb_subscriber_hurry(struct orb_subscriber *subscriber, const struct orb_redis *risen);
+void orb_subscriber_doubt(struct orb_subscriber *subscriber); /* orb_redis_doubt */
 void orb_subscriber_free(struct orb_subscriber *subscriber);
 void orb_subscriber_add(struct orb_subscriber *subscriber, struct orb_listener *listener);
 /* May be called from inside wake. */

@@ -36,6 +36,8 @@
 #define HOLD_MS 250
 #define STUCK_MS 50              /* so old, a try may have begun while nothing came through */
 #define SUSPECT_MS 1500          /* longer than a blocking read waits */
+#define HASTY_MS 400             /* for a try; four times what a login takes, where that is more */
+#define DOUBT_MS 700             /* longer than WAIT waits for a replica */
 
 /* One send: count commands, one callback. */
 struct sent {
@@ -83,7 +85,8 @@ struct orb_redis {
     int backoff_ms;
     int64_t up_ms;            /* when it came up; 0: it has not since the last failure */
     int64_t tried_ms;         /* the try under way began, or the one that came up */
-    int is_suspect;           /* another connection had to be made anew: until something is read the patience is short */
+    int64_t login_ms;         /* what it takes to come up */
+    int suspect_ms;           /* another connection had to be made anew: until something is read the patience is so short; 0 = as ever */
     int was_up;
     struct orb_error hopeless; /* HOPELESS: why */
     int is_freed;
@@ -264,7 +267,7 @@ static void wait_to_reconnect(struct orb_redis *r)
 {
     int64_t now = orb_loop_now_ms(r->loop);
     r->state = WAITING;
-    if ((r->is_moved || r->is_suspect) && r->up_ms && now - r->up_ms > BACKOFF_MIN_MS) {
+    if ((r->is_moved || r->suspect_ms) && r->up_ms && now - r->up_ms > BACKOFF_MIN_MS) {
         orb_timer_start(r->timer, 0);
         return;
     }
@@ -293,7 +296,7 @@ static void go_down(struct orb_redis *r, const struct orb_error *why)
         wait_to_reconnect(r);
     }
     r->up_ms = 0;
-    r->is_moved = r->is_suspect = 0;
+    r->is_moved = r->suspect_ms = 0;
     merge_held(r);
     r->in_callbacks++;
     fail_queue(r, &err, r->config.reconnect && !is_hopeless);
@@ -377,6 +380,7 @@ static void come_up(struct orb_redis *r)
     r->was_up = 1;
     r->redirects = 0;
     r->up_ms = orb_loop_now_ms(r->loop);
+    r->login_ms = r->up_ms - r->tried_ms;
     if (r->login.notice.code && r->config.notice)
         r->config.notice(r->config.notice_arg, &r->login.notice);
     if (r->config.state)
@@ -398,16 +402,35 @@ static void come_up(struct orb_redis *r)
 
 /* ---- writing ----------------------------------------------------------- */
 
+static int is_hasty(const struct orb_redis *r)
+{
+    return r->config.is_hasty && r->was_up;
+}
+
+/* Four times what a login takes, in these bounds. */
+static int login_patience(const struct orb_redis *r, int least, int most)
+{
+    int64_t ms = 4 * r->login_ms;
+    return ms < least ? least : ms > most ? most : (int)ms;
+}
+
+static int hasty_ms(const struct orb_redis *r)
+{
+    return login_patience(r, HASTY_MS, LOGIN_AGAIN_TIMEOUT_MS);
+}
+
 /* How long the server may be silent now; 0 = for ever. */
 static int patience_ms(const struct orb_redis *r)
 {
     int ms = r->config.reply_timeout_ms;
+    if (is_hasty(r) && r->state != UP)
+        return hasty_ms(r);
     if (r->state == HANDSHAKE) {
         int most = r->config.reconnect && r->was_up ? LOGIN_AGAIN_TIMEOUT_MS : LOGIN_TIMEOUT_MS;
         return ms && ms < most ? ms : most;
     }
     ms = r->config.push ? PUSH_TIMEOUT_MS : ms;
-    return r->is_suspect && ms > SUSPECT_MS ? SUSPECT_MS : ms;
+    return r->suspect_ms && ms > r->suspect_ms ? r->suspect_ms : ms;
 }
 
 static int64_t watch_interval(const struct orb_redis *r)
@@ -493,6 +516,12 @@ static int push_send(struct orb_redis *r, struct orb_buf *b)
     return 0;
 }
 
+static void dial_soon(struct orb_redis *r)
+{
+    r->state = DIALING;
+    orb_loop_defer(r->loop, start_dial, r);
+}
+
 static int send_with(struct orb_redis *r, struct orb_buf *b, unsigned count, int flags, orb_redis_again_fn again,
                      orb_redis_cb cb, void *arg)
 {
@@ -529,8 +558,7 @@ static int send_with(struct orb_redis *r, struct orb_buf *b, unsigned count, int
     if (r->state == UP) {
         write_out(r, s);
     } else if (r->state == IDLE && !r->is_freed) {
-        r->state = DIALING;
-        orb_loop_defer(r->loop, start_dial, r);
+        dial_soon(r);
     }
     return 0;
 }
@@ -727,7 +755,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct orb_redis *r = arg;
     struct evbuffer *in = bufferevent_get_input(bev);
     r->last_read_ms = orb_loop_now_ms(r->loop);
-    r->is_suspect = 0;
+    r->suspect_ms = 0;
     struct evbuffer_iovec piece;
     while (evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
         redisReaderFeed(r->reader, piece.iov_base, piece.iov_len);
@@ -769,6 +797,7 @@ static void dialed(void *arg, struct bufferevent *bev, const struct orb_error *e
 {
     struct orb_redis *r = arg;
     r->dial = NULL;
+    orb_timer_stop(r->timer);
     if (!bev) {
         struct orb_error why = *err;
         orb_route_explain(r->route, &why);
@@ -794,6 +823,8 @@ static void routed(void *arg, const struct orb_error *err)
         go_down(r, err);
     else
         r->dial = orb_dial_start(r->loop, &r->config, orb_route_url(r->route), dialed, r);
+    if (r->dial && is_hasty(r))
+        orb_timer_start(r->timer, hasty_ms(r));
 }
 
 static void start_dial(void *arg)
@@ -813,13 +844,25 @@ void orb_redis_hurry(struct orb_redis *r, const struct orb_redis *risen)
     int is_trying = r->state == DIALING || r->state == HANDSHAKE;
     if (r->is_freed)
         return;
-    if (r->state == UP && 3 * login_ms < SUSPECT_MS)
-        r->is_suspect = 1;
+    if (r->state != UP && r->login_ms < login_ms)
+        r->login_ms = login_ms;
+    if (r->state == UP && 3 * login_ms < SUSPECT_MS && !r->suspect_ms)
+        r->suspect_ms = SUSPECT_MS;
+    if (r->state == IDLE && r->was_up)
+        dial_soon(r);
     if (r->state != WAITING && !(is_trying && r->was_up && now - r->tried_ms >= STUCK_MS && now - r->tried_ms >= 3 * login_ms))
         return;
     close_link(r);
     r->state = WAITING;
     orb_timer_start(r->timer, 0);
+}
+
+static void give_up_dial(struct orb_redis *r)
+{
+    struct orb_error err;
+    orb_error_set(&err, ORB_E_UNREACHABLE, "cannot connect to Redis: no answer within %d ms", hasty_ms(r));
+    orb_route_explain(r->route, &err);
+    go_down(r, &err);
 }
 
 static void ping(struct orb_redis *r)
@@ -829,11 +872,33 @@ static void ping(struct orb_redis *r)
     need_flush(r);
 }
 
+void orb_redis_doubt(struct orb_redis *r)
+{
+    if (r->state == IDLE && !r->is_freed)
+        dial_soon(r);
+    if (r->state != UP || r->suspect_ms)
+        return;
+    struct orb_buf b;
+    orb_buf_init(&b, 64);
+    orb_cmd_start(&b, 1);
+    orb_cmd_str(&b, "PING");
+    if (r->config.push || !r->head)
+        (void)!send_with(r, &b, 1, 0, NULL, NULL, NULL); /* with a full backlog something is due, too */
+    orb_buf_done(&b);
+    r->suspect_ms = login_patience(r, DOUBT_MS, SUSPECT_MS);
+    r->last_read_ms = r->watched_ms = orb_loop_now_ms(r->loop);
+    orb_timer_start(r->timer, watch_interval(r));
+}
+
 static void on_timer(void *arg)
 {
     struct orb_redis *r = arg;
     if (r->state == WAITING) {
         start_dial(r);
+        return;
+    }
+    if (r->state == DIALING && r->dial) {
+        give_up_dial(r);
         return;
     }
     int patience = patience_ms(r), is_push = r->config.push && r->state == UP;
@@ -852,7 +917,7 @@ static void on_timer(void *arg)
         return;
     }
     struct orb_error err;
-    orb_error_set(&err, ORB_E_UNREACHABLE, "Redis has not answered for %d s; the connection is given up", patience / 1000);
+    orb_error_set(&err, ORB_E_UNREACHABLE, "Redis has not answered for %g s; the connection is given up", patience / 1000.0);
     orb_route_explain(r->route, &err);
     go_down(r, &err);
 }

@@ -48,6 +48,8 @@ struct orb_redis_config {
     int reconnect;                       /* keep trying; else the first failure fails all, and the next send connects anew */
     int reply_timeout_ms;                /* no byte for this long with a reply due = the link is dead; 0 = never */
     int backoff_max_ms;                  /* the longest wait before it is tried again; 0 = 2000, which suits a fleet */
+    int is_hasty;                        /* a link that was up once: each try to make it again is given up soon, unless logging in
+                                          * is known to take longer: from earlier, or by orb_redis_hurry. For one beside others that are patient */
     size_t max_queued_bytes;             /* kept, or not yet taken by the socket: over it a send fails with
                                           * ORB_E_BACKLOG; a Pub/Sub connection is made anew */
     /* Every reply of a Pub/Sub connection (subscribe, message, pmessage, errors); NULL on
@@ -76,6 +78,8 @@ int orb_redis_is_up(const struct orb_redis *redis);
 /* Another connection to the same server has come up: the next try is now, and one that has
  * hung for a while begins anew. One that seems to be up is waited for less long. */
 void orb_redis_hurry(struct orb_redis *redis, const struct orb_redis *risen);
+/* Another connection to the same server was lost: one that seems to be up is to show soon that it is, one that rests is made. */
+void orb_redis_doubt(struct orb_redis *redis);
 size_t orb_redis_queued_bytes(const struct orb_redis *redis);
 
 /* reply: of the send's last command, NULL when code is not 0. An error reply of

@@ -5,7 +5,7 @@ set -u
 build=${1:?run.sh BUILD SEED [PROOF]...} seed=${2:?run.sh BUILD SEED [PROOF]...}
 shift 2
 proofs=("$@")
-[ $# -gt 0 ] || proofs=(kill cancel readers crash rolling million mixed model faults sentinel)
+[ $# -gt 0 ] || proofs=(kill cancel readers crash rolling million mixed model faults sentinel top_faults)
 export SEED=$seed CHAOS_FULL=${CHAOS_FULL-1} CHAOS_ROUNDS=${CHAOS_ROUNDS-20}
 work=$(mktemp -d /tmp/orbiter-chaos.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT

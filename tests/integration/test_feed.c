@@ -24,6 +24,7 @@ struct heard {
     int64_t at_ms;
     size_t events, most;       /* most: in one batch */
     int batches, behind, is_up, downs, gaps, code;
+    int is_silent, silences;
     int free_at;               /* the feed is freed when so many events have come */
 };
 static struct heard heard;
@@ -54,6 +55,8 @@ static void on_feed(void *arg, const struct orb_feed_batch *batch, const struct 
         note(h, batch->is_up ? "UP" : "DOWN", "");
     }
     h->is_up = batch->is_up;
+    h->silences += batch->silent_ms > 0 && !h->is_silent;
+    h->is_silent = batch->silent_ms > 0;
     h->batches += batch->count > 0;
     h->behind += batch->is_behind;
     h->most = batch->count > h->most ? batch->count : h->most;
@@ -323,6 +326,45 @@ static void a_link_that_is_mute_is_noticed(void **state)
     assert_string_equal(heard.text, "UP, DOWN, UP, pending a");
 }
 
+static int is_heard(void *arg)
+{
+    (void)arg;
+    return !heard.is_silent;
+}
+
+static void a_silence_is_told_within_a_second(void **state)
+{
+    (void)state;
+    connect_through_proxy();
+    follow(far_client, NULL);
+    until_ms = test_now_ms() + 1500; /* while nothing happens, it answers all the time */
+    test_loop_until(fleet.loop, "some time", is_later, NULL, 10000);
+    assert_int_equal(heard.silences, 0);
+    test_redis_freeze(&fleet.redis);
+    test_loop_until(fleet.loop, "the silence", test_is_set, &heard.is_silent, 1000);
+    test_redis_thaw(&fleet.redis);
+    test_loop_until(fleet.loop, "its end", is_heard, NULL, 1000);
+    assert_int_equal(heard.silences, 1);
+    assert_int_equal(heard.downs, 0);
+}
+
+/* Where the way is long, answers that take long are no silence. */
+static void a_long_way_is_no_silence(void **state)
+{
+    (void)state;
+    connect_through_proxy();
+    test_proxy_set(&proxy, TEST_PROXY_LATE, 200);
+    follow(far_client, NULL);
+    until_ms = test_now_ms() + 1500;
+    test_loop_until(fleet.loop, "some time", is_later, NULL, 10000);
+    submit("a");
+    until_events(1);
+    until_ms = test_now_ms() + 2000;
+    test_loop_until(fleet.loop, "some time", is_later, NULL, 10000);
+    assert_int_equal(heard.silences, 0);
+    assert_int_equal(heard.downs, 0);
+}
+
 static void what_was_trimmed_meanwhile_is_a_gap(void **state)
 {
     (void)state;
@@ -443,6 +485,8 @@ int main(void)
         TEST(a_lost_connection_leaves_no_gap),
         TEST(streams_come_back_with_the_feed),
         TEST(a_link_that_is_mute_is_noticed),
+        TEST(a_silence_is_told_within_a_second),
+        TEST(a_long_way_is_no_silence),
         TEST(what_was_trimmed_meanwhile_is_a_gap),
         TEST(a_position_that_was_trimmed_is_a_gap),
         TEST(lost_data_is_a_gap_and_it_goes_on),

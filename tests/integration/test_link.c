@@ -20,7 +20,7 @@ static int listener, peer;       /* peer: the latest connection, or -1 */
 static int accepted;
 static int is_deaf, is_mute;     /* does not read; does not answer */
 static const char *answer;       /* to every command but PING */
-static int ups, downs, answers, errors;
+static int ups, downs, answers, errors, is_hasty;
 static struct orb_error last;
 
 static int start(void **state)
@@ -33,7 +33,7 @@ static int start(void **state)
     if (listener < 0 || bind(listener, (struct sockaddr *)&un, sizeof un) || listen(listener, 16))
         return -1;
     peer = -1;
-    accepted = is_deaf = is_mute = ups = downs = answers = errors = 0;
+    accepted = is_deaf = is_mute = ups = downs = answers = errors = is_hasty = 0;
     answer = "+OK\r\n";
     loop = orb_loop_new();
     return 0;
@@ -89,6 +89,7 @@ static void connect_redis(int reconnect, int reply_timeout_ms, int is_push)
     config.reconnect = reconnect;
     config.reply_timeout_ms = reply_timeout_ms;
     config.max_queued_bytes = 1024 * 1024;
+    config.is_hasty = is_hasty;
     config.state = on_state;
     config.push = is_push ? on_push : NULL;
     redis = orb_redis_new(loop, &config);
@@ -301,6 +302,62 @@ static void a_login_that_hangs_is_hurried(void **state)
     assert_int_equal(downs, 1);
 }
 
+/* Another connection was lost: one that has nothing to wait for is asked. */
+static void a_link_in_doubt_is_asked(void **state)
+{
+    (void)state;
+    for (int is_push = 0; is_push < 2; is_push++) {
+        ups = downs = 0;
+        connect_redis(1, is_push ? 0 : 60000, is_push);
+        turn_until("connection", &ups, 1, 5000);
+        turn_for(300);
+        orb_redis_doubt(redis);
+        turn_for(1000);
+        assert_int_equal(downs, 0);
+        is_mute = 1;
+        orb_redis_doubt(redis);
+        turn_until("end of the connection", &downs, 1, test_patience(1500));
+        is_mute = 0;
+        turn_until("connection", &ups, 2, 5000);
+        orb_redis_free(redis);
+        turn_for(10);
+    }
+    redis = NULL;
+}
+
+static void a_link_that_rests_is_made_when_another_is_lost(void **state)
+{
+    (void)state;
+    connect_redis(0, 60000, 0);
+    turn_until("connection", &ups, 1, 5000);
+    close(peer);
+    peer = -1;
+    turn_until("end of the connection", &downs, 1, 5000);
+    turn_for(100);
+    assert_int_equal(accepted, 1);
+    orb_redis_doubt(redis);
+    turn_until("connection", &ups, 2, 5000);
+    close(peer);
+    peer = -1;
+    turn_until("end of the connection", &downs, 2, 5000);
+    orb_redis_hurry(redis, redis);
+    turn_until("connection", &ups, 3, 5000);
+}
+
+static void a_hasty_link_tries_often(void **state)
+{
+    (void)state;
+    is_hasty = 1;
+    connect_redis(1, 60000, 0);
+    turn_until("connection", &ups, 1, 5000);
+    is_mute = 1;
+    close(peer);
+    peer = -1;
+    turn_until("tries", &accepted, 5, test_patience(5000));
+    is_mute = 0;
+    turn_until("connection", &ups, 2, 5000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -315,6 +372,9 @@ int main(void)
         TEST(a_suspect_link_is_given_up_soon),
         TEST(a_suspect_link_that_answers_is_trusted),
         TEST(a_login_that_hangs_is_hurried),
+        TEST(a_link_in_doubt_is_asked),
+        TEST(a_link_that_rests_is_made_when_another_is_lost),
+        TEST(a_hasty_link_tries_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 #include <cmocka.h>
@@ -155,6 +156,20 @@ static void it_cuts(void **state)
     assert_int_equal(errno, ECONNRESET);
 }
 
+static void it_closes_one_half(void **state)
+{
+    (void)state;
+    assert_true(echo(link, 10) >= 0);
+    test_proxy_half_close(&proxy);
+    void *reply = NULL;
+    assert_int_equal(redisGetReply(link, &reply), REDIS_ERR);
+    assert_int_equal(link->err, REDIS_ERR_EOF);
+    assert_int_equal(send(link->fd, "x", 1, MSG_NOSIGNAL), 1); /* that half is open */
+    redisFree(link);
+    link = dial(test_patience(10000));
+    assert_true(echo(link, 10) >= 0);
+}
+
 static void it_goes_elsewhere(void **state)
 {
     (void)state;
@@ -175,7 +190,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(it_passes), TEST(it_is_late), TEST(it_is_slow), TEST(it_is_mute), TEST(it_forgets_what_was_under_way),
-        TEST(it_refuses), TEST(it_cuts), TEST(it_goes_elsewhere),
+        TEST(it_refuses), TEST(it_cuts), TEST(it_closes_one_half), TEST(it_goes_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

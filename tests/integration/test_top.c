@@ -265,6 +265,26 @@ static void test_the_walk_goes_on_when_redis_is_back(void **state)
     UNTIL(m()->tasks.is_filled && task("late"));
 }
 
+/* What is shown is as old as the last answer, not as the discovery. */
+static void test_a_silence_counts_from_the_last_answer(void **state)
+{
+    (void)state;
+    make_running("one");
+    open_console(fleet.redis.url);
+    UNTIL(m()->tasks.is_filled && session.data->has_joined);
+    double since = orb_now();
+    UNTIL(orb_now() - since > 1);
+    assert_int_equal(m()->link.is_silent, 0);
+    test_redis_freeze(&fleet.redis);
+    since = orb_now();
+    UNTIL(m()->link.is_silent);
+    assert_true(m()->link.is_up);
+    assert_true(m()->link.heard_at < since + 0.4);
+    test_redis_thaw(&fleet.redis);
+    UNTIL(!m()->link.is_silent);
+    assert_true(m()->link.is_up);
+}
+
 static void test_rows_that_were_not_answered_are_asked_for_again(void **state)
 {
     (void)state;
@@ -307,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_task_that_is_opened_in_a_pause_is_shown, start, stop),
         cmocka_unit_test_setup_teardown(test_a_walk_that_a_pause_has_cut_loses_no_task, start, stop),
         cmocka_unit_test_setup_teardown(test_the_walk_goes_on_when_redis_is_back, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_silence_counts_from_the_last_answer, start, stop),
         cmocka_unit_test_setup_teardown(test_rows_that_were_not_answered_are_asked_for_again, start, stop),
         cmocka_unit_test_setup_teardown(test_a_task_that_has_expired_goes_though_an_index_has_it, start, stop),
     };

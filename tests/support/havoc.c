@@ -227,6 +227,22 @@ static void check_grid(const struct tui_grid *grid)
     ORB_ASSERT(grid->cursor_row < grid->rows && grid->cursor_col < grid->cols);
 }
 
+/* Lines and graphs are ours alone, whatever the texts beside them hold: a line down is one, from its first row to its last. */
+static void check_borders(const struct tui_model *m, const struct tui_grid *grid)
+{
+    uint32_t cp;
+    for (int col = 0; col < grid->cols; col++)
+        for (int row = 0, runs = 0; row < grid->rows; row++) {
+            const struct tui_cell *cell = &grid->cells[row * grid->cols + col];
+            int is_line = cell->role == TUI_BORDER && !strcmp(cell->text, "\u2502");
+            const struct tui_cell *above = row ? cell - grid->cols : NULL;
+            runs += is_line && !(above && above->role == TUI_BORDER && !strcmp(above->text, "\u2502"));
+            ORB_ASSERT(runs <= 1 || m->menu.use != TUI_MENU_NONE); /* which lies over it */
+            if (cell->role == TUI_BORDER)
+                ORB_ASSERT(orb_utf8_decode(cell->text, strlen(cell->text), &cp) == strlen(cell->text) && (cp == ' ' || (cp >= 0x2500 && cp < 0x25a0)));
+        }
+}
+
 static void check_lists(const struct tui_model *m)
 {
     for (int i = 0; i < TUI_SCREENS; i++) {
@@ -248,6 +264,7 @@ static void frame(struct tui_model *m)
     struct tui_grid *grid = tui_grid_new(m->rows, m->cols);
     tui_model_draw(m, grid);
     check_grid(grid);
+    check_borders(m, grid);
     tui_model_painted(m);
     tui_grid_free(grid);
 }

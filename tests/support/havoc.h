@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Aborts when something does not hold: a frame whose cells are no text of the right width, a list that is not in order, a message that
+/* Aborts when something does not hold: a frame whose cells are no text of the right width or whose borders are broken, a list that is not in order, a message that
  * is another one after it was written and read. */
 void havoc_play(const uint8_t *data, size_t size);
 /* A recording's lines: those that can be read are given to a model. */

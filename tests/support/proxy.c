@@ -25,7 +25,7 @@
 #define SLOW_QUEUE_BYTES (16 * 1024) /* so that what is slow is felt by who sends */
 #define TICK_MS 5
 
-enum { CUT = 100, RESET, AIM };
+enum { CUT = 100, RESET, HALF_CLOSE, AIM };
 
 struct order {
     int what, value;
@@ -222,6 +222,11 @@ static void obey(int control)
     if (order.what == CUT || order.what == RESET) {
         while (link_count)
             close_link(0, order.what == RESET);
+    } else if (order.what == HALF_CLOSE) {
+        for (int i = 0; i < link_count; i++) {
+            mute(links[i]);
+            shutdown(links[i]->fd[0], SHUT_WR);
+        }
     } else if (order.what == AIM) {
         aim(order.socket, order.value);
     } else {
@@ -325,6 +330,11 @@ void test_proxy_aim(const struct test_proxy *proxy, const char *path, int port)
 void test_proxy_cut(const struct test_proxy *proxy)
 {
     order(proxy, CUT, 0, "");
+}
+
+void test_proxy_half_close(const struct test_proxy *proxy)
+{
+    order(proxy, HALF_CLOSE, 0, "");
 }
 
 void test_proxy_reset(const struct test_proxy *proxy)

@@ -1,5 +1,5 @@
 /* For tests: a TCP proxy before a server, in a child process, that makes the
- * troubles of networks: slow, late, mute, cut, reset, refusing. */
+ * troubles of networks: slow, late, mute, half-closed, cut, reset, refusing. */
 #ifndef TESTS_SUPPORT_PROXY_H
 #define TESTS_SUPPORT_PROXY_H
 
@@ -27,6 +27,8 @@ void test_proxy_stop(struct test_proxy *proxy); /* fine when it never started */
 void test_proxy_set(const struct test_proxy *proxy, enum test_proxy_mode mode, int value);
 void test_proxy_aim(const struct test_proxy *proxy, const char *socket, int port); /* connections that are there stay */
 void test_proxy_cut(const struct test_proxy *proxy);   /* closes all connections */
+/* The server's end of each is closed, and nothing more passes; the client's stays until the client closes it. */
+void test_proxy_half_close(const struct test_proxy *proxy);
 void test_proxy_reset(const struct test_proxy *proxy); /* the same with RST */
 
 #endif

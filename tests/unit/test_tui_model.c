@@ -245,6 +245,31 @@ static void test_numbers_of_the_header_are_whole(void **state)
     console_close(&c);
 }
 
+/* Redis is connected and does not answer: that is told before the connection is given up. */
+static void test_silence_is_said_in_words(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    counts(&c, 0);
+    assert_true(console_shows(&c, " LIVE "));
+    console_wait(&c, 0.8);
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_LINK, .a = 2, .number = 0.7 });
+    assert_true(console_shows(&c, "STALE 0s "));
+    console_wait(&c, 1.2);
+    assert_true(console_shows(&c, "STALE 1s "));
+    console_link(&c, 0, "gone");
+    counts(&c, 0); /* one of two connections is there again */
+    console_wait(&c, 1);
+    assert_true(console_shows(&c, "STALE 1s "));
+    console_link(&c, 2, "");
+    assert_true(console_shows(&c, "STALE "));
+    assert_true(console_shows(&c, "Redis is back after 2.9s"));
+    console_link(&c, 1, "");
+    assert_true(console_shows(&c, " LIVE "));
+    console_close(&c);
+}
+
 /* ---- totals ----------------------------------------------------------------------------------- */
 
 /* When the console is opened the feed tells what happened before; it is in the totals already. */
@@ -490,7 +515,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_running_task_that_is_silent_is_found), cmocka_unit_test(test_the_busiest_streams_are_the_busiest),
         cmocka_unit_test(test_a_queue_from_which_nothing_comes_is_an_alarm), cmocka_unit_test(test_the_fullest_queue_is_shown_whatever_its_name), cmocka_unit_test(test_alarms_of_one_queue_are_two_lines), cmocka_unit_test(test_what_is_refused_is_said),
-        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
+        cmocka_unit_test(test_ages_and_rates_are_by_the_clock_of_redis), cmocka_unit_test(test_a_clock_that_is_set_back_stops_nothing), cmocka_unit_test(test_numbers_of_the_header_are_whole),
+        cmocka_unit_test(test_silence_is_said_in_words), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_a_row_that_was_told_need_not_be_asked_for), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
         cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue), cmocka_unit_test(test_the_newest_event_stays_in_sight),

@@ -29,10 +29,13 @@ struct orb_feed_batch {
     size_t count;              /* 0: only the state has changed */
     const char *position;      /* behind these events: go on from here, in another process too; "" = not known yet */
     int is_up;                 /* connected: nothing is missing up to position. 0: the connection is lost, and is made again */
+    int64_t silent_ms;         /* 0, or for how long Redis has not been heard though an answer is due: it, or the link to it, stands
+                                * still or is gone. Told after about 0.7 s (more where the way there takes long), and 0 when it answers in time again */
     int is_gap;                /* what happened before these events was trimmed, or Redis has lost it: what is known must be looked through */
     int is_behind;             /* more has been written already, or may have been: a next batch has it */
 };
-/* Called for each batch, and with count 0 when the connection is made (is_up 1; also for the first time) or lost (is_up 0).
+/* Called for each batch, and with count 0 when the connection is made (is_up 1; also for the first time) or lost (is_up 0),
+ * and when Redis falls silent or answers again (silent_ms).
  * err: why it was lost or made no progress, else NULL; it is tried again for as long as the feed is there, unless it was
  * ORB_E_CONFIG: that server cannot be used. */
 typedef void (*orb_feed_cb)(void *arg, const struct orb_feed_batch *batch, const struct orb_error *err);
@@ -41,7 +44,7 @@ typedef void (*orb_feed_cb)(void *arg, const struct orb_feed_batch *batch, const
 struct orb_feed;
 /* Follow the feed on a connection of its own, from behind from_id (an entry's id, "0" = all that is kept, about
  * 100,000 entries; "-500" = the last 500, at most 10,000; NULL = from now on). A lost connection leaves no gap. Batches are at least 20 ms apart; while nothing
- * happens it costs one command a second. ORB_E_USAGE: from_id is none of these. To be freed before its client. */
+ * happens it costs two or three commands a second. ORB_E_USAGE: from_id is none of these. To be freed before its client. */
 ORB_API int orb_feed_follow(struct orb_client *client, const char *from_id, orb_feed_cb cb, void *arg,
                             struct orb_feed **out, struct orb_error *err) ORB_MUST_CHECK;
 /* No callback comes any more. May be called inside one. */
