@@ -9,6 +9,7 @@
 
 #define BEAT_MS 10000
 #define BEAT_TTL_S 30
+#define SOON_MS 2000
 #define REARM_MS (60 * 60 * 1000) /* the keys of a task that runs, which live for a day */
 
 static int64_t resident_kb(void)
@@ -163,7 +164,9 @@ static void beat(void *arg)
 {
     struct orb_worker *w = arg;
     struct orb_buf b;
-    orb_timer_start(w->beat, BEAT_MS);
+    double rate = tokens_per_second(w);
+    w->beats_soon = !w->busy && rate > 0; /* which is not so any more */
+    orb_timer_start(w->beat, w->beats_soon ? SOON_MS : BEAT_MS);
     keep_keys(w);
     orb_worker_check_tasks(w);
     if (!w->busy)
@@ -183,7 +186,7 @@ static void beat(void *arg)
     text(&b, "version", ORB_VERSION);
     number(&b, "slots_busy", w->busy);
     number(&b, "rss_kb", resident_kb());
-    real(&b, "tok_s", tokens_per_second(w));
+    real(&b, "tok_s", rate);
     text(&b, "queue", w->queue);
     char lease[ORB_KEY_MAX];
     text(&b, "lease", orb_store_key(w->store, ORB_LEASE_KEY, w->id, lease));
@@ -219,6 +222,16 @@ void orb_worker_beat_start(struct orb_worker *w)
 void orb_worker_beat_now(struct orb_worker *w)
 {
     beat(w);
+}
+
+void orb_worker_beat_soon(struct orb_worker *w)
+{
+    if (w->beats_soon || !orb_timer_is_started(w->beat))
+        return;
+    w->beats_soon = 1;
+    if (w->busy && !w->tokens) /* from idle: none came before */
+        w->beat_ms = orb_loop_now_ms(w->loop);
+    orb_timer_start(w->beat, SOON_MS);
 }
 
 void orb_worker_beat_stop(struct orb_worker *w)

@@ -27,7 +27,8 @@ static struct slot *slot_new(struct orb_worker *w, const char *entry)
     if (w->slots)
         w->slots->prev = slot;
     w->slots = slot;
-    w->busy++;
+    if (++w->busy == 1)
+        orb_worker_beat_soon(w);
     return slot;
 }
 
@@ -48,9 +49,10 @@ void orb_worker_release(struct slot *slot)
         w->slots = slot->next;
     if (slot->next)
         slot->next->prev = slot->prev;
-    w->busy--;
     if (slot->attempt)
         w->tokens += orb_attempt_take_tokens(slot->attempt);
+    if (!--w->busy)
+        orb_worker_beat_soon(w);
     orb_attempt_free(slot->attempt);
     drop_task(slot);
     free(slot->err);

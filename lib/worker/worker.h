@@ -66,6 +66,7 @@ struct orb_worker {
     struct orb_prices *prices;    /* NULL: those of this version */
     char *prices_file;            /* "" = none */
     int64_t trouble_ms, beat_ms;
+    int beats_soon;
     int64_t processed, failed, tokens;
     double started_at;
     char current[ORB_ID_MAX + 1]; /* the task begun last */
@@ -103,6 +104,7 @@ void orb_worker_run_alone(struct slot *slot);
 void orb_worker_beat_init(struct orb_worker *w);
 void orb_worker_beat_start(struct orb_worker *w);
 void orb_worker_beat_now(struct orb_worker *w);
+void orb_worker_beat_soon(struct orb_worker *w); /* it has become busy or idle: whoever looks is to know in two seconds */
 void orb_worker_renew(struct orb_worker *w);
 /* The lease has been made or renewed by what was sent at renewal_sent_ms. */
 void orb_worker_renewed(struct orb_worker *w);

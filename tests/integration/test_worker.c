@@ -492,6 +492,28 @@ static int has_beaten(void *arg)
     return test_redis_int(&fleet.redis, "TTL orbiter:workers:w1") > 0;
 }
 
+static int says_rate(void *arg)
+{
+    char *text = test_redis_text(&fleet.redis, "HGET orbiter:workers:w1 tok_s");
+    double rate = strtod(text, NULL), least = *(double *)arg;
+    free(text);
+    return least > 0 ? rate >= least : rate <= 0;
+}
+
+/* Beats are ten seconds apart, but work that begins and ends is told sooner. */
+static void the_heartbeat_says_soon_that_it_works(void **state)
+{
+    (void)state;
+    double some = 10, none = 0;
+    start_worker("7");
+    test_wait_until("the heartbeat", has_beaten, NULL, 5000);
+    submit("a", "sim:tokens=180,rate=40"); /* for four and a half seconds */
+    test_wait_until("a heartbeat with tokens", says_rate, &some, 5000);
+    wait_status("a", "completed");
+    test_wait_until("one without", says_rate, &none, 8000);
+    test_worker_stop(&worker);
+}
+
 static void the_heartbeat_says_what_the_worker_does(void **state)
 {
     (void)state;
@@ -701,7 +723,7 @@ int main(void)
         TEST(sigterm_lets_running_tasks_end),
         TEST(a_second_sigterm_hands_back_uncounted),
         TEST(an_idle_worker_ends_at_once),
-        TEST(the_heartbeat_says_what_the_worker_does),
+        TEST(the_heartbeat_says_what_the_worker_does), TEST(the_heartbeat_says_soon_that_it_works),
         TEST(redis_restarts_in_the_middle),
         TEST(redis_forgets_everything),
         TEST(the_script_cache_is_flushed_in_the_middle),
