@@ -8,7 +8,7 @@
 # skipped case counts as failed: everything a test needs is installed.
 # COMMAND may begin with `SECONDS:` for a limit of its own.
 set -u
-jobs=2
+jobs=$((2 * $(nproc))) # most tests wait most of their time
 limit=120
 while getopts j:t: option; do
     case $option in
