@@ -7,16 +7,16 @@
 #include <string.h>
 
 const struct tui_act_row tui_act_rows[TUI_ACT_KINDS] = {
-    [TUI_CANCEL] = { "Cancel", "cancelled", "task", 0 },
-    [TUI_RESUBMIT] = { "Resubmit", "resubmitted", "task", 0 },
-    [TUI_RESUBMIT_EDITED] = { "Resubmit, edited,", "resubmitted", "task", 0 },
-    [TUI_SUBMIT] = { "Submit", "submitted", "task", 0 },
-    [TUI_PAUSE_QUEUE] = { "Pause", "paused", "queue", 0 },
-    [TUI_RESUME_QUEUE] = { "Let go on", "resumed", "queue", 0 },
-    [TUI_DRAIN] = { "Drain", "asked to drain:", "worker", 0 },
-    [TUI_REPLAY_TASK] = { "Replay the dead letter of", "replayed", "task", 0 },
-    [TUI_REPLAY_QUEUE] = { "Replay all dead letters of", "replayed the dead letters of", "queue", 0 },
-    [TUI_PURGE] = { "Cancel all that waits in", "purged", "queue", 1 },
+    [TUI_CANCEL] = { "Cancel", "cancelled", "task", 0, 0 },
+    [TUI_RESUBMIT] = { "Resubmit", "resubmitted", "task", 0, 0 },
+    [TUI_RESUBMIT_EDITED] = { "Resubmit, edited,", "resubmitted", "task", 0, 0 },
+    [TUI_SUBMIT] = { "Submit", "submitted", "task", 0, 0 },
+    [TUI_PAUSE_QUEUE] = { "Pause", "paused", "queue", 0, 0 },
+    [TUI_RESUME_QUEUE] = { "Let go on", "resumed", "queue", 0, 0 },
+    [TUI_DRAIN] = { "Drain", "asked to drain:", "worker", 0, 0 },
+    [TUI_REPLAY_TASK] = { "Replay the dead letter of", "replayed", "task", 0, 0 },
+    [TUI_REPLAY_QUEUE] = { "Replay all dead letters of", "replayed the dead letters of", "queue", 0, 1 },
+    [TUI_PURGE] = { "Cancel all that waits in", "purged", "queue", 1, 1 },
 };
 
 void tui_asking_done(struct tui_asking *a)
@@ -101,7 +101,7 @@ static void confirm(struct tui_model *m)
             tui_list_unmark_all(&m->lists[m->screen]); /* also those that had nothing to do; who marks others from now on keeps them */
         else
             mark(m, slot, 0);
-        slot->send_at = m->now + (slot->count >= TUI_BULK ? TUI_UNDO_S : 0);
+        slot->send_at = m->now + (slot->count >= TUI_BULK || tui_act_rows[slot->kind].is_of_all ? TUI_UNDO_S : 0);
         return;
     }
     tui_toast(m, 1, "four acts are under way: wait until one of them is done");
@@ -121,13 +121,23 @@ void tui_act_answer(struct tui_model *m, const char *text)
         tui_act_leave(m);
 }
 
+static void say_taken_back(struct tui_model *m, const struct tui_asking *a)
+{
+    const struct tui_act_row *k = &tui_act_rows[a->kind];
+    if (a->count == 1)
+        tui_toast(m, 0, "taken back: %s %s %.*s", k->verb, k->noun, tui_act_room(m, a), a->acts[0].target);
+    else
+        tui_toast(m, 0, "taken back: %s %zu %ss", k->verb, a->count, k->noun);
+}
+
 void tui_act_undo(struct tui_model *m)
 {
     for (size_t i = TUI_COUNT(m->acts.running); i-- > 0;) {
         struct tui_asking *a = &m->acts.running[i];
         if (a->serial && !a->sent && m->now < a->send_at) {
-            tui_toast(m, 0, "taken back: %s of %zu %ss", tui_act_rows[a->kind].verb, a->count, tui_act_rows[a->kind].noun);
-            mark(m, a, 1);
+            say_taken_back(m, a);
+            if (a->count >= TUI_BULK) /* one was under the cursor */
+                mark(m, a, 1);
             tui_asking_done(a);
             return;
         }

@@ -1,5 +1,5 @@
 /* What changes something in Redis. Each act is bound to an id that was painted and to the state that was seen with it, is asked
- * for first (no is the default), waits for 5 s when it is one of many so that it can be taken back, and is answered. */
+ * for first (no is the default), waits for 5 s when it is one of many or hits all of a queue so that it can be taken back, and is answered. */
 #ifndef ORB_TUI_ACT_H
 #define ORB_TUI_ACT_H
 
@@ -32,6 +32,7 @@ struct tui_asking {
     enum tui_act_kind kind;
     struct tui_act *acts;       /* frozen when it was asked */
     size_t count, sent, answered, done, changed, failed, unknown;
+    int64_t hits;               /* of what is done to all in a queue: tasks or letters that are there, as far as is known */
     double send_at;             /* when it is confirmed: not before */
     char must_type[ORB_ID_MAX + 1]; /* a number or a name that has to be typed, "" = y is enough */
     char question[200];

@@ -140,7 +140,9 @@ void tui_act_ask(struct tui_model *m)
     struct tui_asking *a = &m->acts.asking;
     const struct tui_act_row *k = &tui_act_rows[a->kind];
     int is_of_tasks = a->kind <= TUI_RESUBMIT_EDITED;
-    char who[120] = "", label[300], tail[60];
+    char who[120] = "", label[300], tail[60], hits[32] = "";
+    if (k->is_of_all)
+        snprintf(hits, sizeof hits, " (%lld)", (long long)a->hits);
     if (a->count == 1) {
         if (is_of_tasks)
             say_agents(m, a, who, sizeof who);
@@ -150,7 +152,7 @@ void tui_act_ask(struct tui_model *m)
         else if (*who || *a->acts[0].seen)
             snprintf(a->question, sizeof a->question, "%s %s %.*s (%.30s%s%.20s)?", k->verb, k->noun, tui_act_room(m, a), a->acts[0].target, who, *who && *a->acts[0].seen ? ", " : "", a->acts[0].seen);
         else
-            snprintf(a->question, sizeof a->question, "%s %s %.*s?", k->verb, k->noun, tui_act_room(m, a), a->acts[0].target);
+            snprintf(a->question, sizeof a->question, "%s %s %.*s%s?", k->verb, k->noun, tui_act_room(m, a), a->acts[0].target, hits);
     } else {
         if (is_of_tasks)
             say_agents(m, a, who, sizeof who);
@@ -159,13 +161,13 @@ void tui_act_ask(struct tui_model *m)
         char beside[40] = "";
         if (hidden)
             snprintf(beside, sizeof beside, " (%zu not shown)", hidden);
-        snprintf(a->question, sizeof a->question, "%s %zu %.20s%s%ss%s?  %.100s", k->verb, a->count, state, *state ? " " : "", k->noun, beside, who);
+        snprintf(a->question, sizeof a->question, "%s %zu %.20s%s%ss%s%s?  %.100s", k->verb, a->count, state, *state ? " " : "", k->noun, beside, hits, who);
     }
     a->must_type[0] = 0;
     if (k->must_type)
         tui_set(a->must_type, sizeof a->must_type, a->acts[0].target);
-    else if (a->count >= TUI_TYPE_NUMBER_FROM)
-        snprintf(a->must_type, sizeof a->must_type, "%zu", a->count);
+    else if (a->count >= TUI_TYPE_NUMBER_FROM || a->hits >= TUI_TYPE_NUMBER_FROM)
+        snprintf(a->must_type, sizeof a->must_type, "%lld", k->is_of_all ? (long long)a->hits : (long long)a->count);
     if (*a->must_type)
         snprintf(tail, sizeof tail, "  type %.24s: ", k->must_type ? "its name" : a->must_type);
     else
@@ -210,6 +212,8 @@ static void ask_queues(struct tui_model *m, enum tui_action action)
     struct tui_asking *a = tui_act_begin(m, kind, n);
     for (size_t i = 0; i < n; i++) {
         const struct tui_queue *q = tui_fleet_queue(&m->fleet, targets[i]);
+        if (q && !is_switch)
+            a->hits += action == TUI_DO_REPLAY ? q->dead : q->depth + q->delayed;
         if (!is_switch)
             tui_act_add(a, targets[i], "");
         else if (!q || !q->is_paused == !is_paused)

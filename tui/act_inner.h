@@ -8,6 +8,7 @@ struct tui_act_row {
     const char *verb, *done;    /* "Cancel 3 tasks?", "cancelled 3 tasks" */
     const char *noun;
     int must_type;              /* the target's name is to be typed, whatever the number */
+    int is_of_all;              /* one target stands for all in it: a bulk, whatever the number of targets */
 };
 extern const struct tui_act_row tui_act_rows[TUI_ACT_KINDS];
 

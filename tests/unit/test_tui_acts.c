@@ -114,7 +114,7 @@ static void test_all_marked_workers_and_queues_are_meant(void **state)
     console_keys(&c, "Esc X");
     assert_true(console_shows(&c, "one queue at a time"));
     console_keys(&c, "U X");
-    assert_true(console_shows(&c, "Cancel all that waits in queue w-00000?  type its name:"));
+    assert_true(console_shows(&c, "Cancel all that waits in queue w-00000 (0)?  type its name:"));
     console_close(&c);
 }
 
@@ -284,9 +284,43 @@ static void test_what_a_purge_did_is_said(void **state)
     console_keys(&c, "2 X");
     type(&c, "batch");
     console_keys(&c, "Enter");
+    console_wait(&c, 6);
     const struct tui_act *act = tui_acts_take(&c.m->acts, c.now);
+    assert_non_null(act);
     answer(&c, act, 0, "12 tasks cancelled", "");
     assert_true(console_shows(&c, "purged queue batch: 12 tasks cancelled"));
+    console_close(&c);
+}
+
+/* One queue is one target, and what is done to all in it is a bulk all the same: it says how many, and can be taken back. */
+static void test_what_hits_all_of_a_queue_is_a_bulk(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    struct orb_queue_info queue = { .name = "batch", .depth = 12, .delayed = 3, .dead = 5, .paused_by = "", .paused_from = "" };
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = &queue, .count = 1 });
+    console_keys(&c, "2 X");
+    assert_true(console_shows(&c, "Cancel all that waits in queue batch (15)?  type its name:"));
+    type(&c, "batch");
+    console_keys(&c, "Enter");
+    assert_null(tui_acts_take(&c.m->acts, c.now));
+    assert_true(console_shows(&c, "u undo for 5 s"));
+    console_keys(&c, "u");
+    assert_true(console_shows(&c, "taken back: Cancel all that waits in queue batch"));
+    assert_int_equal(c.m->lists[TUI_QUEUES].mark_count, 0); /* as before */
+    console_wait(&c, 6);
+    assert_null(tui_acts_take(&c.m->acts, c.now));
+    console_keys(&c, "L");
+    assert_true(console_shows(&c, "Replay all dead letters of queue batch (5)?   [N]o  [y]es"));
+    console_keys(&c, "y");
+    assert_null(tui_acts_take(&c.m->acts, c.now));
+    console_wait(&c, 6);
+    assert_non_null(tui_acts_take(&c.m->acts, c.now));
+    queue.dead = 21;
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = &queue, .count = 1 });
+    console_keys(&c, "L");
+    assert_true(console_shows(&c, "Replay all dead letters of queue batch (21)?  type 21:"));
     console_close(&c);
 }
 
@@ -309,7 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
         cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_a_key_means_the_worker_that_was_painted), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
-        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
+        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,7 +147,7 @@ static void test_alarms_of_one_queue_are_two_lines(void **state)
     console_keys(&c, "k");
     assert_true(console_shows(&c, "\n❯ ✗ queue  batch                3 dead letters"));
     console_keys(&c, "L");
-    assert_true(console_shows(&c, "Replay all dead letters of queue batch?"));
+    assert_true(console_shows(&c, "Replay all dead letters of queue batch (3)?"));
     console_close(&c);
 }
 
