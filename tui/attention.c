@@ -123,7 +123,7 @@ static void look_at_failures(struct tui_model *m, double now)
     size_t n = 0;
     for (uint32_t row = 0; row < m->tasks.limit; row++) {
         const struct tui_task *t = &m->tasks.rows[row];
-        if (!t->is_there || (t->is_stale && !t->error) || (t->state != ORB_STATUS_FAILED && t->state != ORB_STATUS_RETRYING) || (t->state == ORB_STATUS_FAILED && now - t->completed_at > RECENT_S))
+        if (!t->is_there || (t->is_awaited && !t->error) || (t->state != ORB_STATUS_FAILED && t->state != ORB_STATUS_RETRYING) || (t->state == ORB_STATUS_FAILED && now - t->completed_at > RECENT_S))
             continue;
         size_t k = 0;
         while (k < n && groups[k].error != t->error)

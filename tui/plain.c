@@ -102,13 +102,15 @@ static void begin_second(struct plain *p)
     p->left_out = p->failures_left_out = 0;
 }
 
-/* The feed tells ids; what the task is comes a little later. */
+/* The feed tells ids; what the task is comes a little later, and so does what became of it: tokens, an error. */
 static int is_known(const struct plain *p, uint64_t number)
 {
     const struct tui_model *m = p->session->model;
     const struct tui_log_line *l = &m->log.lines[number % TUI_LOG_MAX];
     const struct tui_task *task = tui_log_task(m, l);
-    return !task || task->agent || p->is_last || tui_age_now(m) - l->at > KNOWN_S;
+    if (!task || p->is_last || tui_age_now(m) - l->at > KNOWN_S)
+        return 1;
+    return task->agent && !(task->is_awaited && (l->level || task->state == ORB_STATUS_COMPLETED));
 }
 
 static void say_new(struct plain *p)

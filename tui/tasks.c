@@ -210,7 +210,7 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     if (!is_new && (is_behind || is_old(task, info->attempt, info->created_at)))
         return UINT32_MAX;
     if ((int)info->status == task->state && small(info->attempt) == task->attempt)
-        task->is_stale = 0; /* it is what the feed told of */
+        task->is_stale = task->is_awaited = 0; /* it is what the feed told of */
     set_state(t, task, is_new, info->status);
     task->priority = (uint8_t)info->priority;
     task->attempt = small(info->attempt);
@@ -232,7 +232,10 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
 
 void tui_tasks_note(struct tui_tasks *t, uint32_t row)
 {
-    if (!t->rows[row].is_there || t->rows[row].is_stale)
+    if (!t->rows[row].is_there)
+        return;
+    t->rows[row].is_awaited = 1;
+    if (t->rows[row].is_stale)
         return;
     t->rows[row].is_stale = 1;
     t->stale = tui_grow(t->stale, t->stale_count, &t->stale_cap, sizeof *t->stale);

@@ -15,6 +15,7 @@ struct tui_task {
     uint8_t priority;
     uint8_t generation;         /* of the walk that told it last */
     uint8_t is_there, is_stale; /* stale: the feed has told more than the row knows, it is to be asked for */
+    uint8_t is_awaited;         /* likewise, until it is answered */
     uint16_t attempt, retries, recoveries;
     char *long_id;
     uint32_t next;              /* of its bucket: row + 1 */

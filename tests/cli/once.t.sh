@@ -238,6 +238,11 @@ holds 'how it stands' until_ok 20 grep -qE '^[0-9:]{8}  live: pending 0, running
 holds 'what needs attention' until_ok 20 grep -q '^  attention: orbiter:tasks: 1 dead letter' "$work/plain"
 submit --id told --wait hello
 holds 'a line for what happens' until_ok 20 grep -qE '^[0-9:]{8}  task.completed told, agent assistant, worker quiet, took [0-9.]+s, 2 tokens$' "$work/plain"
+# Tasks whose beginning was told before their end: how they ended is waited for.
+submit -m sim:tokens=20,rate=20 --id longer hello
+submit -m sim:tokens=200,rate=20 --timeout 1 --max-retries 0 --id late hello
+holds 'what it took, also of one that ran for a while' until_ok 20 grep -qE '^[0-9:]{8}  task.completed longer, .* [1-9][0-9]* tokens$' "$work/plain"
+holds 'why it failed, too' until_ok 20 grep -qE '^[0-9:]{8}  task.failed late, agent assistant, worker quiet, .*[a-z]' "$work/plain"
 holds 'no escape sequence' bash -c '! grep -q "[[:cntrl:]]" "$0"' "$work/plain"
 kill -INT "$plain"
 wait "$plain"
