@@ -168,7 +168,7 @@ const struct tui_act *tui_acts_take(struct tui_acts *acts, double now)
 static void sum_up(struct tui_model *m, struct tui_asking *a)
 {
     const struct tui_act_row *k = &tui_act_rows[a->kind];
-    char text[240];
+    char text[sizeof m->toast];
     size_t at = 0;
     if (a->kind == TUI_SUBMIT && a->done)
         at += (size_t)snprintf(text, sizeof text, "submitted task %.130s", a->last_word);
@@ -183,7 +183,7 @@ static void sum_up(struct tui_model *m, struct tui_asking *a)
     if (a->unknown)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu without an answer, done or not", at ? ", " : "", a->unknown);
     if (*a->first_error)
-        snprintf(text + at, sizeof text - at, ": %.120s", a->first_error);
+        snprintf(text + at, sizeof text - at, ": %.280s", a->first_error);
     tui_toast(m, *a->first_error != 0, "%s", text);
     if (a->done && a->serial == m->acts.draft.serial)
         tui_draft_drop(&m->acts);

@@ -36,7 +36,7 @@ struct tui_asking {
     double send_at;             /* when it is confirmed: not before */
     char must_type[ORB_ID_MAX + 1]; /* a number or a name that has to be typed, "" = y is enough */
     char question[200];
-    char first_error[200];
+    char first_error[300];
     char last_word[ORB_ID_MAX + 1]; /* what the last answer said: a new id, a state */
     char *text;                 /* edited */
     size_t text_len;

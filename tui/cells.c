@@ -147,6 +147,19 @@ int tui_putf(struct tui_grid *grid, int row, int col, int cols, enum tui_role ro
     return col;
 }
 
+size_t tui_wrap(const char *text, size_t len, int cols)
+{
+    size_t n = tui_fit(text, len, cols, &(int){ 0 });
+    if (!n || n == len)
+        return len; /* none fits: it is cut */
+    if (text[n] == ' ')
+        return n + 1;
+    for (size_t i = n; i > n / 2; i--)
+        if (text[i - 1] == ' ')
+            return i;
+    return n;
+}
+
 void tui_put_right(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len)
 {
     int columns = tui_columns(text, len), pad = columns < cols ? cols - columns : 0;

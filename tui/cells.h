@@ -67,6 +67,8 @@ int tui_put(struct tui_grid *grid, int row, int col, int cols, enum tui_role rol
 int tui_put_cut(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len);
 int tui_putf(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
+/* How much of a text is in its first row when it is wrapped: up to behind a blank if there is one in the second half. */
+size_t tui_wrap(const char *text, size_t len, int cols);
 /* Right-aligned in cols columns. */
 void tui_put_right(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len);
 /* The layer of cells that are there already. */

@@ -217,19 +217,40 @@ static void draw_prompt(struct tui_model *m, struct tui_grid *grid, int row)
     tui_prompt_draw(&m->prompt, grid, (struct tui_rect){ row, 0, 1, cols });
 }
 
+#define NOTICE_ROWS 4
+
+/* What is said may be longer than a line, and its end is what to do next: then it takes rows of the body above. */
+static void draw_notice(struct tui_grid *grid, int row, enum tui_role role, const char *text)
+{
+    size_t len = strlen(text), most = grid->rows / 3 < NOTICE_ROWS ? (size_t)grid->rows / 3 : NOTICE_ROWS, rows = 1;
+    for (size_t at = tui_wrap(text, len, grid->cols); at < len && rows < most; at += tui_wrap(text + at, len - at, grid->cols))
+        rows++;
+    for (row -= (int)rows - 1; rows; rows--, row++) {
+        size_t n = rows > 1 ? tui_wrap(text, len, grid->cols) : len;
+        struct tui_rect place = { row, 0, 1, grid->cols };
+        tui_fill(grid, place, TUI_TEXT, " ");
+        tui_layer(grid, place, TUI_ON_PLAIN);
+        tui_put_cut(grid, row, 0, grid->cols, role, text, n && text[n - 1] == ' ' ? n - 1 : n);
+        text += n;
+        len -= n;
+    }
+}
+
 static void draw_status(struct tui_model *m, struct tui_grid *grid, int row)
 {
+    char down[sizeof m->link.why + 8];
     double undo = tui_acts_undo_left(&m->acts, m->now);
     if (m->prompt.use != TUI_PROMPT_NONE) {
         draw_prompt(m, grid, row);
         return;
     }
+    snprintf(down, sizeof down, "%s%s", strncmp(m->link.why, "Redis", 5) != 0 ? "Redis: " : "", m->link.why);
     if (!m->link.is_up && *m->link.why && !*m->toast)
-        tui_putf(grid, row, 0, grid->cols, TUI_ERROR, "Redis: %s", m->link.why);
+        draw_notice(grid, row, TUI_ERROR, down);
     else if (*m->toast)
-        tui_putf(grid, row, 0, grid->cols, m->toast_is_error ? TUI_ERROR : TUI_TOAST, "%s", m->toast);
+        draw_notice(grid, row, m->toast_is_error ? TUI_ERROR : TUI_TOAST, m->toast);
     else if (*m->hint)
-        tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "%s", m->hint);
+        draw_notice(grid, row, TUI_TOAST, m->hint);
     else if (m->is_paused)
         tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "frozen: %s goes on with the %llu changes that have come since", tui_keys_first(m->keys, TUI_DO_PAUSE), (unsigned long long)m->newer);
     else

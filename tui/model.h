@@ -36,7 +36,7 @@ struct tui_link {
     double since;               /* since when it is up or down */
     double heard_at;            /* the last message from Redis */
     double lost_at;             /* and the last one before it went away */
-    char why[200];
+    char why[300];
 };
 
 struct tui_model {
@@ -89,7 +89,7 @@ struct tui_model {
     const char *const *themes;  /* names of all, ends with NULL; borrowed */
     struct tui_saved saved;     /* bookmarks and views */
     char hint[160];             /* something to try, until the first keys; "" = none */
-    char toast[240];            /* of the status line */
+    char toast[400];            /* of the status line */
     double toast_until;
     int toast_is_error;
     const struct tui_keys *keys;

@@ -30,20 +30,10 @@ static int indent_of(const struct tui_line *line, size_t from, int width)
     return from && width - line->indent >= ROW_MIN ? line->indent : 0;
 }
 
-/* Where the next row of a wrapped line begins: behind a blank if there is one in its second half. */
+/* Where the next row of a wrapped line begins. */
 static size_t row_end(const struct tui_line *line, size_t from, int width)
 {
-    width -= indent_of(line, from, width);
-    size_t n = tui_fit(line->text + from, line->len - from, width, &(int){ 0 });
-    if (!n)
-        n = line->len - from; /* wider than the pane: cut */
-    if (from + n < line->len && line->text[from + n] == ' ')
-        return from + n + 1;
-    if (from + n < line->len)
-        for (size_t i = n; i > n / 2; i--)
-            if (line->text[from + i - 1] == ' ')
-                return from + i;
-    return from + n;
+    return from + tui_wrap(line->text + from, line->len - from, width - indent_of(line, from, width));
 }
 
 static int rows_of(const struct tui_pane *p, uint64_t number)

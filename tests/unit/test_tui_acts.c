@@ -292,6 +292,27 @@ static void test_what_a_purge_did_is_said(void **state)
     console_close(&c);
 }
 
+/* The reason and the next step are at the end of what is said: a narrow screen has them, too. */
+static void test_what_is_said_can_be_read_to_its_end(void **state)
+{
+    (void)state;
+    static const char refused[] = "Redis refused: NOPERM this user has no permissions to run the 'evalsha' command; give the Redis URL of a user who may, or change this one's ACL (see orbiter acl --help)";
+    struct console c;
+    console_open(&c, 24, 80);
+    console_task(&c, "a", "coder", ORB_STATUS_RUNNING, 10);
+    console_keys(&c, "4 C y");
+    answer(&c, tui_acts_take(&c.m->acts, c.now), ORB_E_REFUSED, "", refused);
+    assert_string_equal(console_line(&c, 20), "1 failed: Redis refused: NOPERM this user has no permissions to run the");
+    assert_string_equal(console_line(&c, 21), "'evalsha' command; give the Redis URL of a user who may, or change this one's");
+    assert_string_equal(console_line(&c, 22), "ACL (see orbiter acl --help)");
+    console_wait(&c, 60);
+    assert_string_equal(console_line(&c, 22), "1 task  sort: age up");
+    console_link(&c, 0, refused);
+    assert_string_equal(console_line(&c, 22), "ACL (see orbiter acl --help)");
+    assert_string_equal(console_line(&c, 20), "Redis refused: NOPERM this user has no permissions to run the 'evalsha'");
+    console_close(&c);
+}
+
 /* One queue is one target, and what is done to all in it is a bulk all the same: it says how many, and can be taken back. */
 static void test_what_hits_all_of_a_queue_is_a_bulk(void **state)
 {
@@ -343,7 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
         cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_a_key_means_the_worker_that_was_painted), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
-        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
+        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
