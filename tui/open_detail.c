@@ -79,7 +79,8 @@ static void fill_input(struct tui_open *o, const char *payload, size_t len)
 static void fill_result(struct tui_pane *pane, const struct orb_task_info *task)
 {
     tui_pane_refill(pane);
-    if (*task->error) {
+    int has_failed = *task->error && task->status != ORB_STATUS_COMPLETED; /* else it is that of an earlier attempt */
+    if (has_failed) {
         tui_pane_line(pane, TUI_STEP, TUI_LINE_STEP, *task->error_type ? task->error_type : "error");
         add(pane, TUI_ERROR, TUI_LINE_TEXT, task->error);
         tui_pane_end_line(pane);
@@ -89,7 +90,7 @@ static void fill_result(struct tui_pane *pane, const struct orb_task_info *task)
     } else if (*task->partial) {
         tui_pane_line(pane, TUI_STEP, TUI_LINE_STEP, "what it had said until then");
         add(pane, TUI_DIM, TUI_LINE_TEXT, task->partial);
-    } else if (!*task->error) {
+    } else if (!has_failed) {
         tui_pane_line(pane, TUI_DIM, TUI_LINE_TEXT, orb_status_is_final(task->status) ? "an empty answer" : "no result yet");
     }
     tui_pane_end_line(pane);

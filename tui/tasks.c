@@ -219,8 +219,9 @@ uint32_t tui_tasks_take(struct tui_tasks *t, struct tui_texts *texts, const stru
     task->agent = tui_texts_number(texts, info->agent);
     task->queue = tui_texts_number(texts, *info->queue ? info->queue : ORB_QUEUE_DEFAULT);
     task->worker = tui_texts_number(texts, info->worker_id);
-    task->error = tui_texts_error(texts, info->error);
-    task->error_type = tui_texts_number(texts, info->error_type);
+    int is_well = info->status == ORB_STATUS_COMPLETED; /* what an earlier attempt died of stands in its hash, after Python workers */
+    task->error = tui_texts_error(texts, is_well ? "" : info->error);
+    task->error_type = tui_texts_number(texts, is_well ? "" : info->error_type);
     task->created_at = info->created_at > 0 ? info->created_at : info->started_at;
     task->started_at = info->started_at;
     task->completed_at = info->completed_at;

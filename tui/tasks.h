@@ -54,6 +54,10 @@ void tui_tasks_init(struct tui_tasks *tasks);
 void tui_tasks_done(struct tui_tasks *tasks);
 /* UINT32_MAX when there is none. */
 uint32_t tui_tasks_find(const struct tui_tasks *tasks, const char *id);
+/* Attempts that were begun: Python workers count only what went wrong. */
+int tui_tries(int attempt, int retries, double started_at);
+/* How long it waited for its first worker; a later attempt hides that: NAN then, and when it is not known. */
+double tui_waited(double created_at, double started_at, int tries);
 const char *tui_task_id(const struct tui_tasks *tasks, uint32_t row);
 /* A row as it is now; returns its number, UINT32_MAX when it was old news. *was = its state before, -1 = it is new. */
 uint32_t tui_tasks_take(struct tui_tasks *tasks, struct tui_texts *texts, const struct orb_task_info *info, int *was);

@@ -20,7 +20,7 @@ static const struct tui_field fields[TUI_TASK_FIELDS] = {
     [TUI_TASK_TOKENS_IN] = { "tokin", "IN", TUI_COUNT_FIELD, 6, 0, 0, "tokens that went in", 0 },
     [TUI_TASK_COST] = { "cost", "COST", TUI_MONEY_FIELD, 8, 0, 102, "what it cost, dollars", 0 },
     [TUI_TASK_PRIORITY] = { "prio", "PRIO", TUI_COUNT_FIELD, 4, 0, 103, "priority, 9 is the most urgent", 0 },
-    [TUI_TASK_QUEUED] = { "queued", "QUEUED", TUI_SPAN_FIELD, 6, 0, 104, "how long it waited for a worker", 0 },
+    [TUI_TASK_QUEUED] = { "queued", "QUEUED", TUI_SPAN_FIELD, 6, 0, 104, "how long it waited for its first worker", 0 },
     [TUI_TASK_CREATED] = { "created", "CREATED", TUI_CLOCK_FIELD, 8, 0, 0, "when it was submitted", 0 },
     [TUI_TASK_STARTED] = { "started", "STARTED", TUI_CLOCK_FIELD, 8, 0, 0, "when the last attempt was begun", 0 },
     [TUI_TASK_ENDED] = { "ended", "ENDED", TUI_CLOCK_FIELD, 8, 0, 0, "when it ended", 0 },
@@ -82,6 +82,16 @@ static double known(double at)
     return at > 0 ? at : NAN;
 }
 
+int tui_tries(int attempt, int retries, double started_at)
+{
+    return attempt ? attempt : started_at > 0 ? retries + 1 : 0;
+}
+
+double tui_waited(double created_at, double started_at, int tries)
+{
+    return created_at > 0 && started_at > created_at && tries == 1 ? started_at - created_at : NAN;
+}
+
 static void value(const struct tui_model *m, uint32_t row, size_t field, struct tui_value *out)
 {
     const struct tui_task *task = &m->tasks.rows[row];
@@ -110,14 +120,14 @@ static void value(const struct tui_model *m, uint32_t row, size_t field, struct 
     case TUI_TASK_ERROR_TYPE:
         set_text(out, tui_texts_get(m->texts, task->error_type));
         break;
-    case TUI_TASK_TRY: out->number = task->attempt; break;
+    case TUI_TASK_TRY: out->number = tui_tries(task->attempt, task->retries, task->started_at); break;
     case TUI_TASK_AGE: out->number = known(task->created_at); break;
     case TUI_TASK_TOOK: out->number = took(task, tui_age_now(m)); break;
     case TUI_TASK_TOKENS: out->number = task->tokens_in || task->tokens_out ? (double)task->tokens_in + task->tokens_out : NAN; break;
     case TUI_TASK_TOKENS_IN: out->number = task->tokens_in ? task->tokens_in : NAN; break;
     case TUI_TASK_COST: out->number = (double)task->cost; break;
     case TUI_TASK_PRIORITY: out->number = task->priority; break;
-    case TUI_TASK_QUEUED: out->number = task->started_at > 0 && task->created_at > 0 ? task->started_at - task->created_at : NAN; break;
+    case TUI_TASK_QUEUED: out->number = tui_waited(task->created_at, task->started_at, tui_tries(task->attempt, task->retries, task->started_at)); break;
     case TUI_TASK_CREATED: out->number = known(task->created_at); break;
     case TUI_TASK_STARTED: out->number = known(task->started_at); break;
     case TUI_TASK_ENDED: out->number = known(task->completed_at); break;

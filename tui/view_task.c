@@ -23,11 +23,13 @@ static void draw_state(const struct tui_model *m, struct tui_grid *grid, int row
     }
     snprintf(text, sizeof text, "%s %s", tui_state_glyph(state), state);
     int col = tui_put(grid, row, 0, cols, tui_state_role(state), text, strlen(text)) + 2;
-    col = tui_put_cut(grid, row, col, cols - col < 24 ? cols - col : 24, TUI_STRONG, o->agent, strlen(o->agent)) + 2;
-    col = tui_draw_fact(grid, row, col, cols, "queue", TUI_TEXT, o->queue);
+    if (*o->agent)
+        col = tui_put_cut(grid, row, col, cols - col < 24 ? cols - col : 24, TUI_STRONG, o->agent, strlen(o->agent)) + 2;
+    if (*o->queue)
+        col = tui_draw_fact(grid, row, col, cols, "queue", TUI_TEXT, o->queue);
     if (*o->worker)
         col = tui_draw_fact(grid, row, col, cols, "worker", TUI_TEXT, o->worker);
-    snprintf(text, sizeof text, "%d", o->attempt_told);
+    snprintf(text, sizeof text, "%d", tui_tries(o->attempt_told, o->retries, o->started_at));
     col = tui_draw_fact(grid, row, col, cols, "try", TUI_TEXT, text);
     tui_show_age(tui_age_now(m), o->created_at, age, sizeof age);
     if (o->created_at > 0)
@@ -56,7 +58,8 @@ static void draw_figures(const struct tui_model *m, struct tui_grid *grid, int r
     const struct tui_open *o = &m->open;
     char in[24], out[24], text[64];
     double now = tui_age_now(m), rate = tui_history_rate(&o->said, now, 10);
-    int col = draw_span(grid, row, 0, cols, "queued", o->created_at, o->started_at);
+    int is_waited = !isnan(tui_waited(o->created_at, o->started_at, tui_tries(o->attempt_told, o->retries, o->started_at)));
+    int col = is_waited ? draw_span(grid, row, 0, cols, "queued", o->created_at, o->started_at) : 0;
     col = draw_span(grid, row, col, cols, "first token", o->started_at, o->first_token_at);
     if (o->completed_at > 0) {
         col = draw_span(grid, row, col, cols, "took", o->started_at, o->completed_at);

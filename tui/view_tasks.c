@@ -51,7 +51,7 @@ static void draw_title(const struct tui_model *m, const struct tui_task *t, cons
     char text[400], short_id[ORB_ID_MAX + 8], worker[40];
     tui_show_id(id, 12, short_id, sizeof short_id);
     tui_show_id(tui_texts_get(m->texts, t->worker), 24, worker, sizeof worker);
-    int n = snprintf(text, sizeof text, "%s  %s / %s", short_id, tui_texts_get(m->texts, t->agent), tui_texts_get(m->texts, t->queue));
+    int n = snprintf(text, sizeof text, "%s  %s%s%s", short_id, tui_texts_get(m->texts, t->agent), t->agent ? " / " : "", tui_texts_get(m->texts, t->queue));
     if (*worker)
         snprintf(text + n, sizeof text - (size_t)n, " / %s", worker);
     tui_draw_rule(grid, (struct tui_rect){ rect.row, rect.col, 1, rect.cols }, text, NULL, is_on);
@@ -65,7 +65,7 @@ static void draw_figures(const struct tui_model *m, const struct tui_task *t, st
     int end = rect.col + rect.cols;
     snprintf(text, sizeof text, "%s %s", tui_state_glyph(state), state);
     int col = tui_put(grid, rect.row, rect.col, rect.cols, tui_state_role(state), text, strlen(text)) + 2;
-    snprintf(text, sizeof text, "%u", t->attempt);
+    snprintf(text, sizeof text, "%d", tui_tries(t->attempt, t->retries, t->started_at));
     col = tui_draw_fact(grid, rect.row, col, end, "try", TUI_TEXT, text);
     tui_task_source.value(m, (uint32_t)(t - m->tasks.rows), TUI_TASK_TOOK, &took);
     int is_running = t->state == ORB_STATUS_RUNNING;
