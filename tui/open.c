@@ -278,16 +278,20 @@ static void describe(const struct tui_open *o, int is_short, char *text, size_t 
         snprintf(text + len, cap - (size_t)len, is_short ? "  %llu gone" : "  %llu older lines dropped", (unsigned long long)p->first);
 }
 
-/* While the stream runs its figures move once a second: more often they cost a slow line as much as the text. */
+/* While the stream runs its figures move once a second: more often they cost a slow line as much as the text. That it has begun, or that
+ * all of it is there, is said at once. */
 static void draw_footer(struct tui_model *m, struct tui_grid *grid, int row, struct tui_rect rect)
 {
     struct tui_open *o = &m->open;
     const struct tui_pane *p = &o->panes[TUI_TAB_STREAM];
     int is_short = rect.cols < 64, runs_on = p->is_following && !o->is_over && is_short == o->footer_is_short;
+    runs_on &= o->footer_has_any == (o->replayed > 0) && o->footer_is_joined == o->is_joined;
     if (!runs_on || !*o->footer || m->now <= o->footer_at || m->now >= o->footer_at + 1) {
         describe(o, is_short, o->footer, sizeof o->footer);
         o->footer_at = m->now;
         o->footer_is_short = is_short;
+        o->footer_has_any = o->replayed > 0;
+        o->footer_is_joined = o->is_joined;
     }
     tui_put(grid, row, rect.col, rect.cols, o->gaps ? TUI_WARNING : p->is_following ? TUI_LIVE : TUI_DIM, o->footer, strlen(o->footer));
 }

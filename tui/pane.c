@@ -98,19 +98,44 @@ static struct tui_line *new_line(struct tui_pane *p, enum tui_role role, enum tu
     return line;
 }
 
+static void set_len(struct tui_pane *p, struct tui_line *line, size_t len)
+{
+    size_t had = room_for(line->len), needs = room_for(len);
+    if (had != needs)
+        line->text = tui_resize(line->text, needs, 1);
+    p->room += needs - had;
+    p->bytes += len - line->len;
+    line->len = (uint32_t)len;
+}
+
 static void append(struct tui_pane *p, struct tui_line *line, const char *text, size_t len)
 {
     if (!len)
         return;
     p->matches -= (size_t)tui_pane_is_match(p, line);
-    size_t had = room_for(line->len), needs = room_for(line->len + len);
-    if (had != needs)
-        line->text = tui_resize(line->text, needs, 1);
-    p->room += needs - had;
-    memcpy(line->text + line->len, text, len);
-    line->len += (uint32_t)len;
-    p->bytes += len;
+    set_len(p, line, line->len + len);
+    memcpy(line->text + line->len - len, text, len);
     p->matches += (size_t)tui_pane_is_match(p, line);
+}
+
+#define WORD_MAX 200 /* bytes; what has no blank in so many may be torn */
+
+/* How many bytes of text still go into the line: up to behind a blank. 0 with *back: none, and that many of the line's own are of a word that goes on. */
+static size_t split(const struct tui_line *line, const char *text, size_t *back)
+{
+    size_t part = TUI_PANE_LINE_MAX - line->len;
+    *back = 0;
+    for (size_t n = part; n > 0 && part - n < WORD_MAX; n--)
+        if (text[n - 1] == ' ')
+            return n;
+    for (size_t n = line->len; n > 0 && part + line->len - n < WORD_MAX; n--)
+        if (line->text[n - 1] == ' ') {
+            *back = line->len - n;
+            return 0;
+        }
+    while (part && ((unsigned char)text[part] & 0xc0) == 0x80)
+        part--;
+    return part;
 }
 
 /* One line's text without its newline. */
@@ -120,14 +145,20 @@ static void add_piece(struct tui_pane *p, enum tui_role role, enum tui_line_kind
     if (!p->is_open || !line || line->role != role || line->kind != kind)
         line = new_line(p, role, kind);
     while (line->len + len > TUI_PANE_LINE_MAX) {
-        size_t part = TUI_PANE_LINE_MAX - line->len;
-        while (part && ((unsigned char)text[part] & 0xc0) == 0x80)
-            part--;
+        char word[WORD_MAX];
+        size_t back, part = split(line, text, &back);
         append(p, line, text, part);
         text += part;
         len -= part;
+        if (back) {
+            memcpy(word, line->text + line->len - back, back);
+            p->matches -= (size_t)tui_pane_is_match(p, line);
+            set_len(p, line, line->len - back);
+            p->matches += (size_t)tui_pane_is_match(p, line);
+        }
         line->is_continued = 1;
         line = new_line(p, role, kind == TUI_LINE_TOOL || kind == TUI_LINE_STEP ? TUI_LINE_TEXT : kind);
+        append(p, line, word, back);
         kind = (enum tui_line_kind)line->kind;
     }
     append(p, line, text, len);

@@ -306,10 +306,10 @@ static void test_what_is_said_can_be_read_to_its_end(void **state)
     assert_string_equal(console_line(&c, 21), "'evalsha' command; give the Redis URL of a user who may, or change this one's");
     assert_string_equal(console_line(&c, 22), "ACL (see orbiter acl --help)");
     console_wait(&c, 60);
-    assert_string_equal(console_line(&c, 22), "1 task  sort: age up");
+    assert_string_equal(console_line(&c, 22), "1 task  sort: age up  filling ...");
     console_link(&c, 0, refused);
-    assert_string_equal(console_line(&c, 22), "ACL (see orbiter acl --help)");
-    assert_string_equal(console_line(&c, 20), "Redis refused: NOPERM this user has no permissions to run the 'evalsha'");
+    assert_string_equal(console_line(&c, 20), "Redis refused: NOPERM this user has no permissions to run the 'evalsha' command;");
+    assert_string_equal(console_line(&c, 22), "--help)");
     console_close(&c);
 }
 
