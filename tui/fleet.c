@@ -330,7 +330,7 @@ const struct tui_source tui_worker_source = {
 enum queue_field { Q_NAME, Q_STATE, Q_DEPTH, Q_RUNNING, Q_WORKERS, Q_OLDEST, Q_IN, Q_OUT, Q_ETA, Q_TREND, Q_FAIL, Q_DELAYED, Q_DEAD, Q_CONSUMERS, Q_FIELDS };
 static const struct tui_field queue_fields[Q_FIELDS] = {
     [Q_NAME] = { "queue", "QUEUE", TUI_TEXT_FIELD, 14, 1, 1, "its name", 0 },
-    [Q_STATE] = { "state", "STATE", TUI_STATE_FIELD, 9, 0, 2, "running or paused", 0 },
+    [Q_STATE] = { "state", "STATE", TUI_STATE_FIELD, 9, 0, 2, "running, paused", 0 },
     [Q_DEPTH] = { "depth", "DEPTH", TUI_COUNT_FIELD, 6, 0, 3, "tasks that wait and may begin", 0 },
     [Q_RUNNING] = { "unacked", "UNACKED", TUI_COUNT_FIELD, 7, 0, 4, "tasks that workers have been given and that have not ended", 0 },
     [Q_WORKERS] = { "workers", "WORKERS", TUI_COUNT_FIELD, 7, 0, 5, "workers that serve it", 0 },

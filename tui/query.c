@@ -114,21 +114,58 @@ static double unit_of(enum tui_kind kind, const char *unit)
     return NAN;
 }
 
+static int is_time(enum tui_kind kind)
+{
+    return kind == TUI_AGE_FIELD || kind == TUI_SPAN_FIELD;
+}
+
+/* "1.5k", and as lists show it "1,504"; "30s", and likewise "1h30m". NAN = it is none. */
+static double parse(enum tui_kind kind, const char *word)
+{
+    char plain[64], unit[8], *end;
+    size_t n = 0, len;
+    double sum = 0;
+    int parts = 0;
+    word += *word == '$';
+    for (const char *at = word; *at; at++)
+        if (*at != ',' || at == word || strspn(at + 1, "0123456789") != 3)
+            plain[n++] = *at;
+    plain[n] = 0;
+    for (const char *at = plain; *at || !parts; at = end + len, parts++) {
+        double part = strtod(at, &end);
+        len = is_time(kind) ? strcspn(end, "0123456789") : strlen(end);
+        snprintf(unit, sizeof unit, "%.*s", (int)(len < 7 ? len : 7), end);
+        if (end == at || (parts && !len))
+            return NAN;
+        sum += part * unit_of(kind, unit);
+    }
+    return sum;
+}
+
 static int read_number(struct reader *r, struct term *t, const struct tui_field *field)
 {
-    char word[64], *end;
+    char word[64];
     const char *from = r->at;
     int rc = read_word(r, "", word, sizeof word);
     if (rc)
         return rc;
-    double n = strtod(word + (*word == '$'), &end), unit = unit_of(field->kind, end);
-    if (end == word || isnan(unit))
-        return wrong(r, from, field->kind == TUI_AGE_FIELD || field->kind == TUI_SPAN_FIELD ? "'%s' is no time for %s: 30s, 5m, 1h, 2d" :
+    t->number = parse(field->kind, word);
+    if (isnan(t->number))
+        return wrong(r, from, is_time(field->kind) ? "'%s' is no time for %s: 30s, 5m, 1h, 2d" : field->kind == TUI_CLOCK_FIELD ? "'%s' is no point in time for %s: seconds since 1970" :
                      "'%s' is no number for %s: 100, 1.5k, 2M", word, field->name);
-    t->number = n * unit;
     if (field->kind == TUI_PERCENT_FIELD && !strchr(word, '%'))
         t->number /= 100;
     return 0;
+}
+
+/* Are these all states that there are? A wrong one would be an empty list, which says that there is nothing of the kind. */
+static int check_state(const struct reader *r, const char *from, const struct tui_field *field, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = field->help; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, ", ") == len && !strncasecmp(at, word, len))
+            return 0;
+    return wrong(r, from, "'%.40s' is no state: %s", word, field->help);
 }
 
 static int read_words(struct reader *r, struct term *t, const struct tui_field *field)
@@ -141,6 +178,8 @@ static int read_words(struct reader *r, struct term *t, const struct tui_field *
             return rc;
         if (!*word)
             return wrong(r, from, "%s: what? give a %s", field->name, tui_field_is_text(field) ? "word" : "number");
+        if (field->kind == TUI_STATE_FIELD && (rc = check_state(r, from, field, word)))
+            return rc;
         if (t->word_count == WORDS_MAX)
             return wrong(r, from, "too many words for %s%s", field->name, "");
         t->words[t->word_count++] = tui_strdup(word);
@@ -191,8 +230,9 @@ static int read_test(struct reader *r, struct term *t)
     static const struct { const char *sign; enum test test; } signs[] = { { "<=", LESS_EQUAL }, { ">=", MORE_EQUAL }, { "!=", NOT_EQUAL }, { "<", LESS }, { ">", MORE }, { "=", EQUAL } };
     const struct tui_field *field = &r->source->fields[t->field];
     const char *from = r->at;
-    if (*r->at == '~') {
-        r->at++;
+    if (*r->at == '~' || (r->at[0] == '!' && r->at[1] == '~')) {
+        t->is_not ^= *r->at == '!';
+        r->at += 1 + (*r->at == '!');
         if (!tui_field_is_text(field))
             return wrong(r, from, "%s is a number: use < > = with it%s", field->name, "");
         return read_regex(r, t);
@@ -225,7 +265,7 @@ size_t tui_query_name_length(const char *at)
     size_t n = 0;
     while (isalnum((unsigned char)at[n]) || at[n] == '_')
         n++;
-    return n && at[n] && strchr(":~<>=!", at[n]) && (at[n] != '!' || at[n + 1] == '=') ? n : 0;
+    return n && at[n] && strchr(":~<>=!", at[n]) && (at[n] != '!' || at[n + 1] == '=' || at[n + 1] == '~') ? n : 0;
 }
 
 static int read_term(struct reader *r, struct term *t)

@@ -4,8 +4,8 @@
  *   "two words"  !planner      a phrase, in which \" is a quote and \\ a backslash; not
  *   state:failed,retrying      one of these: for ids, agents, queues and the like a part of it is enough; state is a whole word
  *   queue=batch,"a b"          one of these, the whole of it
- *   err~529|timed.out          a regular expression (POSIX extended)
- *   tok>1000  try>=2  age<1h   numbers with k, M; times with s m h d; also = and !=
+ *   error~529|timed.out        a regular expression (POSIX extended); error!~529 = not that
+ *   tok>1000  try>=2  age<1h   numbers with k, M; times with s m h d, also 1h30m; also = and !=
  */
 #ifndef ORB_TUI_QUERY_H
 #define ORB_TUI_QUERY_H

@@ -28,10 +28,10 @@ static void test_filters(void **state)
 {
     (void)state;
     static const struct { const char *filter; size_t count; } cases[] = {
-        { "", 4 }, { "coder", 2 }, { "CODER", 2 }, { "!coder", 2 }, { "coder pending", 1 }, { "state:failed,running", 2 }, { "state:fail", 0 }, { "!state:failed", 3 },
+        { "", 4 }, { "coder", 2 }, { "CODER", 2 }, { "!coder", 2 }, { "coder pending", 1 }, { "state:failed,running", 2 }, { "!state:failed", 3 },
         { "agent:cod", 2 }, { "agent:\"coder\"", 2 }, { "id:aaaa", 1 }, { "id:a-name", 1 }, { "error~529|timeout", 1 }, { "error~^HTTP", 1 }, { "error~5{1}2[0-9]{1,3}", 1 }, { "queue=orbiter", 0 }, { "queue=orbiter:tasks", 4 }, { "agent=CODER,nobody", 2 }, { "agent!=cod", 4 }, { "age<1m", 2 }, { "age>1h", 1 }, { "age>=90s", 2 },
         { "tok>100", 4 }, { "tok>1k", 0 }, { "tok=120", 4 }, { "tok!=120", 0 }, { "try>=1", 3 }, { "try=0", 1 }, { "cost>0", 0 }, { "queue:\"orbiter:tasks\"", 4 },
-        { "worker:w-03", 3 }, { "\"529 over\"", 1 }, { "   coder   ", 2 }, { "agent!=coder", 2 }, { "-coder", 2 }, { "took>20s", 2 },
+        { "worker:w-03", 3 }, { "\"529 over\"", 1 }, { "   coder   ", 2 }, { "agent!=coder", 2 }, { "-coder", 2 }, { "took>20s", 2 }, { "error!~529", 3 }, { "age>1h30m", 1 }, { "age>2h0m30s", 0 }, { "tok<1,000", 4 }, { "tok>1,000.5", 0 }, { "state:FAILED", 1 },
     };
     struct console c;
     struct orb_error err = { 0 };
@@ -54,6 +54,10 @@ static void test_wrong_filters_say_what_is_wrong(void **state)
         { "error~(", "7: '(' is no regular expression" }, { "error~((a{1,100}){1,100}){1,100}", "7: '((a{1,100}){1,100}){1,100}' is no regular expression for a filter: it repeats" },
         { "error~(.*)\\1", "7: '(.*)\\1' is no regular expression for a filter: it refers" }, { "error~a{1001}", "7: 'a{1001}' is no regular" }, { "\"open", "1: no \" at the end" }, { "state:", "7: state: what?" }, { "tok~5", "4: tok is a number" }, { "agent<5", "6: agent is a text" },
         { "!", "1: a word is missing" }, { "agent:a,", "9: agent: what?" },
+        /* An empty list would say that nothing has failed. */
+        { "state:fail", "7: 'fail' is no state: pending, running, completed, failed, cancelled, retrying" }, { "state!=done", "8: 'done' is no state" }, { "state:failed|running", "7: 'failed|running' is no state" },
+        { "age>1h30", "5: '1h30' is no time for age" }, { "tok>1,00", "5: '1,00' is no number" }, { "tok!~5", "4: tok is a number" },
+        { "created>1h", "9: '1h' is no point in time for created: seconds since 1970" },
     };
     struct console c;
     fill(&c);
