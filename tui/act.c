@@ -101,6 +101,7 @@ static void confirm(struct tui_model *m)
             tui_list_unmark_all(&m->lists[m->screen]); /* also those that had nothing to do; who marks others from now on keeps them */
         else
             mark(m, slot, 0);
+        tui_toast(m, 0, "%.*s: yes", (int)strcspn(slot->question, "?"), slot->question);
         slot->send_at = m->now + (slot->count >= TUI_BULK || tui_act_rows[slot->kind].is_of_all ? TUI_UNDO_S : 0);
         return;
     }

@@ -220,17 +220,17 @@ static void draw_prompt(struct tui_model *m, struct tui_grid *grid, int row)
 #define NOTICE_ROWS 4
 
 /* What is said may be longer than a line, and its end is what to do next: then it takes rows of the body above. */
-static void draw_notice(struct tui_grid *grid, int row, enum tui_role role, const char *text)
+static void draw_notice(struct tui_grid *grid, int row, int cols, enum tui_role role, const char *text)
 {
     size_t len = strlen(text), most = grid->rows / 3 < NOTICE_ROWS ? (size_t)grid->rows / 3 : NOTICE_ROWS, rows = 1;
-    for (size_t at = tui_wrap(text, len, grid->cols); at < len && rows < most; at += tui_wrap(text + at, len - at, grid->cols))
+    for (size_t at = tui_wrap(text, len, cols); at < len && rows < most; at += tui_wrap(text + at, len - at, cols))
         rows++;
     for (row -= (int)rows - 1; rows; rows--, row++) {
-        size_t n = rows > 1 ? tui_wrap(text, len, grid->cols) : len;
+        size_t n = rows > 1 ? tui_wrap(text, len, cols) : len;
         struct tui_rect place = { row, 0, 1, grid->cols };
         tui_fill(grid, place, TUI_TEXT, " ");
         tui_layer(grid, place, TUI_ON_PLAIN);
-        tui_put_cut(grid, row, 0, grid->cols, role, text, n && text[n - 1] == ' ' ? n - 1 : n);
+        tui_put_cut(grid, row, 0, cols, role, text, n && text[n - 1] == ' ' ? n - 1 : n);
         text += n;
         len -= n;
     }
@@ -240,26 +240,25 @@ static void draw_status(struct tui_model *m, struct tui_grid *grid, int row)
 {
     char down[sizeof m->link.why + 8];
     double undo = tui_acts_undo_left(&m->acts, m->now);
+    char taken[40] = "";
+    int len = undo > 0 ? snprintf(taken, sizeof taken, " %s undo for %.0f s", tui_keys_first(m->keys, TUI_DO_UNDO), ceil(undo)) : 0, cols = grid->cols - (undo > 0 ? len + 1 : 0);
     if (m->prompt.use != TUI_PROMPT_NONE) {
         draw_prompt(m, grid, row);
         return;
     }
     snprintf(down, sizeof down, "%s%s", strncmp(m->link.why, "Redis", 5) != 0 ? "Redis: " : "", m->link.why);
     if (!m->link.is_up && *m->link.why && !*m->toast)
-        draw_notice(grid, row, TUI_ERROR, down);
+        draw_notice(grid, row, cols, TUI_ERROR, down);
     else if (*m->toast)
-        draw_notice(grid, row, m->toast_is_error ? TUI_ERROR : TUI_TOAST, m->toast);
+        draw_notice(grid, row, cols, m->toast_is_error ? TUI_ERROR : TUI_TOAST, m->toast);
     else if (*m->hint)
-        draw_notice(grid, row, TUI_TOAST, m->hint);
+        draw_notice(grid, row, cols, TUI_TOAST, m->hint);
     else if (m->is_paused)
         tui_putf(grid, row, 0, grid->cols, TUI_TOAST, "frozen: %s goes on with the %llu changes that have come since", tui_keys_first(m->keys, TUI_DO_PAUSE), (unsigned long long)m->newer);
     else
         draw_list_status(m, grid, row);
-    if (undo > 0) {
-        char text[40];
-        int len = snprintf(text, sizeof text, " %s undo for %.0f s", tui_keys_first(m->keys, TUI_DO_UNDO), ceil(undo));
-        tui_put_right(grid, row, grid->cols - len - 1, len + 1, TUI_QUESTION, text, (size_t)len);
-    }
+    if (undo > 0)
+        tui_put_right(grid, row, cols, len + 1, TUI_QUESTION, taken, (size_t)len);
 }
 
 /* ---- key bar ------------------------------------------------------------------ */

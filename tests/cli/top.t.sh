@@ -67,7 +67,7 @@ holds 'and nothing was cancelled' is_running
 press C y
 shows 'a bulk can be taken back' 'u undo for [1-5] s'
 press u
-shows 'and is' '^taken back: Cancel of 2 tasks'
+shows 'and is' '^taken back: Cancel 2 tasks'
 press U g C
 shows 'one, without marks' '^Cancel task task-[ab] \(busy-(one|two), running\)\?'
 one=$(screen | sed -n 's/^Cancel task \(task-[ab]\).*/\1/p')

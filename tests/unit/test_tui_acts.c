@@ -313,6 +313,25 @@ static void test_what_is_said_can_be_read_to_its_end(void **state)
     console_close(&c);
 }
 
+/* What was said before a yes is not left beside what comes of it: "not done" would be a lie. */
+static void test_a_yes_is_said(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    many(&c, 3);
+    console_keys(&c, "A C N");
+    assert_true(console_shows(&c, "not done"));
+    console_keys(&c, "C y");
+    assert_string_equal(console_line(&c, 22), "Cancel 3 running tasks: yes                                       u undo for 5 s");
+    console_keys(&c, "Q");
+    assert_string_equal(console_line(&c, 21), "3 acts are not carried out yet: wait, or leave again to drop");
+    assert_string_equal(console_line(&c, 22), "what is left                                                      u undo for 5 s");
+    console_keys(&c, "u U C N C y");
+    assert_false(console_shows(&c, "not done")); /* of one that is not answered yet, either */
+    console_close(&c);
+}
+
 /* One queue is one target, and what is done to all in it is a bulk all the same: it says how many, and can be taken back. */
 static void test_what_hits_all_of_a_queue_is_a_bulk(void **state)
 {
@@ -364,7 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
         cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_a_key_means_the_worker_that_was_painted), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
-        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
+        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_yes_is_said), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,6 +214,7 @@ static void test_a_clock_that_is_set_back_stops_nothing(void **state)
     console_wait(&c, 10);
     assert_true(console_shows(&c, "STALE 10s"));
     console_wait(&c, 20);
+    assert_false(console_shows(&c, "Cancel 2 running tasks: yes"));
     assert_int_equal(c.m->toast[0], 0);
     console_close(&c);
 }
