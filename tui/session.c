@@ -295,8 +295,14 @@ static void show_theme(struct tui_session *s)
         note(s, 1, orb_error_message(&err));
         return;
     }
-    s->is_theme_chosen |= strcmp(s->theme_name, s->model->theme) != 0; /* the same again: its file was changed */
+    int is_again = !strcmp(s->theme_name, s->model->theme); /* its file was changed */
+    s->is_theme_chosen |= !is_again;
     tui_session_key(s, TUI_MSG_THEME, s->theme_name, 0, 0);
+    if (is_again) {
+        char text[TUI_THEME_NAME + 16];
+        snprintf(text, sizeof text, "read again: %s", s->theme_name);
+        note(s, 0, text); /* in place of a mistake that is mended now */
+    }
 }
 
 /* A file that is there is not overwritten. */

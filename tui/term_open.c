@@ -115,7 +115,7 @@ struct screen *tui_term_start_curses(struct tui_term *term, enum tui_depth most,
     if (!cup || cup == (char *)-1) {
         endwin();
         delscreen(screen);
-        orb_error_set(err, ORB_E_CONFIG, "a terminal of type TERM=%s cannot place its cursor: set TERM to what it is", name ? name : "");
+        orb_error_set(err, ORB_E_CONFIG, "a terminal of type TERM=%s cannot place its cursor: set TERM to what it is, or take --plain, which prints lines", name ? name : "");
         return NULL;
     }
     term->looks.takes_off = tigetnum("colors") >= 256; /* older ones end attributes only all together */

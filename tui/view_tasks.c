@@ -40,7 +40,7 @@ static struct layout lay_out(const struct tui_model *m, struct tui_rect body)
 static void draw_empty(const struct tui_model *m, const struct tui_list *list, struct tui_grid *grid, struct tui_rect rect)
 {
     const char *why = *m->troubles[TUI_TROUBLE_TASKS] ? m->troubles[TUI_TROUBLE_TASKS] : *list->filter ? "no task matches the filter: Esc clears it" :
-                      m->tasks.is_filled ? "no tasks: submit one with 'orbiter submit', or S here" : m->link.is_up ? "asking ..." : "";
+                      m->tasks.is_filled ? "no tasks: submit one with 'orbiter submit', or S here" : "asking ...";
     tui_put(grid, rect.row + 2, 2, rect.cols - 2, TUI_DIM, why, strlen(why));
 }
 

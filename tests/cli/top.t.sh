@@ -148,6 +148,16 @@ shows 'is copied' '^copied 5 bytes'
 holds 'into the buffer of tmux' until_ok 20 bash -c "[ \"\$(tmux -S '$work/tmux' show-buffer)\" = first ]"
 leave 'Q ends it'
 
+# ---- a theme that is edited while it is shown ----
+printf '[style]\ntext = red\n' >"$work/edited.theme"
+console 80x24 --theme "$work/edited.theme"
+press 4
+printf '[style]\ntext = rde\n' >"$work/edited.theme"
+shows 'a mistake in it is told' "edited.theme:2: 'rde' is no colour"
+printf '[style]\ntext = green\n' >"$work/edited.theme"
+shows 'and that it is mended' '^read again: .*edited.theme'
+leave 'Q ends it, too'
+
 # ---- 10: a shell's job ----
 tmux new-session -d -s console -x 80 -y 24 "env PS1='$ ' bash --norc --noprofile -i"
 inputs=0

@@ -268,7 +268,7 @@ static void what_cannot_show_a_screen_is_said(void **state)
 {
     static const struct {
         const char *term, *want;
-    } rows[] = {{"TERM=dumb", "a terminal of type TERM=dumb cannot place its cursor"}, {"TERM=nonesuch", "the terminal type TERM=nonesuch is not known here"}, {"TERM", "the terminal type TERM= is not known here"}};
+    } rows[] = {{"TERM=dumb", "take --plain, which prints lines"}, {"TERM=nonesuch", "the terminal type TERM=nonesuch is not known here"}, {"TERM", "the terminal type TERM= is not known here"}};
     (void)state;
     for (size_t i = 0; i < ORB_COUNT(rows); i++) {
         const char *const env[] = {"LC_ALL=C.UTF-8", rows[i].term, "COLORTERM", NULL};
