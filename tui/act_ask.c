@@ -193,7 +193,10 @@ static void ask_tasks(struct tui_model *m, enum tui_act_kind kind)
         tui_act_ask(m);
         return;
     }
-    tui_toast(m, 0, n == 1 ? "it has ended already: R runs it once more" : "all of them have ended already");
+    if (n == 1)
+        tui_toast(m, 0, "it has ended already: %s runs it once more", tui_keys_say(m->keys, TUI_DO_RESUBMIT));
+    else
+        tui_toast(m, 0, "all of them have ended already");
     tui_asking_done(a);
 }
 
@@ -202,7 +205,7 @@ static void ask_queues(struct tui_model *m, enum tui_action action)
     static const char *targets[TUI_ACTS_MAX];
     size_t n = tui_act_targets(m, TUI_OF_QUEUE, targets);
     if (!n || (n > 1 && action == TUI_DO_PURGE)) {
-        tui_toast(m, 1, n ? "one queue at a time: U takes the marks away" : "no queue here: 2 shows the queues");
+        tui_toast(m, 1, n ? "one queue at a time: %s takes the marks away" : "no queue here: %s shows the queues", tui_keys_say(m->keys, n ? TUI_DO_UNMARK : TUI_DO_QUEUES));
         return;
     }
     /* Several: all become what the first one is not. */
@@ -227,7 +230,7 @@ static void ask_workers(struct tui_model *m)
     static const char *targets[TUI_ACTS_MAX];
     size_t n = tui_act_targets(m, TUI_OF_WORKER, targets);
     if (!n) {
-        tui_toast(m, 1, "no worker here: 3 shows the workers");
+        tui_toast(m, 1, "no worker here: %s shows the workers", tui_keys_say(m->keys, TUI_DO_WORKERS));
         return;
     }
     struct tui_asking *a = tui_act_begin(m, TUI_DRAIN, n);

@@ -21,7 +21,7 @@ void tui_act_edit(struct tui_model *m, enum tui_act_kind kind)
     struct tui_draft *draft = &m->acts.draft;
     size_t n = kind == TUI_SUBMIT ? 0 : tui_act_targets(m, TUI_OF_TASK, targets);
     if (kind != TUI_SUBMIT && n != 1) {
-        tui_toast(m, 1, n ? "one task at a time: U takes the marks away" : "no task here to resubmit");
+        tui_toast(m, 1, n ? "one task at a time: %s takes the marks away" : "no task here to resubmit", tui_keys_say(m->keys, TUI_DO_UNMARK));
         return;
     }
     const char *id = n ? targets[0] : "";
@@ -59,7 +59,7 @@ static int check_edited(struct tui_model *m, const struct tui_asking *a)
     struct tui_form form;
     struct orb_error err = { 0 };
     if (a->kind == TUI_SUBMIT && tui_form_read(a->text, a->text_len, &form, &err))
-        tui_toast(m, 1, "not submitted, S opens it again: %s", orb_error_message(&err));
+        tui_toast(m, 1, "not submitted, %s opens it again: %s", tui_keys_say(m->keys, TUI_DO_SUBMIT), orb_error_message(&err));
     else if (a->kind != TUI_SUBMIT && is_blank(a->text, a->text_len))
         tui_toast(m, 1, "the prompt is empty: nothing was submitted");
     else

@@ -113,7 +113,7 @@ static void look_at_queue(struct tui_model *m, const struct tui_queue *q, double
         add(a, TUI_OF_QUEUE, WEIGH_GROWS - 50, "retrying", q->name, q->name, "backlog: %s wait, empty in %s", depth, eta);
     }
     if (q->dead > 0)
-        add(a, TUI_OF_QUEUE, WEIGH_DEAD, "failed", q->name, q->name, q->dead == 1 ? "%lld dead letter: L replays it" : "%lld dead letters: L replays them", (long long)q->dead);
+        add(a, TUI_OF_QUEUE, WEIGH_DEAD, "failed", q->name, q->name, q->dead == 1 ? "%lld dead letter: %s replays it" : "%lld dead letters: %s replays them", (long long)q->dead, tui_keys_say(m->keys, TUI_DO_REPLAY));
 }
 
 /* Failures of late, those with the same error together. */

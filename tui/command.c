@@ -33,7 +33,7 @@ static void run_sort(struct tui_model *m, const char *arg)
     if (field >= 0)
         tui_list_sort(list, field, (*arg == '-') != (list->source->fields[field].kind == TUI_AGE_FIELD));
     else
-        tui_toast(m, 1, "'%s' is no column here: s shows them all", arg);
+        tui_toast(m, 1, "'%s' is no column here: %s shows them all", arg, tui_keys_say(m->keys, TUI_DO_SORT_MENU));
 }
 
 static void run_theme(struct tui_model *m, const char *arg)
@@ -98,7 +98,7 @@ void tui_command_run(struct tui_model *m, const char *line)
     if (action)
         tui_model_do(m, action, "");
     else
-        tui_toast(m, 1, "'%s' is no command: Tab after : shows them", name);
+        tui_toast(m, 1, "'%s' is no command: Tab after %s shows them", name, tui_keys_say(m->keys, TUI_DO_COMMAND));
 }
 
 size_t tui_command_list(struct tui_command_row *out, size_t max)

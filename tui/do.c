@@ -103,7 +103,7 @@ static int act_everywhere(struct tui_model *m, enum tui_action action, const cha
         m->is_zoomed ^= tui_views[m->screen]->can_zoom;
         return tui_views[m->screen]->can_zoom;
     case TUI_DO_LAYOUT: change_layout(m); return 1;
-    case TUI_DO_MOUSE: m->is_mouse_on ^= 1; tui_toast(m, 0, m->is_mouse_on ? "mouse on" : "mouse off: the terminal selects text; M turns it on again"); return 1;
+    case TUI_DO_MOUSE: m->is_mouse_on ^= 1; tui_toast(m, 0, m->is_mouse_on ? "mouse on" : "mouse off: the terminal selects text; %s turns it on again", tui_keys_say(m->keys, TUI_DO_MOUSE)); return 1;
     case TUI_DO_REDRAW: m->wants_redraw = m->wants_refresh = 1; return 1;
     case TUI_DO_SUSPEND: m->wants_suspend = 1; return 1;
     case TUI_DO_UNDO: tui_act_undo(m); return 1;

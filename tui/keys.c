@@ -98,6 +98,13 @@ const char *tui_keys_first(const struct tui_keys *k, enum tui_action action)
     return k->bound[action][0];
 }
 
+const char *tui_keys_say(const struct tui_keys *k, enum tui_action action)
+{
+    static char name[40];
+    snprintf(name, sizeof name, ":%s", tui_actions[action].name);
+    return *k->bound[action][0] ? k->bound[action][0] : name;
+}
+
 const char *tui_keys_all(const struct tui_keys *k, enum tui_action action)
 {
     return k->all[action];

@@ -114,6 +114,8 @@ enum tui_action tui_keys_action(const struct tui_keys *keys, const char *key);
 /* The first key of an action, "" when it has none. All of them, with blanks. */
 const char *tui_keys_first(const struct tui_keys *keys, enum tui_action action);
 const char *tui_keys_all(const struct tui_keys *keys, enum tui_action action);
+/* How to do it, for a message: its first key, or ":name" when it has none; valid until the next call. */
+const char *tui_keys_say(const struct tui_keys *keys, enum tui_action action);
 /* By its name in the palette; TUI_DO_NOTHING when it is none. */
 enum tui_action tui_action_find(const char *name);
 /* A keys file with every action and its keys, as comments to be changed; new memory. */

@@ -113,7 +113,7 @@ void tui_bookmark(struct tui_model *m, char letter, int is_jump)
         m->saved.is_changed = 1;
         tui_toast(m, 0, "bookmark %c: %.60s", letter, *place);
     } else if (!*place) {
-        tui_toast(m, 1, "no bookmark %c: m%c sets one", letter, letter);
+        tui_toast(m, 1, "no bookmark %c: %s %c sets one", letter, tui_keys_say(m->keys, TUI_DO_BOOKMARK), letter);
     } else if (go(m, *place)) {
         tui_toast(m, 1, "bookmark %c leads nowhere: %.60s", letter, *place);
     }
@@ -185,7 +185,7 @@ void tui_views_save(struct tui_model *m, const char *name)
     tui_saved_add(&m->saved, name, text);
     free(text);
     m->saved.is_changed = 1;
-    tui_toast(m, 0, "view %s is kept: V or :view %s opens it", name, name);
+    tui_toast(m, 0, "view %s is kept: %s or :view %s opens it", name, tui_keys_say(m->keys, TUI_DO_VIEWS), name);
 }
 
 void tui_views_open(struct tui_model *m, const char *name)
@@ -193,7 +193,7 @@ void tui_views_open(struct tui_model *m, const char *name)
     int is_there;
     size_t i = find(&m->saved, name, &is_there);
     if (!is_there)
-        tui_toast(m, 1, "no view '%.40s': V shows them all", name);
+        tui_toast(m, 1, "no view '%.40s': %s shows them all", name, tui_keys_say(m->keys, TUI_DO_VIEWS));
     else if (go(m, m->saved.views[i].text))
         tui_toast(m, 1, "view %s leads nowhere: %.80s", name, m->saved.views[i].text);
 }

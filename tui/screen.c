@@ -120,7 +120,11 @@ static int play(struct screen *s, struct orb_error *err)
     if (rc == 1) {
         s->is_replay_over = 1;
         s->replay_at = s->next.at - s->replay_from;
-        note(s, "the recording ends here: , goes back, q leaves");
+        const struct tui_keys *keys = s->session->model->keys;
+        char text[128], rewind[40];
+        tui_set(rewind, sizeof rewind, tui_keys_say(keys, TUI_DO_REWIND));
+        snprintf(text, sizeof text, "the recording ends here: %s goes back, %s leaves", rewind, tui_keys_say(keys, TUI_DO_QUIT));
+        note(s, text);
     }
     return rc < 0 ? rc : 0;
 }

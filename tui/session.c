@@ -324,7 +324,8 @@ static void export(struct tui_session *s)
     if (is_whole)
         snprintf(text, sizeof text, "written: %s", m->export_path);
     else
-        snprintf(text, sizeof text, error == EEXIST ? "%.400s is there already: e again, and another name" : "%.400s: %s", m->export_path, strerror(error));
+        snprintf(text, sizeof text, error == EEXIST ? "%.400s is there already: %s again, and another name" : "%.400s: %s", m->export_path,
+                 error == EEXIST ? tui_keys_say(m->keys, TUI_DO_EXPORT) : strerror(error));
     free(m->export_path);
     free(m->export_text);
     m->export_path = m->export_text = NULL;

@@ -55,6 +55,13 @@ const char *tui_view_target(struct tui_model *m, enum tui_subject subject)
     return view->target ? view->target(m, subject) : "";
 }
 
+const char *tui_say_no_match(const struct tui_model *m)
+{
+    static char text[80];
+    snprintf(text, sizeof text, "no %s matches the filter: %s clears it", m->lists[m->screen].source->noun, tui_keys_say(m->keys, TUI_DO_BACK));
+    return text;
+}
+
 void tui_draw_rule(struct tui_grid *grid, struct tui_rect rect, const char *title, const char *right, int is_on)
 {
     int right_cols = right ? tui_columns(right, strlen(right)) : 0;

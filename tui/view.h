@@ -53,6 +53,8 @@ void tui_draw_bars(struct tui_grid *grid, struct tui_rect rect, enum tui_role ro
 /* Label and value, cut where cols ends. Returns the column behind. */
 int tui_draw_pair(struct tui_grid *grid, int row, int col, int cols, const char *label, enum tui_role role, const char *value);
 /* One of several in a line: before the column end, or not at all. Returns where the next one begins. */
+/* Why a list is empty that has a filter; valid until the next call. */
+const char *tui_say_no_match(const struct tui_model *m);
 int tui_draw_fact(struct tui_grid *grid, int row, int col, int end, const char *label, enum tui_role role, const char *value);
 
 #endif

@@ -69,7 +69,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
 {
     struct tui_list *list = &m->lists[TUI_EVENTS];
     tui_list_draw(list, m, grid, body, tui_age_now(m));
-    const char *why = *m->troubles[TUI_TROUBLE_FEED] ? m->troubles[TUI_TROUBLE_FEED] : *list->filter ? "no event matches the filter: Esc clears it" : "nothing has happened since the console was opened";
+    const char *why = *m->troubles[TUI_TROUBLE_FEED] ? m->troubles[TUI_TROUBLE_FEED] : *list->filter ? tui_say_no_match(m) : "nothing has happened since the console was opened";
     if (!list->count)
         tui_put(grid, body.row + 2, 2, body.cols - 2, TUI_DIM, why, strlen(why));
 }

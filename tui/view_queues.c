@@ -64,7 +64,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
     uint32_t row = tui_list_row(list);
     if (!list->count)
         tui_putf(grid, body.row + 2, 2, body.cols - 2, *m->fleet.queues_error ? TUI_ERROR : TUI_DIM, "%s",
-                 *m->fleet.queues_error ? m->fleet.queues_error : *list->filter ? "no queue matches the filter: Esc clears it" :
+                 *m->fleet.queues_error ? m->fleet.queues_error : *list->filter ? tui_say_no_match(m) :
                  m->fleet.queues_at > 0 ? "no queue has had a task or a worker yet" : "asking ...");
     if (rect.rows == body.rows || row == UINT32_MAX)
         return;

@@ -39,8 +39,10 @@ static struct layout lay_out(const struct tui_model *m, struct tui_rect body)
 
 static void draw_empty(const struct tui_model *m, const struct tui_list *list, struct tui_grid *grid, struct tui_rect rect)
 {
-    const char *why = *m->troubles[TUI_TROUBLE_TASKS] ? m->troubles[TUI_TROUBLE_TASKS] : *list->filter ? "no task matches the filter: Esc clears it" :
-                      m->tasks.is_filled ? "no tasks: submit one with 'orbiter submit', or S here" : "asking ...";
+    char submit[80];
+    snprintf(submit, sizeof submit, "no tasks: submit one with 'orbiter submit', or %s here", tui_keys_say(m->keys, TUI_DO_SUBMIT));
+    const char *why = *m->troubles[TUI_TROUBLE_TASKS] ? m->troubles[TUI_TROUBLE_TASKS] : *list->filter ? tui_say_no_match(m) :
+                      m->tasks.is_filled ? submit : "asking ...";
     tui_put(grid, rect.row + 2, 2, rect.cols - 2, TUI_DIM, why, strlen(why));
 }
 

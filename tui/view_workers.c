@@ -48,7 +48,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
     uint32_t row = tui_list_row(list);
     if (!list->count)
         tui_putf(grid, body.row + 2, 2, body.cols - 2, *m->fleet.workers_error ? TUI_ERROR : TUI_DIM, "%s",
-                 *m->fleet.workers_error ? m->fleet.workers_error : *list->filter ? "no worker matches the filter: Esc clears it" :
+                 *m->fleet.workers_error ? m->fleet.workers_error : *list->filter ? tui_say_no_match(m) :
                  m->fleet.workers_at > 0 ? "no workers: start one with 'orbiter start worker'" : "asking ...");
     if (rect.rows == body.rows || row == UINT32_MAX)
         return;

@@ -332,6 +332,30 @@ static void test_a_yes_is_said(void **state)
     console_close(&c);
 }
 
+/* Keys can be bound anew: what is said names those that are. */
+static void test_messages_name_the_keys_that_are_bound(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    tui_keys_set(c.keys, TUI_DO_REPLAY, "K");
+    tui_keys_set(c.keys, TUI_DO_UNMARK, "F9 U");
+    tui_keys_set(c.keys, TUI_DO_BACK, "");
+    tui_keys_set(c.keys, TUI_DO_SUBMIT, "F2");
+    struct orb_queue_info queues[] = { { .name = "a", .dead = 5, .paused_by = "", .paused_from = "" }, { .name = "b", .paused_by = "", .paused_from = "" } };
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = 2 });
+    console_wait(&c, 2);
+    assert_true(console_shows(&c, "5 dead letters: K replays them"));
+    console_keys(&c, "2 A X");
+    assert_true(console_shows(&c, "one queue at a time: F9 takes the marks away"));
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_WALK_END });
+    console_keys(&c, "4");
+    assert_true(console_shows(&c, "or F2 here"));
+    console_keys(&c, "/ x Enter");
+    assert_true(console_shows(&c, "no task matches the filter: :back clears it"));
+    console_close(&c);
+}
+
 /* One queue is one target, and what is done to all in it is a bulk all the same: it says how many, and can be taken back. */
 static void test_what_hits_all_of_a_queue_is_a_bulk(void **state)
 {
@@ -383,7 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
         cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_a_key_means_the_worker_that_was_painted), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
-        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_yes_is_said), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
+        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_yes_is_said), cmocka_unit_test(test_messages_name_the_keys_that_are_bound), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
