@@ -110,6 +110,12 @@ static void test_the_proof_is_there_with_the_text(void **state)
     assert_true(console_shows(&c, "FOLLOW  line 2 of 2  gaps 0  replayed 2 + live 0")); /* from here on once a second */
     console_wait(&c, 1);
     assert_true(console_shows(&c, "FOLLOW  line 3 of 3  gaps 0  replayed 2 + live 1"));
+    c.now += 0.1;
+    console_keys(&c, "f");
+    assert_true(console_shows(&c, "STILL  line"));
+    c.now += 0.1;
+    console_keys(&c, "G");
+    assert_true(console_shows(&c, "FOLLOW  line")); /* a key paints at once */
     console_close(&c);
 }
 
