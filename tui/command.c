@@ -95,7 +95,9 @@ void tui_command_run(struct tui_model *m, const char *line)
             return;
         }
     enum tui_action action = strcmp(name, "q") ? tui_action_find(name) : TUI_DO_QUIT; /* as in vi */
-    if (action)
+    if (action && *arg)
+        tui_toast(m, 1, tui_actions[action].writes && action != TUI_DO_SUBMIT ? "%s means what is marked or under the cursor: nothing stands behind it" : "nothing stands behind %s", name);
+    else if (action)
         tui_model_do(m, action, "");
     else
         tui_toast(m, 1, "'%s' is no command: Tab after %s shows them", name, tui_keys_say(m->keys, TUI_DO_COMMAND));

@@ -356,6 +356,29 @@ static void test_messages_name_the_keys_that_are_bound(void **state)
     console_close(&c);
 }
 
+/* Who types an id means that one, and not what is under the cursor. */
+static void test_a_command_has_nothing_behind_it_that_is_ignored(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, 24, 80);
+    many(&c, 3);
+    console_keys(&c, ":");
+    type(&c, "cancel task-00002");
+    console_keys(&c, "Enter");
+    assert_int_equal(c.m->acts.asking.serial, 0);
+    assert_true(console_shows(&c, "cancel means what is marked or under the cursor: nothing stands behind it"));
+    console_keys(&c, ":");
+    type(&c, "quit now");
+    console_keys(&c, "Enter");
+    assert_false(c.m->wants_quit);
+    console_keys(&c, ":");
+    type(&c, "cancel  ");
+    console_keys(&c, "Enter");
+    assert_string_equal(c.m->acts.asking.acts[0].target, "task-00000");
+    console_close(&c);
+}
+
 /* One queue is one target, and what is done to all in it is a bulk all the same: it says how many, and can be taken back. */
 static void test_what_hits_all_of_a_queue_is_a_bulk(void **state)
 {
@@ -407,7 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_that_are_not_shown_are_said), cmocka_unit_test(test_an_act_takes_its_own_marks_away_only), cmocka_unit_test(test_ten_thousand_are_marked_at_once),
         cmocka_unit_test(test_all_marked_workers_and_queues_are_meant), cmocka_unit_test(test_a_key_means_the_worker_that_was_painted), cmocka_unit_test(test_leaving_drops_nothing_without_a_word), cmocka_unit_test(test_the_form_of_a_new_task),
-        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_yes_is_said), cmocka_unit_test(test_messages_name_the_keys_that_are_bound), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
+        cmocka_unit_test(test_an_edited_prompt), cmocka_unit_test(test_the_answers_are_in_sight_at_any_width), cmocka_unit_test(test_what_a_purge_did_is_said), cmocka_unit_test(test_what_hits_all_of_a_queue_is_a_bulk), cmocka_unit_test(test_what_is_said_can_be_read_to_its_end), cmocka_unit_test(test_a_yes_is_said), cmocka_unit_test(test_a_command_has_nothing_behind_it_that_is_ignored), cmocka_unit_test(test_messages_name_the_keys_that_are_bound), cmocka_unit_test(test_a_long_list_of_targets_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
