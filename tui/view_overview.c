@@ -162,12 +162,12 @@ static void draw_tail(const struct tui_model *m, struct tui_grid *grid, struct t
 static void draw_title(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, enum pane pane, size_t hidden)
 {
     char title[80], more[40] = "";
+    if (hidden)
+        snprintf(more, sizeof more, "%zu more", hidden);
     if (pane == ATTENTION)
         snprintf(title, sizeof title, "needs attention (%zu)", m->attention.count + m->attention.hidden);
     else
-        tui_set(title, sizeof title, pane == QUEUES ? "queues" : "busiest streams");
-    if (hidden)
-        snprintf(more, sizeof more, "%zu more", hidden);
+        snprintf(title, sizeof title, "%s%s%s", pane == QUEUES ? "queues" : "busiest streams", pane == QUEUES && hidden ? ", " : "", pane == QUEUES ? more : "");
     tui_draw_rule(grid, (struct tui_rect){ r.row, r.col, 1, r.cols }, title, pane == QUEUES || !hidden ? NULL : more, m->pane == (int)pane);
     if (pane == QUEUES)
         draw_queue_titles(grid, r);

@@ -128,6 +128,7 @@ static void test_the_fullest_queue_is_shown_whatever_its_name(void **state)
     }
     console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = N });
     assert_true(console_shows(&c, "q-0999"));
+    assert_true(console_shows(&c, " more ")); /* that others are not shown is said */
     console_close(&c);
 }
 
