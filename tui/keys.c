@@ -158,7 +158,9 @@ static int nearest(const char *file, int line, const char *word, struct orb_erro
 
 static int read_line(struct tui_keys *k, const char *file, int number, char *line, int *lines, struct orb_error *err)
 {
-    char *comment = line[0] == '#' ? line : strstr(line, " # "); /* "= #" is a key */
+    char *value = strchr(line, '=');
+    value = value ? value + 1 + strspn(value + 1, " \t") : line;
+    char *comment = line[0] == '#' ? line : strstr(value + (*value == '#'), " # "); /* right behind the = it is a key */
     if (comment)
         *comment = 0;
     line += strspn(line, " \t\r");
@@ -173,6 +175,8 @@ static int read_line(struct tui_keys *k, const char *file, int number, char *lin
     enum tui_action action = tui_action_find(line);
     if (!action)
         return nearest(file, number, line, err);
+    if (lines[action])
+        return orb_error_set(err, ORB_E_CONFIG, "%s:%d: %s has keys already, in line %d: put them all in one of the lines", file, number, line, lines[action]);
     const char *bad = bind(k, action, is + 1);
     if (bad)
         return orb_error_set(err, ORB_E_CONFIG, "%s:%d: '%s' is no key, or one too many (%d): use a character, or a name such as PgDn, F5, C-d", file, number,

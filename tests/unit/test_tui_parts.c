@@ -133,11 +133,14 @@ static void test_keys_files(void **state)
     (void)state;
     static const struct { const char *text, *error; } wrong[] = {
         { "cancle = x\n", ":1: 'cancle' is no action; is 'cancel' meant?" }, { "\n\ncancel = Foo\n", ":3: 'Foo' is no key" }, { "cancel\n", ":1: no '='" },
+        { "cancel = K\n# no\ncancel = W\n", ":3: cancel has keys already, in line 1: put them all in one of the lines" },
         { "cancel = j\n", ":1: the key 'j' is bound twice, to down and cancel" }, { "cancel = x\nresubmit = x\n", ":2: the key 'x' is bound twice, to cancel and resubmit" },
     };
     struct tui_keys *keys = tui_keys_new();
     struct orb_error err = { 0 };
-    assert_int_equal(load_keys("# mine\ncancel = x C-x # two\nquit=\n", keys, &err), 0);
+    assert_int_equal(load_keys("# mine\nhelp = # F1 # the first of them is a key\ncancel = x C-x # two\nquit=\n", keys, &err), 0);
+    assert_int_equal(tui_keys_action(keys, "#"), TUI_DO_HELP);
+    assert_string_equal(tui_keys_all(keys, TUI_DO_HELP), "# F1");
     assert_int_equal(tui_keys_action(keys, "C-x"), TUI_DO_CANCEL);
     assert_int_equal(tui_keys_action(keys, "C"), TUI_DO_NOTHING);
     assert_int_equal(tui_keys_action(keys, "Q"), TUI_DO_NOTHING);
