@@ -320,7 +320,9 @@ void tui_model_update(struct tui_model *m, const struct tui_msg *msg)
         on_other(m, msg);
         return;
     }
-    m->link.heard_at = m->now;
+    int is_refusal = (msg->type == TUI_MSG_WORKERS || msg->type == TUI_MSG_QUEUES) && msg->text_len;
+    if (m->link.is_up || !is_refusal) /* what is shown is no younger for being refused again */
+        m->link.heard_at = m->now;
     if (is_frozen(m, msg->type))
         m->newer += msg->type == TUI_MSG_FEED || msg->type == TUI_MSG_STREAM ? msg->count : 0;
     else

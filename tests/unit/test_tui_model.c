@@ -239,6 +239,9 @@ static void test_numbers_of_the_header_are_whole(void **state)
     assert_true(console_shows(&c, "STALE 12s "));
     console_link(&c, 0, "gone"); /* given up: what is shown is no younger for that */
     assert_true(console_shows(&c, "STALE 12s "));
+    /* Nor because it is asked again and again, and refuses: a password was changed. */
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_WORKERS, .text = "NOAUTH", .text_len = 6 });
+    assert_true(console_shows(&c, "STALE 12s "));
     console_link(&c, 1, "");
     assert_true(console_shows(&c, "Redis is back after 12s"));
     console_link(&c, 0, "gone");
