@@ -27,16 +27,35 @@ static void on_mistake(void *arg, int line, const char *text)
     snprintf(m->text, sizeof m->text, "%s", text);
 }
 
+/* One role's contrast where it is the lowest; 0 = it can be read, or is no text. */
+static double too_low(const struct checking *c, enum tui_depth depth, int role, enum tui_layer *layer)
+{
+    double contrast = tui_theme_role_contrast(c->theme, depth, (enum tui_role)role, layer);
+    return tui_role_is_graphic((enum tui_role)role) || contrast >= TUI_CONTRAST ? 0 : contrast;
+}
+
+/* Many roles look like text, and have its contrast: that is one mistake. */
 static void check_contrast(struct checking *c, enum tui_depth depth)
 {
     char text[256];
-    enum tui_layer layer;
+    enum tui_layer layers[TUI_ROLE_COUNT];
+    double contrasts[TUI_ROLE_COUNT];
+    for (int role = 0; role < TUI_ROLE_COUNT; role++)
+        contrasts[role] = too_low(c, depth, role, &layers[role]);
     for (int role = 0; role < TUI_ROLE_COUNT; role++) {
-        double contrast = tui_theme_role_contrast(c->theme, depth, (enum tui_role)role, &layer);
-        if (tui_role_is_graphic((enum tui_role)role) || contrast >= TUI_CONTRAST)
+        int same = 0;
+        for (int i = role + 1; i < TUI_ROLE_COUNT && contrasts[role] > 0; i++)
+            if (layers[i] == layers[role] && contrasts[i] > contrasts[role] - 0.005 && contrasts[i] < contrasts[role] + 0.005) {
+                contrasts[i] = 0;
+                same++;
+            }
+        if (contrasts[role] <= 0)
             continue;
-        snprintf(text, sizeof text, "%s on %s has a contrast of %.2f:1 with %s colours: text needs %.1f:1, so make one lighter or darker",
-                 tui_role_name((enum tui_role)role), tui_layer_name(layer), contrast, tui_depth_name(depth), TUI_CONTRAST);
+        char others[40] = "";
+        if (same)
+            snprintf(others, sizeof others, " and %d other role%s", same, same == 1 ? "" : "s");
+        snprintf(text, sizeof text, "%s%s on %s %s a contrast of %.2f:1 with %s colours: text needs %.1f:1, so make one lighter or darker", tui_role_name((enum tui_role)role), others,
+                 tui_layer_name(layers[role]), same ? "have" : "has", contrasts[role], tui_depth_name(depth), TUI_CONTRAST);
         on_mistake(c, 0, text);
     }
 }

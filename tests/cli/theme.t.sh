@@ -67,7 +67,7 @@ out: WORK/bad.theme:5: error: 'blau' is no colour and no attribute here: did you
 exit 2
 EOT
 check 'theme check, contrast' bash -c 'orbiter theme check "$0/bad.theme" | sed -n 3p' "$work" <<'EOT'
-out: WORK/bad.theme: error: text on row has a contrast of 4.48:1 with 24-bit colours: text needs 4.5:1, so make one lighter or darker
+out: WORK/bad.theme: error: text and 29 other roles on row have a contrast of 4.48:1 with 24-bit colours: text needs 4.5:1, so make one lighter or darker
 exit 0
 EOT
 check 'theme check, json' bash -c 'orbiter theme check -o json "$0/bad.theme" | sed -n 2,9p; exit "${PIPESTATUS[0]}"' "$work" <<'EOT'
