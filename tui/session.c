@@ -305,12 +305,21 @@ static void show_theme(struct tui_session *s)
     }
 }
 
+/* ~/NAME is typed as in a shell. */
+static void say_path(const char *path, char *out, size_t cap)
+{
+    const char *home = getenv("HOME");
+    int is_below = !strncmp(path, "~/", 2) && home && *home;
+    snprintf(out, cap, "%s%s", is_below ? home : "", is_below ? path + 1 : path);
+}
+
 /* A file that is there is not overwritten. */
 static void export(struct tui_session *s)
 {
     struct tui_model *m = s->model;
-    char text[700];
-    int fd = open(m->export_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), is_whole = fd >= 0;
+    char text[700], path[4096];
+    say_path(m->export_path, path, sizeof path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), is_whole = fd >= 0;
     for (size_t done = 0; is_whole && done < m->export_len;) {
         ssize_t n = write(fd, m->export_text + done, m->export_len - done);
         is_whole = n > 0 || (n < 0 && errno == EINTR);
@@ -322,9 +331,9 @@ static void export(struct tui_session *s)
         error = errno;
     }
     if (is_whole)
-        snprintf(text, sizeof text, "written: %s", m->export_path);
+        snprintf(text, sizeof text, "written: %.600s", path);
     else
-        snprintf(text, sizeof text, error == EEXIST ? "%.400s is there already: %s again, and another name" : "%.400s: %s", m->export_path,
+        snprintf(text, sizeof text, error == EEXIST ? "%.400s is there already: %s again, and another name" : "%.400s: %s", path,
                  error == EEXIST ? tui_keys_say(m->keys, TUI_DO_EXPORT) : strerror(error));
     free(m->export_path);
     free(m->export_text);

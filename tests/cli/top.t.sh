@@ -146,6 +146,9 @@ shows 'what can be copied' 'the id  first'
 press Enter
 shows 'is copied' '^copied 5 bytes'
 holds 'into the buffer of tmux' until_ok 20 bash -c "[ \"\$(tmux -S '$work/tmux' show-buffer)\" = first ]"
+press : w r i t e Space '~' / o u t . c s v Enter
+shows 'a file below the home' '^written: .*/home/out.csv$'
+holds 'is there' grep -q '^first,' "$HOME/out.csv"
 leave 'Q ends it'
 
 # ---- a theme that is edited while it is shown ----
