@@ -98,7 +98,7 @@ says 'both ways, the writer gets what the researcher found' 'gpt-4o: Quantum com
 
 # ---- docs/tools.md and docs/mcp.md ----
 python3 -c '
-import http.server
+import http.server, socketserver
 class Weather(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b"{\"now\": \"rain in " + self.path.split("=")[1].encode() + b"\"}"
@@ -108,8 +108,8 @@ class Weather(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *arguments):
         pass
-server = http.server.HTTPServer(("localhost", 0), Weather)
-print(server.server_port, flush=True)
+server = socketserver.TCPServer(("127.0.0.1", 0), Weather)  # HTTPServer asks DNS for its name
+print(server.server_address[1], flush=True)
 server.serve_forever()' >"$work/port" &
 pids+=($!)
 until_ok 20 test -s "$work/port"
