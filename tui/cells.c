@@ -118,6 +118,18 @@ int tui_put(struct tui_grid *grid, int row, int col, int cols, enum tui_role rol
     return put(grid, row, col, cols, role, text, len, &is_cut);
 }
 
+int tui_put_end(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len)
+{
+    const char *end = text + len;
+    int is_cut = tui_columns(text, len) > cols;
+    while (is_cut && text < end && tui_columns(text, (size_t)(end - text)) > cols - 2)
+        for (text++; text < end && ((unsigned char)*text & 0xc0) == 0x80;)
+            text++;
+    if (is_cut)
+        col = tui_put(grid, row, col, cols, role, "..", 2);
+    return tui_put(grid, row, col, is_cut ? cols - 2 : cols, role, text, (size_t)(end - text));
+}
+
 int tui_put_cut(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len)
 {
     int is_cut, end = put(grid, row, col, cols, role, text, len, &is_cut);

@@ -65,6 +65,8 @@ struct tui_cell *tui_grid_at(struct tui_grid *grid, int row, int col);
  * becomes a blank. Returns the column behind it. */
 int tui_put(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len);
 int tui_put_cut(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len);
+/* The end of it, which is new, when it is longer: with ".." before it. */
+int tui_put_end(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *text, size_t len);
 int tui_putf(struct tui_grid *grid, int row, int col, int cols, enum tui_role role, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
 /* How much of a text is in its first row when it is wrapped: up to behind a blank if there is one in the second half. */

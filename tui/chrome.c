@@ -57,7 +57,7 @@ static enum tui_role say_link(const struct tui_model *m, char *out, size_t cap)
         show_brief((double)m->newer, newer, sizeof newer);
         snprintf(out, cap, m->newer ? "PAUSED %s" : "PAUSED", newer);
     } else if (!link->was_up) {
-        snprintf(out, cap, "CONNECTING");
+        snprintf(out, cap, *link->why ? "OFFLINE" : "CONNECTING");
     } else if (link->is_up && !link->is_silent && silent < 3) {
         snprintf(out, cap, "LIVE");
         return TUI_LIVE;

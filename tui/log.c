@@ -118,7 +118,7 @@ void tui_log_audits(struct tui_model *m, const struct tui_msg *msg)
     for (size_t i = fresh; i-- > 0;) {
         const struct orb_audit_info *a = &msg->audits[i];
         snprintf(type, sizeof type, "act.%.60s", a->action);
-        tui_log_add(m, a->at, 1, type, a->target, "", "", "", "by %s from %s: %s -> %s", a->who, a->from, a->was, a->became);
+        tui_log_add(m, a->at, 1, type, a->target, "", "", "", "%s -> %s, by %s from %s", a->was, a->became, a->who, a->from);
     }
     if (msg->count)
         tui_set(m->last_audit, sizeof m->last_audit, msg->audits[0].id);

@@ -304,7 +304,8 @@ void tui_open_draw_stream(struct tui_model *m, struct tui_grid *grid, struct tui
         return;
     tui_pane_draw(&o->panes[TUI_TAB_STREAM], grid, (struct tui_rect){ rect.row, rect.col, rect.rows - 1, rect.cols });
     if (!o->panes[TUI_TAB_STREAM].count) {
-        const char *why = *o->missing ? o->missing : *o->end ? o->end : o->is_over ? "it said nothing, or what it said has expired" :
+        const char *why = *o->missing ? o->missing : *o->end ? o->end :
+                          o->is_over ? (o->state == ORB_STATUS_FAILED ? "it said nothing, or what it said has expired: the result has why it failed" : "it said nothing, or what it said has expired") :
                           o->has_detail && o->state == ORB_STATUS_PENDING ? "it waits for a worker" : "nothing yet";
         tui_put(grid, rect.row, rect.col, rect.cols, TUI_DIM, why, strlen(why));
     }

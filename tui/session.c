@@ -209,7 +209,7 @@ int tui_session_open(struct tui_session *s, const struct tui_options *o, struct 
     s->keeps_state = !o->replay && !o->is_once && !o->is_plain;
     if (s->keeps_state)
         tui_state_load(&s->state, &s->model->saved);
-    const char *keys = o->keys ? o->keys : s->keeps_state ? tui_state_keys_file() : NULL;
+    const char *keys = o->keys ? o->keys : !o->replay && !o->is_plain ? tui_state_keys_file() : NULL;
     int rc = keys ? tui_keys_load(s->keys, keys, err) : 0;
     if (!rc)
         rc = open_theme(s, err);

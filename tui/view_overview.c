@@ -130,7 +130,7 @@ static void draw_queue_titles(struct tui_grid *grid, struct tui_rect r)
 static void draw_tail(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, const struct tui_tail *t)
 {
     uint32_t task = tui_tasks_find(&m->tasks, t->id);
-    const char *agent = task == UINT32_MAX ? "" : tui_texts_get(m->texts, m->tasks.rows[task].agent), *from = t->text;
+    const char *agent = task == UINT32_MAX ? "" : tui_texts_get(m->texts, m->tasks.rows[task].agent);
     char id[ORB_ID_MAX + 8], flat[sizeof t->text];
     int col = r.col + 2, end = r.col + r.cols;
     tui_show_id(t->id, 8, id, sizeof id);
@@ -150,13 +150,7 @@ static void draw_tail(const struct tui_model *m, struct tui_grid *grid, struct t
     for (char *c = flat; *c; c++)
         if (*c == '\n' || *c == '\t')
             *c = ' ';
-    int room = end - col, is_cut = tui_columns(flat, strlen(flat)) > room;
-    for (from = flat; is_cut && *from && tui_columns(from, strlen(from)) > room - 2;) /* its end is what is new */
-        for (from++; ((unsigned char)*from & 0xc0) == 0x80;)
-            from++;
-    if (is_cut)
-        col = tui_put(grid, r.row, col, room, TUI_DIM, "..", 2);
-    tui_put(grid, r.row, col, end - col, TUI_DIM, from, strlen(from));
+    tui_put_end(grid, r.row, col, end - col, TUI_DIM, flat, strlen(flat));
 }
 
 static void draw_title(const struct tui_model *m, struct tui_grid *grid, struct tui_rect r, enum pane pane, size_t hidden)

@@ -109,7 +109,7 @@ static void draw_said(const struct tui_model *m, struct tui_grid *grid, struct t
     if (!len)
         return;
     int col = tui_put(grid, rect.row, rect.col, rect.cols, TUI_DIM, "out ", 4);
-    tui_put_cut(grid, rect.row, col, rect.cols - 4, TUI_TEXT, said, len);
+    (o->is_over ? tui_put_cut : tui_put_end)(grid, rect.row, col, rect.cols - 4, TUI_TEXT, said, len);
 }
 
 static const char *asked_of(const struct tui_open *o)

@@ -515,6 +515,36 @@ static void test_the_newest_event_stays_in_sight(void **state)
     console_close(&c);
 }
 
+/* No Redis from the first moment on: connecting is what is tried, offline what has failed. */
+static void test_what_was_never_there_is_offline(void **state)
+{
+    (void)state;
+    struct console c;
+    struct tui_keys *keys = tui_keys_new();
+    c = (struct console){ .keys = keys, .m = tui_model_new(keys), .now = 1772460381 };
+    c.m->rows = 24;
+    c.m->cols = 80;
+    assert_true(console_shows(&c, "CONNECTING"));
+    console_link(&c, 0, "cannot connect to 127.0.0.1:6379: Connection refused");
+    assert_true(console_shows(&c, "OFFLINE") && console_shows(&c, "Connection refused"));
+    console_close(&c);
+}
+
+static void test_of_a_long_line_the_end_is_new(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *shown; } cases[] = { { "short", "short" }, { "exactly 10", "exactly 10" }, { "one that is longer", "..s longer" }, { "日本語日本語日本語", "..語日本語" }, { "", "" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tui_grid *grid = tui_grid_new(1, 12);
+        tui_put_end(grid, 0, 1, 10, TUI_TEXT, cases[i].text, strlen(cases[i].text));
+        char *text = tui_grid_text(grid), want[40];
+        snprintf(want, sizeof want, "%s%s\n", *cases[i].shown ? " " : "", cases[i].shown);
+        assert_string_equal(text, want);
+        free(text);
+        tui_grid_free(grid);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,7 +554,7 @@ int main(void)
         cmocka_unit_test(test_silence_is_said_in_words), cmocka_unit_test(test_totals_have_what_happened_before_them), cmocka_unit_test(test_an_id_that_comes_again_is_another_task),
         cmocka_unit_test(test_events_are_shown_also_when_the_row_is_ahead), cmocka_unit_test(test_a_row_that_was_told_need_not_be_asked_for), cmocka_unit_test(test_rows_of_tasks_that_went_are_used_again), cmocka_unit_test(test_too_many_tasks_the_oldest_go),
         cmocka_unit_test(test_errors_that_are_all_different_leave_room_for_names), cmocka_unit_test(test_names_with_quotes_bars_and_commas),
-        cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue), cmocka_unit_test(test_the_newest_event_stays_in_sight),
+        cmocka_unit_test(test_an_event_opens_its_worker_and_its_queue), cmocka_unit_test(test_the_newest_event_stays_in_sight), cmocka_unit_test(test_what_was_never_there_is_offline), cmocka_unit_test(test_of_a_long_line_the_end_is_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
