@@ -153,7 +153,7 @@ leave 'Q ends it'
 
 # ---- a theme that is edited while it is shown ----
 printf '[style]\ntext = red\n' >"$work/edited.theme"
-console 80x24 --theme "$work/edited.theme"
+console 200x24 --theme "$work/edited.theme"
 press 4
 printf '[style]\ntext = rde\n' >"$work/edited.theme"
 shows 'a mistake in it is told' "edited.theme:2: 'rde' is no colour"
