@@ -43,6 +43,7 @@ void tui_open_task(struct tui_model *m, const char *id)
     o->tab = tab;
     o->serial = serial;
     o->is_opened_paused = m->is_paused;
+    o->opened_at = m->now;
     o->is_stale = 1;
     tui_set(o->id, sizeof o->id, id);
 }

@@ -22,6 +22,7 @@ struct tui_open {
     char id[ORB_ID_MAX + 1];
     unsigned serial;            /* another one each time that a task is opened: what was known of it is gone */
     int is_opened_paused;       /* while the screen was frozen: it is shown none the less */
+    double opened_at;
     /* the detail, as its hash and payload were told last */
     int has_detail, is_stale;   /* stale: it is to be asked for again */
     char missing[200];          /* why there is none, or "" */

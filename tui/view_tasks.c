@@ -112,9 +112,11 @@ static void draw_said(const struct tui_model *m, struct tui_grid *grid, struct t
     (o->is_over ? tui_put_cut : tui_put_end)(grid, rect.row, col, rect.cols - 4, TUI_TEXT, said, len);
 }
 
-static const char *asked_of(const struct tui_open *o)
+/* The answer comes at once as a rule: only a wait is told. */
+static const char *asked_of(const struct tui_model *m)
 {
-    return o->has_detail ? o->asked : *o->missing ? o->missing : "asking ...";
+    const struct tui_open *o = &m->open;
+    return o->has_detail ? o->asked : *o->missing ? o->missing : m->now - o->opened_at < 1 ? "" : "asking ...";
 }
 
 static void draw_below(const struct tui_model *m, uint32_t row, struct tui_grid *grid, struct tui_rect r)
@@ -122,7 +124,7 @@ static void draw_below(const struct tui_model *m, uint32_t row, struct tui_grid 
     const struct tui_task *t = &m->tasks.rows[row];
     draw_title(m, t, tui_task_id(&m->tasks, row), grid, r, 0);
     draw_figures(m, t, grid, (struct tui_rect){ r.row + 1, r.col, 1, r.cols });
-    tui_draw_pair(grid, r.row + 2, r.col, r.cols, "in ", TUI_TEXT, asked_of(&m->open));
+    tui_draw_pair(grid, r.row + 2, r.col, r.cols, "in ", TUI_TEXT, asked_of(m));
     draw_said(m, grid, (struct tui_rect){ r.row + 3, r.col, 1, r.cols });
     draw_error(m, t, grid, (struct tui_rect){ r.row + 4, r.col, 1, r.cols });
 }
@@ -133,7 +135,7 @@ static void draw_input(const struct tui_model *m, uint32_t row, struct tui_grid 
     struct tui_pane pane;
     tui_draw_rule(grid, (struct tui_rect){ r.row, r.col, 1, r.cols }, "input", NULL, 0);
     tui_pane_init(&pane, 0);
-    tui_pane_add(&pane, TUI_TEXT, TUI_LINE_TEXT, asked_of(&m->open), strlen(asked_of(&m->open)));
+    tui_pane_add(&pane, TUI_TEXT, TUI_LINE_TEXT, asked_of(m), strlen(asked_of(m)));
     tui_pane_draw(&pane, grid, (struct tui_rect){ r.row + 1, r.col, r.rows - 2, r.cols });
     tui_pane_done(&pane);
     draw_error(m, &m->tasks.rows[row], grid, (struct tui_rect){ r.row + r.rows - 1, r.col, 1, r.cols });
