@@ -224,9 +224,12 @@ static int at_most(int n, int most)
 /* One below the other; what needs attention comes first when there is little room. */
 static void draw_stacked(struct tui_model *m, struct tui_grid *grid, struct tui_rect r)
 {
-    int attention = at_least((int)m->attention.count + 1, 2), queues = at_least((int)m->fleet.queue_count + 1, 2), streams = r.rows < 12 ? 0 : 3;
-    queues = at_most(queues, at_least((r.rows - streams) / 3, 2));
+    const void *tails[TUI_TAILS];
+    int attention = at_least((int)m->attention.count + 1, 2), all = at_least((int)m->fleet.queue_count + 1, 2), streams = r.rows < 12 ? 0 : 3;
+    int queues = at_most(all, at_least((r.rows - streams) / 3, 2));
     attention = at_most(attention, at_least(r.rows - queues - streams, 2));
+    /* What nobody else needs shows more queues. */
+    queues = at_most(all, at_least(r.rows - attention - (streams ? at_least((int)lines_of(m, STREAMS, tails, TUI_TAILS) + 1, streams) : 0), queues));
     int row = draw_pane(m, grid, (struct tui_rect){ r.row, r.col, at_most(attention, r.rows), r.cols }, ATTENTION, 1), end = r.row + r.rows;
     row = draw_pane(m, grid, (struct tui_rect){ row, r.col, at_most(queues, end - row), r.cols }, QUEUES, 1);
     if (streams)

@@ -126,6 +126,8 @@ static void test_the_fullest_queue_is_shown_whatever_its_name(void **state)
         snprintf(names[i], sizeof names[i], "q-%04d", i);
         queues[i] = (struct orb_queue_info){ .name = names[i], .depth = i, .workers = 1, .consumers = 1, .paused_by = "", .paused_from = "" };
     }
+    console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = 4 });
+    assert_true(console_shows(&c, "q-0000") && !console_shows(&c, " more ")); /* nobody else needs the room */
     console_send(&c, (struct tui_msg){ .type = TUI_MSG_QUEUES, .queues = queues, .count = N });
     assert_true(console_shows(&c, "q-0999"));
     assert_true(console_shows(&c, " more ")); /* that others are not shown is said */
