@@ -183,7 +183,8 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, struct tui_rect
     struct tui_overview_pane *o = &m->overview[pane];
     if (r.rows < 2)
         return r.row;
-    size_t page = (size_t)((r.rows - 1) / height), top = cursor >= page ? cursor - page + 1 : 0, shown = n - top < page ? n - top : page;
+    int is_on = m->pane == (int)pane; /* else its first lines are shown, wherever its cursor is */
+    size_t page = (size_t)((r.rows - 1) / height), top = is_on && cursor >= page ? cursor - page + 1 : 0, shown = n - top < page ? n - top : page;
     draw_title(m, grid, r, pane, n - shown);
     o->rect = (struct tui_rect){ r.row + 1, r.col, (int)shown * height, r.cols };
     o->height = height;
@@ -192,9 +193,11 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, struct tui_rect
         o->id[0] = 0;
         return r.row + 2;
     }
-    o->place = cursor;
     o->top = top;
-    tui_set(o->id, sizeof o->id, name_of(pane, lines[cursor]));
+    if (is_on) {
+        o->place = cursor;
+        tui_set(o->id, sizeof o->id, name_of(pane, lines[cursor]));
+    }
     for (size_t i = 0; i < shown; i++) {
         struct tui_rect at = { o->rect.row + (int)i * height, r.col, height, r.cols };
         if (pane == ATTENTION)
@@ -203,7 +206,7 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, struct tui_rect
             draw_queue(m, grid, at, lines[top + i]);
         else
             draw_tail(m, grid, at, lines[top + i]);
-        if (top + i == cursor && m->pane == (int)pane) {
+        if (top + i == cursor && is_on) {
             tui_put(grid, at.row, r.col, 1, TUI_STRONG, tui_is_ascii() ? ">" : "❯", tui_is_ascii() ? 1 : 3);
             tui_layer(grid, (struct tui_rect){ at.row, r.col, 1, r.cols }, TUI_ON_CURSOR);
         }
