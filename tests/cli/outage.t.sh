@@ -52,8 +52,9 @@ mute_pid=${pids[-1]}
 kill -STOP "$mute_pid" # the kernel still takes connections for it
 flaky=unix://$work/mute.sock
 waits mute orbiter submit -m sim: x
-is_connected() { [ "$(grep -c mute.sock /proc/net/unix)" -gt 1 ]; }
-until_ok 20 is_connected
+# It sleeps when it has sent what it has to say.
+is_asking() { [ "$(grep -c mute.sock /proc/net/unix)" -gt 1 ] && [[ $(<"/proc/${waiting[mute]}/stat") == *') S '* ]]; }
+until_ok 20 is_asking
 kill -KILL "$mute_pid"
 wait "${waiting[mute]}"
 holds 'a submit without an answer: the status' test $? = 7
