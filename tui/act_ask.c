@@ -216,7 +216,7 @@ static void ask_queues(struct tui_model *m, enum tui_action action)
     for (size_t i = 0; i < n; i++) {
         const struct tui_queue *q = tui_fleet_queue(&m->fleet, targets[i]);
         if (q && !is_switch)
-            a->hits += action == TUI_DO_REPLAY ? q->dead : q->depth + q->delayed;
+            a->hits += action == TUI_DO_REPLAY ? q->dead : q->delayed + (q->depth > 0 ? q->depth : 0);
         if (!is_switch)
             tui_act_add(a, targets[i], "");
         else if (!q || !q->is_paused == !is_paused)

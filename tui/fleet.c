@@ -84,10 +84,10 @@ void tui_fleet_queues(struct tui_fleet *f, const struct tui_msg *msg)
             *q = *before; /* with its history */
         tui_set(q->name, sizeof q->name, from->name);
         tui_set(q->paused_by, sizeof q->paused_by, from->paused_by);
-        q->depth = from->depth;
-        q->running = from->running;
-        q->delayed = from->delayed;
-        q->dead = from->dead;
+        q->depth = from->depth < 0 ? -1 : counted(from->depth); /* below 0: not known */
+        q->running = counted(from->running);
+        q->delayed = counted(from->delayed);
+        q->dead = counted(from->dead);
         q->workers = from->workers;
         q->consumers = from->consumers;
         q->is_paused = from->is_paused;
