@@ -11,6 +11,7 @@ all_gone() { for pid; do gone "$pid" || return 1; done; }
 
 # start_dev [OPTION...]: in the background; its pid in dev
 start_dev() {
+    rm -f "$work/dev.err" # of the one before
     orbiter dev "$@" >"$work/dev.out" 2>"$work/dev.err" &
     dev=$!
     pids+=("$dev")

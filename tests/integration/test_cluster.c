@@ -404,6 +404,20 @@ static int replica_is_in_step(void *arg)
     return yes;
 }
 
+/* How much it has written, or got of what its primary has. */
+static int64_t offset_of(const struct node *node)
+{
+    char *text = test_redis_text(&node->redis, "INFO replication"), *at = strstr(text, "master_repl_offset:");
+    int64_t offset = at ? strtoll(at + strlen("master_repl_offset:"), NULL, 10) : 0;
+    free(text);
+    return offset;
+}
+
+static int replica_has(void *arg)
+{
+    return offset_of(&nodes[NODES]) >= *(int64_t *)arg;
+}
+
 static int is_replicating(void *arg)
 {
     (void)arg;
@@ -432,6 +446,8 @@ static void a_node_that_dies_is_replaced(void **state)
     connect_to(nodes[(owner + 1) % NODES].url, NS);
     submit_ok("before", "sim:tokens=20,rate=4");
     test_wait_until("the task to run", is_running, "before", 20000);
+    int64_t written = offset_of(&nodes[owner]);
+    test_wait_until("the replica to have it", replica_has, &written, 20000); /* else it dies with the node */
     test_redis_kill(&nodes[owner].redis);
     test_wait_until("the failover", replica_is_master, NULL, 30000);
     owner = NODES;
