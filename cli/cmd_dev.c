@@ -247,6 +247,8 @@ static void redis_ended(struct dev *dev, int status)
 static void console_ended(struct dev *dev, int status)
 {
     dev->console = 0;
+    if (!dev->stop_ms && WIFEXITED(status) && !WEXITSTATUS(status))
+        cli_note(dev->cli, "stopping: what runs has up to %d s, Ctrl+C hands it back at once", HAND_BACK_MS / 1000);
     if (dev->stop_ms)
         go_on_stopping(dev);
     else
