@@ -157,7 +157,8 @@ $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/libtui.a $(B)/libor
 	$(call tell,LD)
 	$(Q)$(CC) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(ALL_LDFLAGS) $(FUZZER) $(TUI_LIBS) $(PKG_LIBS)
 $(B)/tests/fuzz/fuzz_config: $(B)/obj/cli/spec_file.o
-$(B)/tests/fuzz/fuzz_console: $(call obj,tests/support/havoc.c tests/support/console.c)
+$(B)/tests/fuzz/fuzz_cells: $(call obj,tests/support/cells.c)
+$(B)/tests/fuzz/fuzz_console: $(call obj,tests/support/havoc.c tests/support/cells.c tests/support/console.c)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(TEST_A)
 	@mkdir -p $(@D)
 	$(call tell,LD)

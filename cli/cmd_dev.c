@@ -246,13 +246,15 @@ static void redis_ended(struct dev *dev, int status)
 /* Who leaves the console is done. One that could not start has said why. */
 static void console_ended(struct dev *dev, int status)
 {
+    int has_left = WIFEXITED(status) && !WEXITSTATUS(status);
     dev->console = 0;
-    if (!dev->stop_ms && WIFEXITED(status) && !WEXITSTATUS(status))
-        cli_note(dev->cli, "stopping: what runs has up to %d s, Ctrl+C hands it back at once", HAND_BACK_MS / 1000);
-    if (dev->stop_ms)
+    if (dev->stop_ms) {
         go_on_stopping(dev);
-    else
-        stop(dev, WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : ORB_E_SYSTEM);
+        return;
+    }
+    if (has_left)
+        cli_note(dev->cli, "stopping: what runs has up to %d s, Ctrl+C hands it back at once", HAND_BACK_MS / 1000);
+    stop(dev, has_left ? 0 : ORB_E_SYSTEM);
 }
 
 static void on_child(void *arg, int signo)

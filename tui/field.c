@@ -36,9 +36,14 @@ int tui_field_is_text(const struct tui_field *field)
     return field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD || field->kind == TUI_STATE_FIELD || field->kind == TUI_SPARK_FIELD;
 }
 
+int tui_field_sorts_as_text(const struct tui_field *field)
+{
+    return field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD;
+}
+
 int tui_value_compare(const struct tui_field *field, const struct tui_value *a, const struct tui_value *b)
 {
-    if (field->kind == TUI_TEXT_FIELD || field->kind == TUI_ID_FIELD) {
+    if (tui_field_sorts_as_text(field)) {
         size_t n = a->len < b->len ? a->len : b->len;
         int order = n ? memcmp(a->text, b->text, n) : 0;
         return order ? order : a->len < b->len ? -1 : a->len > b->len;
@@ -176,6 +181,11 @@ const char *tui_state_glyph(const char *word)
 {
     const struct state *s = state_of(word);
     return !s ? "?" : is_ascii ? s->ascii : s->glyph;
+}
+
+const char *tui_cursor_glyph(void)
+{
+    return is_ascii ? ">" : "❯";
 }
 
 enum tui_role tui_state_role(const char *word)

@@ -61,6 +61,7 @@ struct tui_source {
 };
 
 int tui_field_is_text(const struct tui_field *field); /* in filters */
+int tui_field_sorts_as_text(const struct tui_field *field); /* else by its number */
 /* The field's place, or -1. */
 int tui_field_find(const struct tui_source *source, const char *name);
 /* The value as it is shown in cols columns, in out (at most cap bytes). Returns 1 when it wants to stand at the right. */
@@ -81,6 +82,7 @@ void tui_zone_utc(int is_utc);
 
 /* A state's glyph ("=" or its twin in UTF-8) and role. "lost", "paused" and "draining" are states here, too. */
 const char *tui_state_glyph(const char *word);
+const char *tui_cursor_glyph(void);
 enum tui_role tui_state_role(const char *word);
 /* Glyphs and lines in ASCII only (LC_ALL=C, --ascii). Process-wide, set once before the first frame. */
 void tui_ascii(int is_ascii);

@@ -5,8 +5,6 @@
 #include "model.h"
 #include "order.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -116,7 +116,7 @@ static void draw_row(const struct tui_list *list, const struct tui_model *m, str
     uint32_t row = list->order[place];
     int is_marked = list->mark_count && tui_list_is_marked(list, list->source->id(m, row, room)), is_cursor = place == list->cursor;
     if (is_cursor)
-        tui_put(grid, line, rect.col, 1, TUI_STRONG, tui_is_ascii() ? ">" : "❯", tui_is_ascii() ? 1 : strlen("❯"));
+        tui_put(grid, line, rect.col, 1, TUI_STRONG, tui_cursor_glyph(), strlen(tui_cursor_glyph()));
     if (is_marked)
         tui_put(grid, line, rect.col + 1, 1, TUI_STRONG, "*", 1);
     for (size_t i = 0; i < n; i++) {

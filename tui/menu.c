@@ -141,7 +141,7 @@ void tui_menu_draw(struct tui_menu *menu, struct tui_grid *grid)
             continue;
         const struct tui_menu_item *item = &menu->items[i];
         int is_cursor = i == menu->cursor;
-        tui_putf(grid, at, col + 1, width - 2, TUI_TEXT, "%s %s%s", !is_cursor ? " " : tui_is_ascii() ? ">" : "❯", item->is_on < 0 ? "" : item->is_on ? "[x] " : "[ ] ", item->text);
+        tui_putf(grid, at, col + 1, width - 2, TUI_TEXT, "%s %s%s", is_cursor ? tui_cursor_glyph() : " ", item->is_on < 0 ? "" : item->is_on ? "[x] " : "[ ] ", item->text);
         if (is_cursor)
             tui_layer(grid, (struct tui_rect){ at, col, 1, width }, TUI_ON_CURSOR);
     }

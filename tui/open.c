@@ -285,15 +285,12 @@ static void draw_footer(struct tui_model *m, struct tui_grid *grid, int row, str
 {
     struct tui_open *o = &m->open;
     const struct tui_pane *p = &o->panes[TUI_TAB_STREAM];
-    int is_short = rect.cols < 64, runs_on = p->is_following && !o->is_over && is_short == o->footer_is_short;
-    runs_on &= o->footer_has_any == (o->replayed > 0) && o->footer_is_joined == o->is_joined && o->footer_is_following;
+    int is_short = rect.cols < 64, shape = is_short | (o->replayed > 0) << 1 | o->is_joined << 2 | p->is_following << 3;
+    int runs_on = p->is_following && !o->is_over && shape == o->footer_shape;
     if (!runs_on || !*o->footer || m->now <= o->footer_at || m->now >= o->footer_at + 1) {
         describe(o, is_short, o->footer, sizeof o->footer);
         o->footer_at = m->now;
-        o->footer_is_short = is_short;
-        o->footer_has_any = o->replayed > 0;
-        o->footer_is_joined = o->is_joined;
-        o->footer_is_following = p->is_following;
+        o->footer_shape = shape;
     }
     tui_put(grid, row, rect.col, rect.cols, o->gaps ? TUI_WARNING : p->is_following ? TUI_LIVE : TUI_DIM, o->footer, strlen(o->footer));
 }

@@ -47,7 +47,7 @@ struct tui_open {
     double first_token_at, last_event_at, lag;
     char footer[240];           /* that stands under the stream, and since when */
     double footer_at;
-    int footer_is_short, footer_has_any, footer_is_joined, footer_is_following;
+    int footer_shape;           /* what else it was made for: see draw_footer */
     struct tui_history said;    /* tokens, about: four bytes each */
     struct tui_step *steps;
     size_t step_count, step_cap;

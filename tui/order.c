@@ -9,8 +9,7 @@ enum { FEW = 1000 }; /* are compared with each other */
 
 static int is_text(const struct tui_list *list)
 {
-    enum tui_kind kind = list->source->fields[list->sort_field].kind;
-    return kind == TUI_TEXT_FIELD || kind == TUI_ID_FIELD;
+    return tui_field_sorts_as_text(&list->source->fields[list->sort_field]);
 }
 
 /* Eight bytes of it from there on, and zeros behind its end. */
@@ -102,7 +101,21 @@ static void sort_keys(struct tui_entry *entries, struct tui_entry *spare, size_t
         memcpy(entries, from, count * sizeof *entries);
 }
 
-/* Texts that are alike up to there, by what comes behind it. */
+static void sort_on(const struct tui_list *list, const struct tui_model *m, struct tui_entry *entries, struct tui_entry *spare, size_t count, size_t from);
+
+/* By the key, and texts whose keys are alike by what comes behind it, from there on. */
+static void sort_many(const struct tui_list *list, const struct tui_model *m, struct tui_entry *entries, struct tui_entry *spare, size_t count, size_t from)
+{
+    sort_keys(entries, spare, count);
+    for (size_t i = 0, end; is_text(list) && i < count; i = end) {
+        for (end = i + 1; end < count && entries[end].key == entries[i].key; end++)
+            ;
+        if (end - i > 1)
+            sort_on(list, m, entries + i, spare, end - i, from);
+    }
+}
+
+/* Texts that are alike up to there; they keep their key. */
 static void sort_on(const struct tui_list *list, const struct tui_model *m, struct tui_entry *entries, struct tui_entry *spare, size_t count, size_t from)
 {
     uint64_t key = entries[0].key, goes_on = 0;
@@ -113,21 +126,13 @@ static void sort_on(const struct tui_list *list, const struct tui_model *m, stru
     for (size_t i = 0; i < count; i++) {
         struct tui_value v = { 0 };
         list->source->value(m, entries[i].row, (size_t)list->sort_field, &v);
-        entries[i].key = part_of(&v, from);
-        goes_on |= entries[i].key;
-        entries[i].key = list->is_descending ? ~entries[i].key : entries[i].key;
+        uint64_t part = part_of(&v, from);
+        goes_on |= part;
+        entries[i].key = list->is_descending ? ~part : part;
     }
     if (goes_on)
-        sort_keys(entries, spare, count);
-    for (size_t i = 0, end; goes_on && i < count; i = end) {
-        uint64_t part = entries[i].key;
-        for (end = i + 1; end < count && entries[end].key == part; end++)
-            ;
-        for (size_t k = i; k < end; k++)
-            entries[k].key = key; /* again */
-        sort_on(list, m, entries + i, spare, end - i, from + 8);
-    }
-    for (size_t i = 0; !goes_on && i < count; i++)
+        sort_many(list, m, entries, spare, count, from + 8);
+    for (size_t i = 0; i < count; i++)
         entries[i].key = key;
 }
 
@@ -146,12 +151,6 @@ void tui_order_sort(const struct tui_list *list, const struct tui_model *m, stru
         return;
     }
     struct tui_entry *spare = tui_alloc(count, sizeof *spare);
-    sort_keys(entries, spare, count);
-    for (size_t i = 0, end; is_text(list) && i < count; i = end) {
-        for (end = i + 1; end < count && entries[end].key == entries[i].key; end++)
-            ;
-        if (end - i > 1)
-            sort_on(list, m, entries + i, spare, end - i, 8);
-    }
+    sort_many(list, m, entries, spare, count, 8);
     free(spare);
 }

@@ -246,25 +246,16 @@ void tui_term_plain(struct tui_term *term)
     tui_term_write(term, "\033[m", 3);
 }
 
-/* Curses writes to a file in memory until end_frame; it has its own descriptor of the terminal, and takes any. */
-static int begin_frame(struct tui_term *term)
+/* Where curses writes, by a descriptor of its own: into the frame, or to the terminal. */
+static void direct(struct tui_term *term, int fd)
 {
-    int there = fileno(term->out_file), tty = fcntl(there, F_DUPFD_CLOEXEC, 3);
-    if (tty >= 0 && dup3(term->frame, there, O_CLOEXEC) < 0) {
-        close(tty);
-        tty = -1;
-    }
-    return tty;
+    dup3(fd, fileno(term->out_file), O_CLOEXEC);
 }
 
-/* What came is sent at once. */
-static void end_frame(struct tui_term *term, int tty)
+/* What is in the frame is sent at once. */
+static void send_frame(struct tui_term *term)
 {
     off_t len = lseek(term->frame, 0, SEEK_CUR);
-    if (tty < 0)
-        return;
-    dup3(tty, fileno(term->out_file), O_CLOEXEC);
-    close(tty);
     if (len <= 0)
         return;
     char *all = tui_alloc((size_t)len + TUI_LOOKS_ROOM((size_t)len), 1), *out = all + len;
@@ -293,7 +284,7 @@ static void set_background(const struct tui_pen *pen)
     bkgrndset(&blank);
 }
 
-static void send(struct tui_term *term, const struct on_top *top, int is_sync)
+static void make_frame(struct tui_term *term, const struct on_top *top, int is_sync)
 {
     char end[64];
     set_background(&term->pens[TUI_TEXT][0]);
@@ -337,10 +328,11 @@ static int show(struct tui_term *term, const struct tui_grid *grid, const struct
         clearok(stdscr, TRUE);
         tui_looks_forget(&term->looks);
     }
-    int tty = begin_frame(term);
+    direct(term, term->frame);
     place_cursor(grid, top.len > 0);
-    send(term, &top, term->is_sync && (cells > grid->cols || top.len)); /* a line or less comes at once anyway */
-    end_frame(term, tty);
+    make_frame(term, &top, term->is_sync && (cells > grid->cols || top.len)); /* a line or less comes at once anyway */
+    direct(term, term->out);
+    send_frame(term);
     free(top.bytes);
     keep(term, grid);
     return 1;

@@ -118,8 +118,8 @@ struct screen *tui_term_start_curses(struct tui_term *term, enum tui_depth most,
         orb_error_set(err, ORB_E_CONFIG, "a terminal of type TERM=%s cannot place its cursor: set TERM to what it is, or take --plain, which prints lines", name ? name : "");
         return NULL;
     }
-    term->looks.takes_off = tigetnum("colors") >= 256; /* older ones end attributes only all together */
     term->colors = tigetnum("colors");
+    term->looks.takes_off = term->colors >= 256; /* older ones end attributes only all together */
     if (!is_true) {
         enum tui_depth has = term->colors >= 256 ? TUI_256 : term->colors >= 8 ? TUI_16 : TUI_MONO;
         term->depth = term->depth < has ? term->depth : has;

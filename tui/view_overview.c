@@ -207,7 +207,7 @@ static int draw_pane(struct tui_model *m, struct tui_grid *grid, struct tui_rect
         else
             draw_tail(m, grid, at, lines[top + i]);
         if (top + i == cursor && is_on) {
-            tui_put(grid, at.row, r.col, 1, TUI_STRONG, tui_is_ascii() ? ">" : "❯", tui_is_ascii() ? 1 : 3);
+            tui_put(grid, at.row, r.col, 1, TUI_STRONG, tui_cursor_glyph(), strlen(tui_cursor_glyph()));
             tui_layer(grid, (struct tui_rect){ at.row, r.col, 1, r.cols }, TUI_ON_CURSOR);
         }
     }

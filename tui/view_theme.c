@@ -62,7 +62,7 @@ static void draw(struct tui_model *m, struct tui_grid *grid, struct tui_rect bod
     tui_put(grid, body.row, 1, body.cols, TUI_DIM, "moving shows it at once; Enter keeps it, Esc brings back the one before", 71);
     for (size_t i = top; i < n && i < top + page; i++) {
         int row = body.row + 2 + (int)(i - top);
-        tui_putf(grid, row, 1, 28, i == at ? TUI_STRONG : TUI_TEXT, "%s %s", i != at ? " " : tui_is_ascii() ? ">" : "❯", m->themes[i]);
+        tui_putf(grid, row, 1, 28, i == at ? TUI_STRONG : TUI_TEXT, "%s %s", i == at ? tui_cursor_glyph() : " ", m->themes[i]);
         if (i == at)
             tui_layer(grid, (struct tui_rect){ row, 1, 1, 28 }, TUI_ON_CURSOR);
     }

@@ -3,24 +3,8 @@
 
 #include <string.h>
 
-#include "tui/cells.h"
+#include "support/cells.h"
 #include "tui/input.h"
-
-static void check_cells(const struct tui_grid *grid)
-{
-    uint32_t cp;
-    for (int i = 0; i < grid->rows * grid->cols; i++) {
-        const struct tui_cell *cell = &grid->cells[i];
-        size_t len = strlen(cell->text), used;
-        int col = i % grid->cols;
-        ORB_ASSERT(cell->width == 0 ? !len && col > 0 && cell[-1].width == 2 : len > 0);
-        ORB_ASSERT(cell->width != 2 || (col + 1 < grid->cols && cell[1].width == 0));
-        for (size_t at = 0; at < len; at += used) {
-            used = orb_utf8_decode(cell->text + at, len - at, &cp);
-            ORB_ASSERT(used && cp >= 0x20 && !(cp >= 0x7f && cp < 0xa0));
-        }
-    }
-}
 
 static void check_text(const char *s, size_t n)
 {
@@ -28,10 +12,10 @@ static void check_text(const char *s, size_t n)
     int columns = tui_columns(s, n), used;
     ORB_ASSERT(tui_put(grid, 0, 0, 24, TUI_TEXT, s, n) == (columns > 24 ? 24 : columns));
     ORB_ASSERT(tui_put_cut(grid, 1, 0, 24, TUI_TEXT, s, n) == (columns > 24 ? 24 : columns));
-    check_cells(grid);
+    cells_check(grid);
     for (int col = -3; col < 24; col += 5) /* over what is there */
         tui_put(grid, 0, col, 7, TUI_DIM, s, n);
-    check_cells(grid);
+    cells_check(grid);
     size_t len, at = 0, fits;
     char *safe = tui_safe(s, n, &len);
     while (at < len && (fits = tui_fit(safe + at, len - at, 24, &used)) > 0) {
